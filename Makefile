@@ -1,0 +1,43 @@
+# Two commands for a new user: `make run` and `make test`. Both need Python >= 3.11 with venv, and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test test-fast lint bench figures clean
+
+run: $(VENV)/installed
+	$(BIN)/iclrace validate --preset laptop --out results/laptop
+
+test: lint
+	$(BIN)/python -m pytest -m "slow or not slow" --durations=15
+
+test-fast: $(VENV)/developing
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/developing
+	$(BIN)/python -m benchmarks.training
+
+figures: $(VENV)/installed
+	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch is named with its exact version: a range may resolve to a build many times larger.
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt torch==2.13.0 -e .
+	touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[dev]"
+	touch $@

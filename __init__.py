@@ -1,0 +1,24 @@
+"""iclrace: the kinetics of how transformers come to memorise or to learn in context.
+
+Rooms, in the only order in which names travel: :mod:`iclrace.theory` (equations), :mod:`iclrace.simulate` (solves
+them), :mod:`iclrace.validate` (trains networks and compares), :mod:`iclrace.figures` (draws). Each is imported on
+first use, so that ``import iclrace`` is immediate.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+__version__ = "0.1.0"
+__all__ = ["theory", "simulate", "validate", "figures", "__version__"]
+
+_ROOMS = ("theory", "simulate", "validate", "figures")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])
