@@ -1,4 +1,4 @@
-"""The task: what a sequence is made of (THEORY.md section 1; paper, section 2)."""
+"""The task: what a sequence is made of (docs/derivation.md, step 1; paper, section 2)."""
 
 import math
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Task:
     target_in_softmax : bool
         The target itself also takes part in the softmax, with label 0.
     score_std : float, σ_s >= 0
-        Standard deviation of a frozen Gaussian term of every attention score (rough initial attention, section 7).
+        Standard deviation of a frozen Gaussian term of every attention score (rough initial attention).
 
     Raises
     ------

@@ -1,0 +1,81 @@
+"""ICL accuracy of the reduced model, and the attention strength at which it reaches a level."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+
+from ._arguments import real, require
+from .attention import BETA_MAX
+from .task import Task
+
+#: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).
+ACQUIRED = 0.95
+
+
+def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float64]:
+    """P(w (m e^β + n) > 0) = Φ(m e^β / (s √(N − m))) for w > 0, one minus that for w < 0, and 1/2 for w = 0.
+
+    Balanced contexts have n = −m, so the sign of w (e^β − 1) decides alone: 0, 1/2 or 1.
+
+    Parameters
+    ----------
+    w, beta : array_like
+        Readout weight and attention strength.
+    task : Task
+
+    Returns
+    -------
+    array of the broadcast shape, in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If w or β is not finite.
+
+    Source: docs/derivation.md, "accuracy"; paper, section 4.
+
+    Examples
+    --------
+    >>> task = Task(context_length=100)
+    >>> round(float(icl_accuracy(1.0, acquired_beta(task), task)), 12)
+    0.95
+    """
+    w, beta = real("w", w), np.clip(real("beta", beta), -BETA_MAX, BETA_MAX)
+    if task.labels == "balanced":
+        return 0.5 * (1.0 + np.sign(w) * np.sign(beta))
+    signal = task.copies * np.exp(beta)
+    noise = task.label_std * math.sqrt(task.context_length - task.copies)
+    correct = ndtr(signal / noise) if noise > 0 else np.ones_like(signal)
+    return 0.5 + np.sign(w) * (correct - 0.5)
+
+
+def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
+    """β at which ICL accuracy reaches ``accuracy`` for w > 0: e^β = Φ⁻¹(accuracy) s √(N − m)/m.
+
+    Balanced contexts reach any level as β passes 0; s = 0 has every level at any β, so −inf is returned.
+
+    Parameters
+    ----------
+    task : Task
+    accuracy : float in (1/2, 1)
+
+    Raises
+    ------
+    ValueError
+        If ``accuracy`` lies outside (1/2, 1).
+
+    Source: docs/derivation.md, "accuracy".
+
+    Examples
+    --------
+    >>> round(math.exp(acquired_beta(Task(context_length=101))), 3)   # 1.645 √(N − 1)
+    16.449
+    """
+    require(0.5 < accuracy < 1.0, "accuracy", "lie in (1/2, 1)", accuracy)
+    if task.labels == "balanced":
+        return 0.0
+    if task.label_std == 0.0:
+        return -math.inf
+    return math.log(ndtri(accuracy) * task.label_std * math.sqrt(task.context_length - task.copies) / task.copies)

@@ -1,0 +1,74 @@
+"""The sum n of the other context labels, and the nodes over which the loss is averaged."""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from ._arguments import require
+from .task import Task
+
+Average = Literal["gaussian", "binomial"]
+
+#: Hermite nodes of the Gaussian average. The integrand is analytic and flat on the scale of n, so that 40 nodes leave
+#: an error below 1e-12 where σ(−u) varies slowly, and 1e-6 at w = 10 (measured against 200 nodes).
+NODES = 40
+
+
+def label_sum_nodes(
+    task: Task, average: Average = "gaussian", nodes: int = NODES
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights of the average over n = Σ_{j other} ℓ_j, in the frame where the target's label is +1.
+
+    - i.i.d. labels: n has mean 0 and variance s²(N − m); ``"gaussian"`` takes Gauss-Hermite nodes (exact for
+      polynomials in n up to degree 2 · nodes − 1), ``"binomial"`` sums the labels ±s exactly.
+    - balanced labels: n = −m always, one node.
+
+    Parameters
+    ----------
+    task : Task
+    average : "gaussian" or "binomial"
+    nodes : int >= 1
+        Number of Hermite nodes; the binomial sum has N − m + 1 terms whatever ``nodes`` is.
+
+    Returns
+    -------
+    values, weights : arrays of shape (node,)
+        Label sums and their probabilities, which add up to 1.
+
+    Raises
+    ------
+    ValueError
+        If ``average`` is unknown or ``nodes`` < 1.
+
+    Source: docs/derivation.md, "averaged gradient flow"; paper, section 4.
+
+    Examples
+    --------
+    >>> n, p = label_sum_nodes(Task(context_length=5), average="binomial")
+    >>> [float(v) for v in n], [float(v) for v in p.round(4)]
+    ([-4.0, -2.0, 0.0, 2.0, 4.0], [0.0625, 0.25, 0.375, 0.25, 0.0625])
+    """
+    require(average in ("gaussian", "binomial"), "average", 'be "gaussian" or "binomial"', average)
+    require(isinstance(nodes, int) and nodes >= 1, "nodes", "be an integer >= 1", nodes)
+    return _nodes(task.labels, task.context_length, task.copies, float(task.label_std), average, nodes)
+
+
+@lru_cache(maxsize=64)
+def _nodes(labels: str, context_length: int, copies: int, label_std: float, average: str, nodes: int):
+    others = context_length - copies
+    if labels == "balanced":
+        values, weights = np.array([-float(copies)]), np.ones(1)
+    elif label_std == 0.0:
+        values, weights = np.zeros(1), np.ones(1)
+    elif average == "binomial":
+        positive = np.arange(others + 1)
+        values, weights = label_std * (2.0 * positive - others), binom.pmf(positive, others, 0.5)
+    else:
+        x, weights = np.polynomial.hermite_e.hermegauss(nodes)
+        values, weights = label_std * np.sqrt(others) * x, weights / weights.sum()
+    values.setflags(write=False)  # the cache hands out the same arrays to every caller
+    weights.setflags(write=False)
+    return values, weights

@@ -1,0 +1,202 @@
+"""A memory law read off runs of the memory circuit alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
+
+from ._arguments import real, require
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryRun:
+    """One run of the memory circuit alone at one task diversity: c1, c2, c3 and margins against the clock I_K.
+
+    Parameters
+    ----------
+    task_diversity : float, K >= 1
+    clock : array (time,), increasing from 0
+        I_K = ∫ c1 dt, in gradient-flow time.
+    c1, c2, c3 : arrays (time,)
+        ⟨σ(−φ)⟩, 1 − ⟨σ(−φ)²⟩/c1 and ⟨e^{−φ}⟩ over the training items.
+    total : float >= clock[-1], optional
+        I_K(∞); the last clock reading if it is not given.
+    margins : array (time, quantile), optional
+        Equally probable quantiles of the margin φ. Without them every item has the margin −logit(c1).
+
+    Raises
+    ------
+    ValueError
+        If a shape or a range is wrong, or the clock does not increase.
+    """
+
+    task_diversity: float
+    clock: Array
+    c1: Array
+    c2: Array
+    c3: Array
+    total: float | None = None
+    margins: Array | None = None
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen: set once, here)
+        put("task_diversity", float(real("task_diversity", self.task_diversity, minimum=1.0)))
+        clock = real("clock", self.clock, minimum=0.0)
+        require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (time,) with two or more times", clock.shape)
+        require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
+        put("clock", clock)
+        for name, maximum in (("c1", 1.0), ("c2", 1.0), ("c3", np.inf)):
+            values = real(name, getattr(self, name), minimum=0.0, maximum=maximum)
+            require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
+            put(name, values)
+        total = clock[-1] if self.total is None else self.total
+        put("total", float(real("total", total, minimum=float(clock[-1]), finite=False)))
+        if self.margins is None:
+            put("margins", -logit(np.clip(self.c1, 1e-300, 1.0 - 1e-16))[:, None])
+        else:
+            margins = real("margins", self.margins)
+            shape_is_right = margins.ndim == 2 and len(margins) == len(clock)
+            require(shape_is_right, "margins", f"have shape ({len(clock)}, quantile)", margins.shape)
+            put("margins", margins)
+
+    def read(self, name: str, fraction: Array) -> Array:
+        """Column ``name`` at the clock ``fraction`` · I_K(∞), linear between readings and constant beyond the last."""
+        assert self.total is not None
+        column = np.asarray(getattr(self, name))
+        clock = fraction * self.total
+        if column.ndim == 1:
+            return np.interp(clock, self.clock, column)
+        return np.stack([np.interp(clock, self.clock, one) for one in column.T], axis=-1)
+
+
+class MeasuredMemory:
+    """Memory law measured on the memory circuit alone, indexed by its own clock J = ∫⟨σ(−φ − z)⟩ dt.
+
+        dJ/dt = ⟨σ(−φ − z)⟩,    c1, c2, c3 and the margins: functions of J/I_K(∞), interpolated in ln K between runs
+
+    Alone, J = I_K. The law is exact enough up to acquisition. After it, z ≫ 1 makes the circuit work on its worst
+    margins first, which no table of a run alone can know: use :class:`PowerLawMemory` or co-integration there.
+
+    Parameters
+    ----------
+    runs : sequence of :class:`MemoryRun`
+        One or more task diversities, each once. With a single run K is fixed and no threshold can be read off.
+    rate_ratio : float, r > 0
+        Learning rate of the memory circuit over that of the attention; it divides every clock by r.
+
+    Raises
+    ------
+    ValueError
+        If ``runs`` is empty, repeats a task diversity, or the total clock does not increase with K.
+
+    Source: docs/derivation.md, "memory law"; paper, section 5.
+
+    Examples
+    --------
+    >>> memory = MeasuredMemory.from_runs(
+    ...     task_diversity=[250, 500],
+    ...     clock=[[0.0, 53.0], [0.0, 81.0]],
+    ...     c1=[[0.5, 0.002]] * 2, c2=[[0.5, 1.0]] * 2, c3=[[1.0, 0.002]] * 2,
+    ... )
+    >>> round(float(memory.critical_diversity(70.7)), 1)   # where I_K(∞) reaches the clock at acquisition
+    400.2
+    """
+
+    def __init__(self, runs: Sequence[MemoryRun], rate_ratio: float = 1.0) -> None:
+        require(len(runs) >= 1, "runs", "hold at least one run", runs)
+        self.runs = tuple(sorted(runs, key=lambda run: run.task_diversity))
+        self.rate_ratio = float(real("rate_ratio", rate_ratio, minimum=0.0, exclusive=True))
+        self.task_diversity = np.array([run.task_diversity for run in self.runs])
+        self.total = np.array([run.total for run in self.runs], dtype=np.float64)
+        distinct = bool(np.all(np.diff(self.task_diversity) > 0))
+        require(distinct, "runs", "hold every task diversity once", self.task_diversity.tolist())
+        rising = bool(np.all(np.diff(self.total) > 0))
+        require(rising, "runs", "have a total clock that increases with K", self.total.tolist())
+
+    @classmethod
+    def from_runs(
+        cls,
+        task_diversity: Sequence[float],
+        clock: Sequence[ArrayLike],
+        c1: Sequence[ArrayLike],
+        c2: Sequence[ArrayLike],
+        c3: Sequence[ArrayLike],
+        total: Sequence[float] | None = None,
+        margins: Sequence[ArrayLike] | None = None,
+        rate_ratio: float = 1.0,
+    ) -> "MeasuredMemory":
+        """Build the law from one entry per run in every argument (see :class:`MemoryRun`)."""
+        columns = {"clock": clock, "c1": c1, "c2": c2, "c3": c3, "total": total, "margins": margins}
+        given = {name: column for name, column in columns.items() if column is not None}
+        for name, column in given.items():
+            require(len(column) == len(task_diversity), name, f"have {len(task_diversity)} runs", len(column))
+        runs = [
+            MemoryRun(diversity, **{name: column[i] for name, column in given.items()})  # pyright: ignore[reportArgumentType]
+            for i, diversity in enumerate(task_diversity)
+        ]
+        return cls(runs, rate_ratio)
+
+    def _power_law(self, x: Array, xp: Array, fp: Array) -> Array:
+        """ln-ln interpolation, continued beyond the ends with the slope of the outermost pair."""
+        require(len(xp) >= 2, "runs", "hold two or more task diversities for a law in K", len(xp))
+        with np.errstate(divide="ignore"):
+            x, xp, fp = np.log(x), np.log(xp), np.log(fp)
+        i = np.clip(np.searchsorted(xp, x) - 1, 0, len(xp) - 2)
+        slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
+        with np.errstate(over="ignore"):
+            return np.exp(fp[i] + slope * (x - xp[i]))
+
+    def total_clock(self, task_diversity: ArrayLike) -> Array:
+        """I_K(∞)/r, a power law between neighbouring runs and beyond the outermost ones."""
+        diversity = real("task_diversity", task_diversity, minimum=1.0, finite=False)
+        if len(self.runs) == 1 and np.all(diversity == self.task_diversity[0]):
+            return np.full(diversity.shape, self.total[0] / self.rate_ratio)
+        return self._power_law(diversity, self.task_diversity, self.total) / self.rate_ratio
+
+    def critical_diversity(self, clock: ArrayLike) -> Array:
+        """The K at which I_K(∞)/r = ``clock``; the inverse of :meth:`total_clock`."""
+        clock = real("clock", clock, minimum=0.0, finite=False)
+        return self._power_law(clock * self.rate_ratio, self.total, self.task_diversity)
+
+    def local_exponent(self) -> Array:
+        """ν between neighbouring runs: d ln I_K(∞)/d ln K, of shape (run − 1,)."""
+        return np.diff(np.log(self.total)) / np.diff(np.log(self.task_diversity))
+
+    def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
+        """dJ/dt = r · residual with the state J in the circuit's own units, whatever K."""
+        state, residual = real("state", state, minimum=0.0), real("residual", residual, minimum=0.0, maximum=1.0)
+        return np.broadcast_arrays(self.rate_ratio * residual, state, task_diversity)[0]
+
+    def margins(self, state: ArrayLike, task_diversity: float | None = None) -> tuple[Array, Array]:
+        """Margin quantiles (..., quantile) at clock J, and equal weights."""
+        table = self._read("margins", state, task_diversity)
+        return table, np.full(table.shape[-1], 1.0 / table.shape[-1])
+
+    def c1(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
+        """⟨σ(−φ)⟩ at clock J."""
+        return self._read("c1", state, task_diversity)
+
+    def c2(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
+        """1 − ⟨σ(−φ)²⟩/c1 at clock J."""
+        return self._read("c2", state, task_diversity)
+
+    def c3(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
+        """⟨e^{−φ}⟩ at clock J."""
+        return self._read("c3", state, task_diversity)
+
+    def _read(self, name: str, state: ArrayLike, task_diversity: float | None) -> Array:
+        state = real("state", state, minimum=0.0)
+        if task_diversity is None:
+            require(len(self.runs) == 1, "task_diversity", "be given when there are several runs", task_diversity)
+            task_diversity = float(self.task_diversity[0])
+        fraction = state / (self.total_clock(task_diversity) * self.rate_ratio)
+        upper = int(np.searchsorted(self.task_diversity, task_diversity))
+        if upper == 0 or upper == len(self.runs):  # beyond the table the outermost run is rescaled by its total clock
+            return self.runs[min(upper, len(self.runs) - 1)].read(name, fraction)
+        low, high = self.runs[upper - 1], self.runs[upper]
+        share = np.log(task_diversity / low.task_diversity) / np.log(high.task_diversity / low.task_diversity)
+        return (1.0 - share) * low.read(name, fraction) + share * high.read(name, fraction)
