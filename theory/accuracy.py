@@ -8,6 +8,7 @@ from scipy.special import ndtr, ndtri
 
 from ._arguments import real, require
 from .attention import BETA_MAX
+from .balanced import balanced_accuracy, balanced_acquired_beta
 from .task import Task
 
 #: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).
@@ -17,7 +18,8 @@ ACQUIRED = 0.95
 def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float64]:
     """P(w (m e^β + n) > 0) = Φ(m e^β / (s √(N − m))) for w > 0, one minus that for w < 0, and 1/2 for w = 0.
 
-    Balanced contexts have n = −m, so the sign of w (e^β − 1) decides alone: 0, 1/2 or 1.
+    Balanced contexts have n = −m, so that the sign of w (e^β − 1) decides alone for D → ∞, and the overlaps' spread at
+    finite D: see :func:`iclrace.theory.balanced.balanced_accuracy`.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     """
     w, beta = real("w", w), np.clip(real("beta", beta), -BETA_MAX, BETA_MAX)
     if task.labels == "balanced":
-        return 0.5 * (1.0 + np.sign(w) * np.sign(beta))
+        return 0.5 + np.sign(w) * (balanced_accuracy(beta, task) - 0.5)
     signal = task.copies * np.exp(beta)
     noise = task.label_std * math.sqrt(task.context_length - task.copies)
     correct = ndtr(signal / noise) if noise > 0 else np.ones_like(signal)
@@ -54,7 +56,8 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
 def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     """β at which ICL accuracy reaches ``accuracy`` for w > 0: e^β = Φ⁻¹(accuracy) s √(N − m)/m.
 
-    Balanced contexts reach any level as β passes 0; s = 0 has every level at any β, so −inf is returned.
+    Balanced contexts reach every level as β passes 0 for D → ∞, later at finite D; s = 0 has every level at any β, so
+    −inf is returned.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     """
     require(0.5 < accuracy < 1.0, "accuracy", "lie in (1/2, 1)", accuracy)
     if task.labels == "balanced":
-        return 0.0
+        return balanced_acquired_beta(task, accuracy)
     if task.label_std == 0.0:
         return -math.inf
     return math.log(ndtri(accuracy) * task.label_std * math.sqrt(task.context_length - task.copies) / task.copies)

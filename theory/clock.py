@@ -41,7 +41,7 @@ def acquisition_clock(beta0: ArrayLike, w0: ArrayLike = 0.0, drag: ArrayLike = 0
     Examples
     --------
     >>> [round(float(acquisition_clock(b, 0.0, drag=1.0)), 6) for b in (-3, 0, 3)]
-    [205.633318, 1.498965, 0.062934]
+    [205.633335, 1.498965, 0.062934]
     """
     beta0, w0, drag = real("beta0", beta0), real("w0", w0), real("drag", drag, minimum=0.0)
     beta0, w0, drag = np.broadcast_arrays(beta0, w0, drag)

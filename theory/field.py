@@ -1,15 +1,20 @@
 """The averaged gradient flow of the ICL parameters (w, β): the right-hand side that everything else solves."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import real
-from .attention import softmax_terms
-from .labels import NODES, Average, label_sum_nodes
+from .attention import Attended, attended_label, context_nodes
+from .labels import NODES, Average
 from .task import Task
 
 Array = NDArray[np.float64]
+
+#: Points × nodes evaluated at a time: 16 MiB per temporary array.
+_CHUNK = 2**21
 
 
 def icl_field(
@@ -23,8 +28,8 @@ def icl_field(
 ) -> tuple[Array, Array]:
     """Gradient flow of the population loss, without weight decay.
 
-        u = φ + w a,   a = (m e^β + n)/Z
-        dw/dt = E_n[σ(−u) a],     dβ/dt = E_n[σ(−u) w ∂a/∂β],     ∂a/∂β = (m e^β − a ∂Z/∂β)/Z
+        u = φ + w a,   a = (m e^β + n)/Z,   Z = (m + T) e^β + (N − m) e^{β²/2D}
+        dw/dt = E_n[σ(−u) a],     dβ/dt = E_n[σ(−u) w ∂a/∂β]
 
     For D → ∞ and one copy, ∂a/∂β = e^β (N − 1 − n)/Z².
 
@@ -54,20 +59,63 @@ def icl_field(
     Examples
     --------
     >>> dw, dbeta = icl_field(0.0, 0.0, Task(context_length=100))
-    >>> float(dw), float(dbeta)   # σ(0) e^0 / N and no force on β while w = 0
+    >>> round(float(dw), 12), float(dbeta)   # σ(0) e^0 / N, and no force on β while w = 0
     (0.005, 0.0)
     """
-    w, beta, margin = _broadcast(w, beta, margin)
-    if task.score_std > 0.0:
-        from .rough import disorder_field
 
-        return disorder_field(w, beta, task, margin, average=average, nodes=nodes)
-    values, weights = label_sum_nodes(task, average, nodes)
-    terms = softmax_terms(beta, task)
-    attended = (terms.copy[..., None] + values) / terms.total[..., None]
-    slope = (terms.copy[..., None] - attended * terms.total_slope[..., None]) / terms.total[..., None]
-    residual = expit(-(margin[..., None] + w[..., None] * attended))
-    return (residual * attended) @ weights, w * ((residual * slope) @ weights)
+    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        residual = expit(-(margin + w * attended.value))
+        return (residual * attended.value) @ weight, w[..., 0] * ((residual * attended.slope) @ weight)
+
+    dw, dbeta = averaged(rates, w, beta, margin, task, average, nodes)
+    return dw, dbeta
+
+
+def mean_residual(
+    w: ArrayLike,
+    beta: ArrayLike,
+    task: Task,
+    margin: ArrayLike = 0.0,
+    *,
+    average: Average = "gaussian",
+    nodes: int = NODES,
+) -> Array:
+    """E_n[σ(−φ − w a)]: the residual that drives the memory, dφ/dt = r_K (1 + φ/p)^q E_n[σ(−u)].
+
+    Arguments, errors and source as for :func:`icl_field`.
+
+    Examples
+    --------
+    >>> round(float(mean_residual(0.0, 1.0, Task(context_length=100))), 12)
+    0.5
+    """
+
+    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        return (expit(-(margin + w * attended.value)) @ weight,)
+
+    return averaged(rates, w, beta, margin, task, average, nodes)[0]
+
+
+def averaged(
+    function: Callable[[Array, Attended, Array, Array], tuple[Array, ...]],
+    w: ArrayLike,
+    beta: ArrayLike,
+    margin: ArrayLike,
+    task: Task,
+    average: Average,
+    nodes: int,
+) -> tuple[Array, ...]:
+    """``function(w, attended, margin, weight)`` over broadcast points, the nodes last, in chunks of bounded memory."""
+    w, beta, margin = _broadcast(w, beta, margin)
+    context = context_nodes(task, average, nodes)
+    step = max(1, _CHUNK // context.weight.size)
+    flat = [array.ravel() for array in (w, beta, margin)]
+    parts = []
+    for start in range(0, max(w.size, 1), step):
+        w_part, beta_part, margin_part = (array[start : start + step] for array in flat)
+        attended = attended_label(beta_part, task, context)
+        parts.append(function(w_part[:, None], attended, margin_part[:, None], context.weight))
+    return tuple(np.concatenate(columns, axis=-1).reshape(w.shape) for columns in zip(*parts, strict=True))
 
 
 def _broadcast(w: ArrayLike, beta: ArrayLike, margin: ArrayLike) -> tuple[Array, Array, Array]:

@@ -57,7 +57,9 @@ def label_sum_nodes(
 
 
 @lru_cache(maxsize=64)
-def _nodes(labels: str, context_length: int, copies: int, label_std: float, average: str, nodes: int):
+def _nodes(
+    labels: str, context_length: int, copies: int, label_std: float, average: str, nodes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     others = context_length - copies
     if labels == "balanced":
         values, weights = np.array([-float(copies)]), np.ones(1)
@@ -71,4 +73,4 @@ def _nodes(labels: str, context_length: int, copies: int, label_std: float, aver
         values, weights = label_std * np.sqrt(others) * x, weights / weights.sum()
     values.setflags(write=False)  # the cache hands out the same arrays to every caller
     weights.setflags(write=False)
-    return values, weights
+    return np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)

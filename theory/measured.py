@@ -63,6 +63,19 @@ class MemoryRun:
             require(shape_is_right, "margins", f"have shape ({len(clock)}, quantile)", margins.shape)
             put("margins", margins)
 
+    def tail(self, depth: int = 3) -> float:
+        """Clock that a homogeneous network of this depth would still gain beyond the last reading.
+
+        There dI/dφ ∝ φ^{−q}, q = 2 − 2/L, so the rest is φ_end/(q − 1) times dI/dφ at the end, read off the last
+        e-fold of c1. It is gained exponentially slowly, and no training budget sees all of it.
+        """
+        require(isinstance(depth, int) and depth >= 3, "depth", "be an integer L >= 3", depth)
+        margin = -logit(np.clip(self.c1, 1e-300, 1.0 - 1e-16))
+        end = float(margin[-1])
+        require(end >= 2.0, "c1", "end below 0.12 before a tail can be told", float(self.c1[-1]))
+        before = float(np.interp(end - 1.0, np.maximum.accumulate(margin), self.clock))
+        return (float(self.clock[-1]) - before) * (end - 0.5) / (1.0 - 2.0 / depth)
+
     def read(self, name: str, fraction: Array) -> Array:
         """Column ``name`` at the clock ``fraction`` · I_K(∞), linear between readings and constant beyond the last."""
         assert self.total is not None
@@ -103,7 +116,7 @@ class MeasuredMemory:
     ...     c1=[[0.5, 0.002]] * 2, c2=[[0.5, 1.0]] * 2, c3=[[1.0, 0.002]] * 2,
     ... )
     >>> round(float(memory.critical_diversity(70.7)), 1)   # where I_K(∞) reaches the clock at acquisition
-    400.2
+    400.4
     """
 
     def __init__(self, runs: Sequence[MemoryRun], rate_ratio: float = 1.0) -> None:
@@ -161,6 +174,22 @@ class MeasuredMemory:
         """The K at which I_K(∞)/r = ``clock``; the inverse of :meth:`total_clock`."""
         clock = real("clock", clock, minimum=0.0, finite=False)
         return self._power_law(clock * self.rate_ratio, self.total, self.task_diversity)
+
+    def critical_interval(self, clock: float, depth: int = 3) -> tuple[float, float]:
+        """Bounds on :meth:`critical_diversity`: with the homogeneous tail added to every total, and as measured.
+
+        Where the table does not reach ``clock``, the bound on that side is the table's end or nothing at all (1, ∞).
+        """
+        upper = float(self.critical_diversity(clock))
+        totals = self.total + np.array([run.tail(depth) if run.total == run.clock[-1] else 0.0 for run in self.runs])
+        reading = np.asarray(clock * self.rate_ratio, dtype=np.float64)
+        lower = float(self._power_law(reading, totals, self.task_diversity))
+        first, last = float(self.task_diversity[0]), float(self.task_diversity[-1])
+        if upper < first:
+            return 1.0, first
+        if upper > last:
+            return min(last, lower), np.inf
+        return (lower if lower >= first else 1.0), upper
 
     def local_exponent(self) -> Array:
         """ν between neighbouring runs: d ln I_K(∞)/d ln K, of shape (run − 1,)."""

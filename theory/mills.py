@@ -38,7 +38,7 @@ def mills_ratio(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def log_mills_ratio(x: ArrayLike) -> NDArray[np.float64]:
-    """ln M(x) = x²/2 + ln √(2π) + ln Φ(−x) for x < 0, and ln of :func:`mills_ratio` otherwise; finite for |x| < 1.3e154.
+    """ln M(x) = x²/2 + ln √(2π) + ln Φ(−x) for x < 0, else ln of :func:`mills_ratio`; for |x| < 1.3e154.
 
     Parameters, errors and source as for :func:`mills_ratio`.
 

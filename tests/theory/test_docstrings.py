@@ -1,0 +1,25 @@
+"""Every example in a docstring of the theory runs and prints what it says."""
+
+import doctest
+import importlib
+import pkgutil
+
+import iclrace.theory
+import pytest
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.theory.__path__, prefix="iclrace.theory."))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    module = importlib.import_module(name)
+    # the names of the room are what a user has at hand
+    result = doctest.testmod(module, extraglobs={**vars(iclrace.theory), **vars(module)})
+    assert result.failed == 0
+
+
+def test_public_names_have_examples():
+    public = [getattr(iclrace.theory, name) for name in iclrace.theory.__all__]
+    undocumented = [item.__name__ for item in public if callable(item) and ">>>" not in (item.__doc__ or "")]
+    # protocols, named tuples of results and records are shown by the functions that take or return them
+    assert set(undocumented) <= {"Memory", "MemoryRun", "AcquisitionDistribution"}

@@ -1,0 +1,196 @@
+"""The distribution of acquisition times that a Gaussian spread of initial attention brings about: the long tail."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.special import ndtr, ndtri
+
+from ._arguments import real, require
+from .accuracy import acquired_beta
+from .acquisition import acquisition_time
+from .task import Task
+
+Array = NDArray[np.float64]
+
+#: Initial attention strengths that carry the map β0 → t, and how many standard deviations they span. Beyond 9 lies
+#: 1e-19 of the probability; 600 points leave 1e-6 in ln t between them.
+POINTS, SPAN = 600, 9.0
+
+
+class AcquisitionDistribution:
+    """Law of t_ICL = T(β0) for K → ∞ and β0 ~ N(mean, std²), T falling in β0.
+
+        P(t_ICL <= t) = Φ((mean − β(t))/std),   β(t) the inverse of T
+
+    log-normal of width σ_β for β0 ≫ ln κ, 2σ_β in the drag branch. Two atoms are possible: at t = 0 (β0 so large that
+    ICL is there from the start) and at t = ∞ (balanced labels, β0 < 0).
+
+    Made by :func:`acquisition_distribution`, whose docstring states the arguments.
+    """
+
+    def __init__(self, task: Task, beta0_mean: float, beta0_std: float, w0: float = 0.0) -> None:
+        self.task, self.w0 = task, float(w0)
+        self.beta0_mean, self.beta0_std = float(beta0_mean), float(beta0_std)
+
+    def time(self, beta0: ArrayLike) -> Array:
+        """T(β0)."""
+        return acquisition_time(self.task, beta0, self.w0)
+
+    @cached_property
+    def _inverse(self) -> tuple[PchipInterpolator, float, float, float, float]:
+        """β as a function of ln t, the ends of ln t, and the β0 that give t = ∞ and t = 0."""
+        low, high = (self.beta0_mean + sign * SPAN * self.beta0_std for sign in (-1.0, 1.0))
+        high = min(high, acquired_beta(self.task)) if self.w0 >= 0.0 else high
+        never = -math.inf
+        if self.task.labels == "balanced":
+            never = self._saddle(low, high)
+            low = max(low, never)
+        low = min(low, high - 1e-6)
+        # T vanishes like a power of the distance to the upper end, and diverges at a saddle: crowd the points there
+        theta = 0.5 * (1.0 - np.cos(math.pi * np.linspace(0.0, 1.0, POINTS + 2)))[1:-1]
+        beta = low + (high - low) * theta
+        time = self.time(beta)
+        good = np.isfinite(time) & (time > 0.0)
+        beta, log_time = beta[good][::-1], np.log(time[good][::-1])
+        rising = np.concatenate([[True], np.diff(log_time) > 0.0])
+        beta, log_time = beta[rising], log_time[rising]
+        return PchipInterpolator(log_time, beta), log_time[0], log_time[-1], never, high
+
+    def _saddle(self, low: float, high: float) -> float:
+        """The β0 below which a balanced context never acquires: 0 for w0 = 0, shifted by the push of w0."""
+        if self.w0 == 0.0:
+            return 0.0
+        left, right = low - 40.0, max(high, 0.0) + 40.0
+        for _ in range(100):
+            middle = 0.5 * (left + right)
+            acquires = bool(np.isfinite(self.time(middle)))
+            left, right = (left, middle) if acquires else (middle, right)
+        return right
+
+    def _beta(self, time: Array) -> Array:
+        """β(t), with the atoms' edges outside the tabulated times."""
+        inverse, first, last, never, at_once = self._inverse
+        with np.errstate(divide="ignore"):
+            log_time = np.log(time)
+        beta = inverse(np.clip(log_time, first, last))
+        # on the power-law flank ln t is linear in β; the table spans all but 1e-19 of the probability
+        beta = np.where(log_time < first, at_once, beta)
+        return np.where(log_time > last, np.maximum(never, self.beta0_mean - 40.0 * self.beta0_std), beta)
+
+    def cdf(self, time: ArrayLike) -> Array:
+        """P(t_ICL <= time), for any ``time``; below 0 it is 0, at ``inf`` it is the probability of acquiring at all."""
+        time = real("time", time, finite=False)
+        probability = ndtr((self.beta0_mean - self._beta(np.maximum(time, 0.0))) / self.beta0_std)
+        return np.where(time < 0.0, 0.0, probability)
+
+    def sf(self, time: ArrayLike) -> Array:
+        """P(t_ICL > time), accurate in the far tail."""
+        time = real("time", time, finite=False)
+        probability = ndtr((self._beta(np.maximum(time, 0.0)) - self.beta0_mean) / self.beta0_std)
+        return np.where(time < 0.0, 1.0, probability)
+
+    def pdf(self, time: ArrayLike) -> Array:
+        """Density of the continuous part: the normal density at β(t) times |dβ/dt|."""
+        time = real("time", time, finite=False)
+        inverse, first, last, *_ = self._inverse
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_time = np.log(time)
+            inside = (log_time >= first) & (log_time <= last)
+            z = (inverse(np.clip(log_time, first, last)) - self.beta0_mean) / self.beta0_std
+            slope = -inverse.derivative()(np.clip(log_time, first, last)) / np.where(inside, time, 1.0)
+        return np.where(inside, slope * np.exp(-0.5 * z**2) / (math.sqrt(2.0 * math.pi) * self.beta0_std), 0.0)
+
+    def ppf(self, probability: ArrayLike) -> Array:
+        """Quantile T(mean − std Φ⁻¹(probability)): exact, no table; ``inf`` beyond the probability of acquiring."""
+        probability = real("probability", probability, minimum=0.0, maximum=1.0)
+        z = np.clip(ndtri(probability), -38.0, 38.0)  # Φ(±38) is 0 or 1 in float64
+        return self.time(self.beta0_mean - self.beta0_std * z)
+
+    def rvs(self, size: int | tuple[int, ...] = (), *, seed: int | np.random.Generator) -> Array:
+        """Samples of shape ``size``: T of normal draws from ``seed``."""
+        draws = np.random.default_rng(seed).standard_normal(size)
+        return self.time(self.beta0_mean + self.beta0_std * draws)
+
+    @property
+    def median(self) -> float:
+        """T(mean)."""
+        return float(self.time(self.beta0_mean))
+
+    @property
+    def probability(self) -> float:
+        """Probability of acquiring ICL at all: 1, or P(β0 > saddle) with balanced labels."""
+        return float(self.cdf(math.inf))
+
+    def moment(self, order: int) -> float:
+        """⟨t^order⟩ = ∫ T(β0)^order dP(β0); ``inf`` if ICL may never be acquired."""
+        require(isinstance(order, int) and order >= 1, "order", "be an integer >= 1", order)
+        if self.probability < 1.0 - 1e-12:
+            return math.inf
+        # T^order grows up to e^{2 order |β0|}: the integrand peaks 2 · order · std standard deviations below the mean
+        low, high = -SPAN - 2.0 * order * self.beta0_std, SPAN
+        high = min(high, (acquired_beta(self.task) - self.beta0_mean) / self.beta0_std) if self.w0 >= 0.0 else high
+        x, weights = np.polynomial.legendre.leggauss(400)
+        z = low + 0.5 * (high - low) * (x + 1.0) if high > low else np.zeros(1)
+        density = np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+        span = max(high - low, 0.0)
+        values = self.time(np.maximum(self.beta0_mean + self.beta0_std * z, -300.0)) ** order
+        return float(0.5 * span * np.sum(weights * density * values)) if span > 0 else 0.0
+
+    @property
+    def mean(self) -> float:
+        """⟨t⟩."""
+        return self.moment(1)
+
+    @property
+    def std(self) -> float:
+        """√(⟨t²⟩ − ⟨t⟩²)."""
+        mean = self.moment(1)
+        return math.inf if math.isinf(mean) else math.sqrt(max(self.moment(2) - mean**2, 0.0))
+
+    def tail_ratio(self, probability: float = 0.99) -> float:
+        """Long tail against a normal: (q_p − q_½)/(q_½ − q_{1−p}), which is 1 for every symmetric law."""
+        require(0.5 < probability < 1.0, "probability", "lie in (1/2, 1)", probability)
+        low, middle, high = self.ppf([1.0 - probability, 0.5, probability])
+        return math.inf if math.isinf(high) or middle == low else float((high - middle) / (middle - low))
+
+
+def acquisition_distribution(
+    task: Task, beta0_mean: float, beta0_std: float, w0: float = 0.0
+) -> AcquisitionDistribution:
+    """Distribution of the acquisition time for K → ∞ when β0 ~ N(mean, std²).
+
+        t_ICL = T(β0)  ⇒  P(t_ICL <= t) = Φ((mean − β(t))/std)
+
+    Parameters
+    ----------
+    task : Task
+    beta0_mean : float
+    beta0_std : float, > 0
+    w0 : float in [−30, 30]
+
+    Returns
+    -------
+    AcquisitionDistribution
+        With ``pdf``, ``cdf``, ``sf``, ``ppf``, ``rvs``, ``median``, ``mean``, ``std``, ``moment`` and ``tail_ratio``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "long tail"; paper, section 4.
+
+    Examples
+    --------
+    >>> law = acquisition_distribution(Task(context_length=100), 0.0, 1.0)
+    >>> round(law.median, 1), round(float(law.cdf(law.median)), 4), law.tail_ratio(0.99) > 10
+    (277.1, 0.5, True)
+    """
+    mean, std = real("beta0_mean", beta0_mean), real("beta0_std", beta0_std, minimum=0.0, exclusive=True)
+    weight = real("w0", w0, minimum=-30.0, maximum=30.0)
+    for name, array in (("beta0_mean", mean), ("beta0_std", std), ("w0", weight)):
+        require(array.ndim == 0, name, "be a single number", array)
+    return AcquisitionDistribution(task, float(mean), float(std), float(weight))
