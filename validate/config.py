@@ -1,0 +1,115 @@
+"""What a run is: everything that decides its result, and nothing else (the device is recorded beside the result)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from ..theory import Task
+from ..theory._arguments import require
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network trained on one task with one seed.
+
+    Times are gradient-flow times t = learning_rate × step.
+
+    Parameters
+    ----------
+    network : "minimal" or "transformer"
+    task : Task
+        N, K, D, label statistics, copies. A finite K must be even, D finite.
+    seed : int >= 0
+    width, layers : int
+        Of the perceptron.
+    learning_rate : float
+        Of the attention parameters: (w, β), or LayerNorm and q, k, v.
+    rate_ratio : float
+        Learning rate of the perceptron over that of the attention.
+    decay_attention, decay_memory : float
+        Weight decay λ of the two groups, as in PyTorch's SGD: the gradient gains λ times the parameter.
+    batch_size : int
+    budget : float
+        Training ends at this t.
+    evaluate_every : float
+        Interval in t between evaluations; rounded to whole steps.
+    test_size : int
+        Sequences in each of the two test sets.
+    stop_acquired : bool
+        End at the first evaluation with ICL accuracy above 0.95.
+    stop_memorised : float
+        End when c1 falls below this; 0 for never.
+    w0, beta0 : float
+        Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
+    frequency_exponent : float
+        α of the items' frequencies p_k ∝ k^(−α).
+    """
+
+    network: Literal["minimal", "transformer"]
+    task: Task
+    seed: int
+    width: int = 512
+    layers: int = 3
+    learning_rate: float = 0.01
+    rate_ratio: float = 1.0
+    decay_attention: float = 0.0
+    decay_memory: float = 0.0
+    batch_size: int = 128
+    budget: float = 1000.0
+    evaluate_every: float = 5.0
+    test_size: int = 2000
+    stop_acquired: bool = False
+    stop_memorised: float = 0.0
+    w0: float = 0.0
+    beta0: float | None = 0.0
+    frequency_exponent: float = 0.0
+
+    def __post_init__(self) -> None:
+        k = self.task.task_diversity
+        require(self.network in ("minimal", "transformer"), "network", 'be "minimal" or "transformer"', self.network)
+        require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
+        require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
+        for name in ("seed", "decay_attention", "decay_memory", "stop_memorised", "frequency_exponent"):
+            require(getattr(self, name) >= 0, name, "be >= 0", getattr(self, name))
+        for name in ("width", "layers", "learning_rate", "rate_ratio", "batch_size", "budget", "evaluate_every", "test_size"):
+            require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
+        require(self.network == "minimal" or not self.task.target_in_softmax, "target_in_softmax",
+                "be False for the transformer, whose target always takes part", self.task.target_in_softmax)  # fmt: skip
+
+    def with_(self, **changes: Any) -> Run:
+        """A copy with other fields; ``context_length``, ``task_diversity`` and the like go to the task."""
+        own = {name: value for name, value in changes.items() if name in self.__dataclass_fields__}
+        rest = {name: value for name, value in changes.items() if name not in own}
+        return replace(self, task=replace(own.pop("task", self.task), **rest), **own)
+
+    @property
+    def steps_between_evaluations(self) -> int:
+        return max(1, round(self.evaluate_every / self.learning_rate))
+
+    @property
+    def evaluations(self) -> int:
+        """Number of evaluations in a full run, the one at t = 0 included."""
+        return 1 + math.ceil(self.budget / (self.steps_between_evaluations * self.learning_rate) - 1e-9)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": "network", **asdict(self)}
+
+
+def canonical(config: dict[str, Any]) -> str:
+    """JSON with sorted keys; infinities are written as strings, so that any reader can load it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(entry) for key, entry in value.items()}
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(config), sort_keys=True, indent=1, allow_nan=False)
+
+
+def content_key(config: dict[str, Any]) -> str:
+    """The address of a configuration's result: equal configurations share it."""
+    return hashlib.sha256(canonical(config).encode()).hexdigest()[:20]

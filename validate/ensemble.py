@@ -1,0 +1,142 @@
+"""S networks at once: the functions and gradients of :mod:`.networks`, computed with a leading ensemble axis.
+
+Three exact shortcuts carry the speed. Only the target's query is read, so a score is x̂_jᵀ(W_Kᵀ W_Q x̂_T) and a
+sequence costs O(N d), not O(N² d). Tokens are averaged with the attention weights before W_V acts. LayerNorm acts
+token by token, so the K tokens are normalised once per table, and its affine part is folded into the query and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .networks import MinimalModel, Transformer, context_tokens, target_tokens
+from .seeds import Purpose, derive_seed
+from .sequences import Batch, Table
+
+Parameters = dict[str, Tensor]
+
+# Above this many items their K × K overlaps are computed per sequence instead of being looked up.
+_LARGEST_OVERLAP_TABLE = 2048
+_LAYER_NORM_EPSILON = 1e-5
+
+
+def stack(modules: Sequence[torch.nn.Module]) -> Parameters:
+    """The modules' parameters, each stacked along a new leading axis of length S."""
+    names = [name for name, _ in modules[0].named_parameters()]
+    states = [dict(module.named_parameters()) for module in modules]
+    return {name: torch.stack([state[name].detach() for state in states]) for name in names}
+
+
+def initialise(build: Callable[[int], torch.nn.Module], seeds: Sequence[int]) -> Parameters:
+    """``build(s)`` for every network under its own seed: exactly the numbers PyTorch gives a single network."""
+    modules = []
+    with torch.random.fork_rng(devices=[]):
+        for s, seed in enumerate(seeds):
+            torch.manual_seed(derive_seed(seed, Purpose.INITIALISATION))
+            modules.append(build(s))
+    return stack(modules)
+
+
+def perceptron(parameters: Parameters, prefix: str, inputs: Tensor) -> Tensor:
+    """Outputs (S, B) of stacked perceptrons on inputs (S, B, D)."""
+    weights = sorted(
+        (name for name in parameters if name.startswith(prefix) and name.endswith("weight")),
+        key=lambda name: int(name.split(".")[-2]),
+    )
+    for name in weights:
+        bias = parameters[name.removesuffix("weight") + "bias"]
+        inputs = torch.baddbmm(bias[:, None], inputs, parameters[name].transpose(1, 2))
+        if name != weights[-1]:
+            inputs = F.relu(inputs)
+    return inputs.squeeze(-1)
+
+
+class MinimalEnsemble:
+    """Stacked :class:`.networks.MinimalModel`."""
+
+    memory_prefix = "memory."
+
+    def __init__(self, target_in_softmax: bool = False) -> None:
+        self.target_in_softmax = target_in_softmax
+
+    def initialise(
+        self, seeds: Sequence[int], dimension: int, width: int, layers: int, w0: Sequence[float], beta0: Sequence[float]
+    ) -> Parameters:
+        return initialise(lambda s: MinimalModel(dimension, width, layers, w0=w0[s], beta0=beta0[s]), seeds)
+
+    def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits z and memory φ, each (S, B)."""
+        table = batch.table
+        targets = table.rows(table.items, batch.target)
+        memory = perceptron(parameters, self.memory_prefix, targets)
+        labels, overlaps = batch.context_labels, _overlaps(batch, targets)
+        if self.target_in_softmax:
+            overlaps = torch.cat([overlaps, targets.square().sum(-1, keepdim=True)], -1)
+            labels = torch.cat([labels, torch.zeros_like(labels[..., :1])], -1)
+        attention = torch.softmax(parameters["beta"][:, None, None] * overlaps, -1)
+        return memory + parameters["w"][:, None] * (attention * labels).sum(-1), memory
+
+
+def _overlaps(batch: Batch, targets: Tensor) -> Tensor:
+    """x_T·x_j, (S, B, N)."""
+    table = batch.table
+    size = table.items.shape[1]
+    if size > _LARGEST_OVERLAP_TABLE:
+        context = table.rows(table.items, batch.context)
+        return torch.einsum("sbnd,sbd->sbn", context, targets)
+    overlaps = table.cached("overlaps", lambda: table.items @ table.items.transpose(1, 2))
+    flat = overlaps.view(len(overlaps), -1)
+    return table.rows(flat, batch.target[..., None] * size + batch.context)
+
+
+class TransformerEnsemble:
+    """Stacked :class:`.networks.Transformer`."""
+
+    memory_prefix = "memory."
+
+    def initialise(self, seeds: Sequence[int], dimension: int, width: int, layers: int) -> Parameters:
+        return initialise(lambda s: Transformer(dimension, width, layers), seeds)
+
+    def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits z, (S, B), twice: the transformer has no separate memory output."""
+        table = batch.table
+        gain, shift = parameters["attention.norm.weight"][:, None], parameters["attention.norm.bias"][:, None]
+        targets = table.rows(table.cached("targets", lambda: _normalised(target_tokens(table.items))), batch.target)
+        context = table.rows(
+            table.cached("context", lambda: _normalised(context_tokens(table.items, table.labels))), batch.context
+        )
+        query = torch.bmm(targets * gain + shift, parameters["attention.query.weight"].transpose(1, 2))
+        # The shift adds the same number to every score of a sequence, so the softmax does not see it.
+        direction = torch.bmm(query, parameters["attention.key.weight"]) * gain
+        average = attend(context, targets, direction)
+        read = torch.bmm(average * gain + shift, parameters["attention.value.weight"].transpose(1, 2))
+        raw = target_tokens(table.rows(table.items, batch.target))
+        logits = perceptron(parameters, self.memory_prefix, raw + read)
+        return logits, logits
+
+
+def attend(context: Tensor, target: Tensor, direction: Tensor) -> Tensor:
+    """Σ_j softmax_j(x̂_j·u) x̂_j over the context (S, B, N, d) and the target (S, B, d), with u (S, B, d)."""
+    networks, size, length, width = context.shape
+    flat = context.view(networks * size, length, width)
+    scores = torch.bmm(flat, direction.reshape(-1, width, 1)).view(networks, size, length)
+    own = (target * direction).sum(-1, keepdim=True)
+    weights = torch.softmax(torch.cat([scores, own], -1), -1)
+    average = torch.bmm(weights[..., :-1].reshape(-1, 1, length), flat).view(networks, size, width)
+    return average + weights[..., -1:] * target
+
+
+def _normalised(tokens: Tensor) -> Tensor:
+    return F.layer_norm(tokens, tokens.shape[-1:], eps=_LAYER_NORM_EPSILON)
+
+
+def margin(outputs: Tensor, labels: Tensor) -> Tensor:
+    """ℓ z: positive where the prediction is right."""
+    return outputs * labels
+
+
+__all__ = ["MinimalEnsemble", "TransformerEnsemble", "Parameters", "Table", "attend", "margin", "perceptron", "stack"]

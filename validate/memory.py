@@ -1,0 +1,182 @@
+"""The memory's clock, measured on the perceptron alone (paper, section 4; docs/derivation.md, memory laws).
+
+    θ ← θ − η ∇ ⟨log(1 + e^{−φ_k})⟩,   c1 = ⟨σ(−φ)⟩,   c2 = 1 − ⟨σ(−φ)²⟩/c1,   c3 = ⟨e^{−φ}⟩,   I_K(t) = ∫ c1 dt
+
+with φ_k = ℓ_k φ(x_k) the margins of the K items. Full-batch gradient descent at the learning rate η of the networks
+it speaks for, so that what the finite step does to the clock is the same on both sides of a comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+
+from ..theory import MeasuredMemory
+from ..theory._arguments import require
+from . import networks
+from .ensemble import Parameters, initialise, perceptron
+from .progress import Bar
+from .seeds import Purpose, derive_seed
+
+QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+_STEPS_BETWEEN_SAMPLES = 5
+# The tail's slope is read where c1 is within this factor of its last value: the last part of the run, many steps long.
+_TAIL_FACTOR = 10.0
+
+
+@dataclass(frozen=True)
+class MemoryTraining:
+    """One perceptron trained alone on K items.
+
+    Parameters
+    ----------
+    task_diversity : int, K even
+    seed : int
+    dimension : int, D
+    width, layers : int
+    layer_norm : bool
+        Items are tokens of D + 2 numbers normalised to length √(D + 2), as the transformer's perceptron reads them;
+        otherwise raw items of length about 1.
+    learning_rate : float
+        η; gradient-flow time is t = η × step.
+    until : float
+        Stop when c1 falls below this.
+    budget : float
+        Stop at this t at the latest.
+    """
+
+    task_diversity: int
+    seed: int
+    dimension: int = 63
+    width: int = 512
+    layers: int = 3
+    layer_norm: bool = False
+    learning_rate: float = 0.3
+    until: float = 0.01
+    budget: float = 3000.0
+
+    def __post_init__(self) -> None:
+        k = self.task_diversity
+        require(isinstance(k, int) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
+        require(0 < self.until < 0.5, "until", "be in (0, 0.5)", self.until)
+        for name in ("dimension", "width", "layers", "learning_rate", "budget"):
+            require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": "memory", **asdict(self)}
+
+
+def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
+    """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile)."""
+    items, labels = _items(run)
+    inputs = items.shape[-1]
+    parameters = initialise(lambda _: networks.perceptron(inputs, run.width, 1, run.layers), [run.seed])
+    samples: list[dict[str, Any]] = []
+    clock, step = 0.0, 0
+    while True:
+        margins, gradients = _margins_and_gradients(parameters, items, labels)
+        wrong = torch.sigmoid(-margins)
+        c1 = float(wrong.mean())
+        done = c1 < run.until or step * run.learning_rate >= run.budget or not np.isfinite(c1)
+        if done or step % _STEPS_BETWEEN_SAMPLES == 0:
+            samples.append(_sample(margins, wrong, clock, step * run.learning_rate))
+            if bar is not None:
+                bar.update(_fraction(c1, run.until), f"K {run.task_diversity}, c1 {c1:.3f}")
+        if done:
+            return _dataset(samples)
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                parameters[name].sub_(gradient, alpha=run.learning_rate)
+        clock, step = clock + run.learning_rate * c1, step + 1
+
+
+def _fraction(c1: float, until: float) -> float:
+    """Fraction done: the margin log(1/c1) rises almost linearly in the clock."""
+    return float(np.clip(np.log(0.5 / max(c1, until)) / np.log(0.5 / until), 0, 1))
+
+
+def _items(run: MemoryTraining) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.ITEMS))
+    items = torch.randn(1, run.task_diversity, run.dimension, generator=generator) * run.dimension**-0.5
+    if run.layer_norm:
+        tokens = networks.target_tokens(items)
+        items = F.layer_norm(tokens, tokens.shape[-1:])
+    labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
+    return items, labels[None]
+
+
+def _margins_and_gradients(
+    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, Parameters]:
+    for value in parameters.values():
+        value.requires_grad_(True)
+    margins = perceptron(parameters, "", items) * labels
+    gradients = torch.autograd.grad(F.softplus(-margins).mean(), list(parameters.values()))
+    return margins.detach()[0].double(), dict(zip(parameters, gradients, strict=True))
+
+
+def _sample(margins: torch.Tensor, wrong: torch.Tensor, clock: float, time: float) -> dict[str, Any]:
+    c1 = wrong.mean()
+    return {
+        "time": time,
+        "clock": clock,
+        "c1": float(c1),
+        "c2": float(1 - wrong.square().mean() / c1),
+        "c3": float(torch.exp(-margins).mean()),
+        "margins": torch.quantile(margins, torch.tensor(QUANTILES, dtype=margins.dtype)).numpy(),
+    }
+
+
+def _dataset(samples: list[dict[str, Any]]) -> xr.Dataset:
+    columns = {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
+    time = ("time", columns.pop("time"), {"units": "gradient-flow time, learning rate x step"})
+    margins = columns.pop("margins")
+    variables = {name: ("time", column) for name, column in columns.items()}
+    return xr.Dataset(
+        variables | {"margins": (("time", "quantile"), margins)},
+        coords={"time": time, "quantile": list(QUANTILES)},
+        attrs={"torch": str(torch.__version__)},
+    )
+
+
+def clock_at(curves: xr.Dataset, time: float) -> float:
+    """I_K(t), continued beyond the last reading.
+
+    Late in training ln c1 falls almost linearly in the clock, dc1/dI = −g c1, so that dI/dt = c1 gives
+
+        I(t) = I_e + ln(1 + g c1_e (t − t_e))/g
+
+    with g fitted where c1 is within a factor 10 of its last value c1_e.
+    """
+    t, clock, c1 = (curves[name].values for name in ("time", "clock", "c1"))
+    if time <= t[-1]:
+        return float(np.interp(time, t, clock))
+    late = c1 < _TAIL_FACTOR * c1[-1]
+    slope = float(np.polyfit(clock[late], np.log(c1[late]), 1)[0]) if late.sum() > 2 else 0.0
+    rate = max(-slope, 1e-9)
+    return float(clock[-1] + np.log1p(rate * c1[-1] * (time - t[-1])) / rate)
+
+
+def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], time: float) -> MeasuredMemory:
+    """The theory's memory law from runs of the perceptron alone, its total clock being the one reached at ``time``.
+
+    Runs that differ only in their seed are averaged at equal fractions of their clock.
+    """
+    grouped: dict[int, list[xr.Dataset]] = {}
+    for run, dataset in zip(runs, curves, strict=True):
+        grouped.setdefault(run.task_diversity, []).append(dataset)
+    fraction = np.linspace(0.0, 1.0, 200)
+    table: dict[str, list[Any]] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
+    for datasets in grouped.values():
+        by_fraction = [d.swap_dims(time="clock").interp(clock=fraction * float(d.clock[-1])) for d in datasets]
+        for name in ("c1", "c2", "c3", "margins"):
+            table[name].append(np.mean([d[name].values for d in by_fraction], 0))
+        table["clock"].append(fraction * np.mean([float(d.clock[-1]) for d in datasets]))
+        table["total"].append(float(np.mean([max(clock_at(d, time), float(d.clock[-1])) for d in datasets])))
+    return MeasuredMemory.from_runs(list(grouped), **table)

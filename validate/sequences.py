@@ -1,0 +1,228 @@
+"""Sequences of the synthetic task for an ensemble of networks (paper, section 2).
+
+An ensemble is a leading axis of S networks. Network s has its own seed, its own K items and its own batches, so what
+it sees does not depend on which other networks are trained beside it. A batch is a pure function of (seed, step).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ..theory import Task
+from .seeds import Purpose, derive_seed
+
+
+@dataclass(frozen=True)
+class Table:
+    """Item-label pairs: ``items`` (S, K, D) with entries N(0, 1/D), ``labels`` (S, K) in {-1, +1}.
+
+    ``derived`` caches what a network computes once per table (overlaps, normalised tokens).
+    """
+
+    items: Tensor
+    labels: Tensor
+    derived: dict[str, Tensor] = field(default_factory=dict)
+
+    def cached(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        if name not in self.derived:
+            self.derived[name] = compute()
+        return self.derived[name]
+
+    def rows(self, values: Tensor, index: Tensor) -> Tensor:
+        """``values[s, index[s, ...]]`` for ``values`` of shape (S, K, ...)."""
+        networks, size = values.shape[:2]
+        offset = torch.arange(networks, device=index.device).mul_(size).view(-1, *[1] * (index.ndim - 1))
+        flat = values.reshape(networks * size, *values.shape[2:])
+        return flat.index_select(0, (index + offset).reshape(-1)).view(*index.shape, *values.shape[2:])
+
+    def select(self, networks: Tensor) -> Table:
+        """The table of the networks that go on (their positions along S)."""
+        return Table(self.items[networks], self.labels[networks])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B sequences a network: ``context`` (S, B, N) and ``target`` (S, B) are rows of ``table``."""
+
+    table: Table
+    context: Tensor
+    target: Tensor
+
+    @property
+    def context_labels(self) -> Tensor:
+        return self.table.rows(self.table.labels, self.context)
+
+    @property
+    def target_labels(self) -> Tensor:
+        return self.table.rows(self.table.labels, self.target)
+
+    def select(self, networks: Tensor) -> Batch:
+        return Batch(self.table.select(networks), self.context[networks], self.target[networks])
+
+
+class Sequences:
+    """The sequences of S networks that share every statistic of the task but K.
+
+    Parameters
+    ----------
+    task : Task
+        Context length, dimension, label statistics and copies; its ``task_diversity`` is not read.
+    task_diversity : sequence of float, length S
+        K of each network: finite and even, or all infinite.
+    seeds : sequence of int, length S
+    batch_size : int
+    frequency_exponent : float, α >= 0
+        Items are drawn with probability p_k ∝ k^(−α); pairs of consecutive k have opposite labels.
+    device, dtype
+        Where the tensors live.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        task_diversity: Sequence[float],
+        seeds: Sequence[int],
+        batch_size: int,
+        *,
+        frequency_exponent: float = 0.0,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.task = task
+        self.seeds = list(seeds)
+        self.batch_size = batch_size
+        self.frequency_exponent = frequency_exponent
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.generator = torch.Generator(device=self.device)
+        self.task_diversity = list(task_diversity)
+        self.fresh = math.isinf(self.task_diversity[0])
+        if any(math.isinf(k) != self.fresh for k in self.task_diversity):
+            raise ValueError("Argument 'task_diversity' must be finite for all networks or for none, but it is mixed.")
+        if any(not self.fresh and (k % 2 or k < 2) for k in self.task_diversity):
+            raise ValueError(f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}.")
+        if not self.fresh:
+            self._set_training_table()
+
+    def _set_training_table(self) -> None:
+        sizes = [int(k) for k in self.task_diversity]
+        largest = max(sizes)
+        items = torch.zeros(len(sizes), largest, self._dimension, device=self.device, dtype=self.dtype)
+        for s, size in enumerate(sizes):
+            items[s, :size] = self._normal(s, Purpose.ITEMS, 0, (size, self._dimension))
+        labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
+        self.table = Table(items, labels.to(self.dtype).expand(len(sizes), largest).contiguous())
+        self.sizes = torch.tensor(sizes, device=self.device)
+        self.cumulative = None
+        if self.frequency_exponent:
+            weights = torch.arange(1, largest + 1, dtype=torch.float64, device=self.device) ** -self.frequency_exponent
+            weights = weights * (torch.arange(largest, device=self.device) < self.sizes[:, None])
+            self.cumulative = (weights / weights.sum(1, keepdim=True)).cumsum(1)
+
+    @property
+    def _dimension(self) -> int:
+        return int(self.task.dimension)
+
+    def _normal(self, s: int, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+        """Items: entries N(0, 1/D)."""
+        self.generator.manual_seed(derive_seed(self.seeds[s], purpose, step))
+        draws = torch.randn(shape, generator=self.generator, device=self.device, dtype=self.dtype)
+        return draws.mul_(self._dimension**-0.5)
+
+    def _uniform(self, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+        draws = torch.empty(len(self.seeds), *shape, device=self.device, dtype=torch.float64)
+        for s, seed in enumerate(self.seeds):
+            self.generator.manual_seed(derive_seed(seed, purpose, step))
+            torch.rand(shape, generator=self.generator, out=draws[s])
+        return draws
+
+    def batch(self, step: int) -> Batch:
+        """The training batch at ``step``."""
+        if self.fresh:
+            return self._fresh_batch(Purpose.BATCH, step, self.batch_size)
+        draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
+        return Batch(self.table, *self._with_copy(self._context(draws)))
+
+    def icl_test(self, size: int) -> Batch:
+        """Novel items with a copy of the target in the context."""
+        return self._fresh_batch(Purpose.ICL_TEST, 0, size)
+
+    def iwl_test(self, size: int) -> Batch:
+        """Training items without a copy of the target in the context; for K → ∞ novel items without a copy."""
+        if self.fresh:
+            batch = self._fresh_batch(Purpose.IWL_TEST, 0, size, extra=1)
+            return replace(batch, context=batch.context[..., :-1], target=batch.context[..., -1])
+        draws = self._uniform(Purpose.IWL_TEST, 0, (size, self.task.context_length + 1))
+        targets = self._uniform(Purpose.IWL_TEST, 1, (size, 1))
+        target = self._index(targets, None)
+        context = self._context(draws)
+        for attempt in range(2, 1000):
+            copies = context == target
+            if not copies.any():
+                return Batch(self.table, context, target.squeeze(-1))
+            again = self._context(self._uniform(Purpose.IWL_TEST, attempt, tuple(draws.shape[1:])))
+            context = torch.where(copies, again, context)
+        raise ValueError("Argument 'task_diversity' must leave items other than the target, but it is too small.")
+
+    def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
+        """Items and labels that no other sequence has (K → ∞)."""
+        networks, length = len(self.seeds), self.task.context_length + extra
+        items = torch.stack([self._normal(s, purpose, step, (size * length, self._dimension)) for s in range(networks)])
+        labels = torch.empty(networks, size, length, device=self.device, dtype=self.dtype)
+        for s, seed in enumerate(self.seeds):
+            # A second stream: the items' one has no more numbers to give without changing them.
+            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ 1)
+            coins = torch.rand((size, length), generator=self.generator, device=self.device)
+            labels[s] = 1.0 - 2.0 * (coins < 0.5)
+        if self.task.labels == "balanced":
+            half = self.task.context_length // 2
+            labels[..., 1:half] = labels[..., :1]
+            labels[..., half : 2 * half] = -labels[..., :1]
+        context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
+        table = Table(items, labels.view(networks, -1))
+        return Batch(table, context, context[..., 0]) if extra else Batch(table, *self._with_copy(context))
+
+    def _with_copy(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Context and target: the target is the first context item, which then stands ``copies`` times.
+
+        Attention has no positional encoding, so the place of the copy does not matter.
+        """
+        if self.task.copies > 1:
+            context = context.clone()
+            context[..., 1 : self.task.copies] = context[..., :1]
+        return context, context[..., 0]
+
+    def _context(self, draws: Tensor) -> Tensor:
+        """Rows of the training table from uniforms (S, B, N + 1); the last one chooses the label that comes first."""
+        if self.task.labels == "iid":
+            return self._index(draws[..., :-1], None)
+        half = self.task.context_length // 2
+        first = (draws[..., -1:] < 0.5).long()
+        return self._index(draws[..., :-1], torch.cat([first.expand(-1, -1, half), 1 - first.expand(-1, -1, half)], -1))
+
+    def _index(self, uniform: Tensor, label: Tensor | None) -> Tensor:
+        """Item numbers by inversion; ``label`` (0: +1, 1: −1) restricts the draw to the items of one label."""
+        sizes = self.sizes.view(-1, *[1] * (uniform.ndim - 1))
+        if self.cumulative is None:
+            if label is None:
+                return torch.minimum((uniform * sizes).long(), sizes - 1)
+            return 2 * torch.minimum((uniform * (sizes // 2)).long(), sizes // 2 - 1) + label
+        flat = torch.searchsorted(self.cumulative, uniform.reshape(len(self.seeds), -1)).view(uniform.shape)
+        flat = torch.minimum(flat, sizes - 1)
+        # Items 2i and 2i + 1 have opposite labels: the pair is drawn by frequency, the label within it is given.
+        return flat if label is None else 2 * (flat // 2) + label
+
+    def select(self, networks: list[int]) -> None:
+        """Keep only these networks."""
+        index = torch.tensor(networks, device=self.device)
+        self.seeds = [self.seeds[s] for s in networks]
+        self.task_diversity = [self.task_diversity[s] for s in networks]
+        if not self.fresh:
+            self.table = self.table.select(index)
+            self.sizes = self.sizes[index]
+            self.cumulative = None if self.cumulative is None else self.cumulative[index]

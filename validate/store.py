@@ -1,0 +1,124 @@
+"""The run store: results addressed by their configuration, written so that no interruption can damage one.
+
+    <root>/runs/<key>/config.json, weights.safetensors, metrics.nc      a finished run
+    <root>/checkpoints/<key>.safetensors                                an unfinished group of runs
+
+Every file is written under a temporary name, flushed to the disk and renamed. Nothing that is loaded can execute code.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import xarray as xr
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .config import canonical, content_key
+
+
+class StoreError(RuntimeError):
+    """A stored file is damaged or cannot be written; the message names it."""
+
+
+class Configured(Protocol):
+    """Anything with a configuration that decides its result."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, flush it to the disk and rename it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def write_dataset(path: Path, dataset: xr.Dataset) -> None:
+    write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf"))
+
+
+def read_dataset(path: Path) -> xr.Dataset:
+    try:
+        return xr.load_dataset(path, engine="h5netcdf")
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise StoreError(f"{path} is damaged and cannot be read ({error}); delete it to compute it anew") from error
+
+
+class RunStore:
+    """Finished runs and checkpoints below ``root``; created on the first write."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    def directory(self, run: Configured) -> Path:
+        return self.root / "runs" / content_key(run.as_json())
+
+    def __contains__(self, run: Configured) -> bool:
+        return (self.directory(run) / "metrics.nc").exists()
+
+    def load(self, run: Configured) -> xr.Dataset:
+        """The metrics of a finished run; ``StoreError`` names a damaged file."""
+        return read_dataset(self.directory(run) / "metrics.nc")
+
+    def save(self, run: Configured, metrics: xr.Dataset, weights: dict[str, torch.Tensor] | None = None) -> None:
+        """Write a finished run. ``metrics.nc`` comes last: its presence says that the run is whole."""
+        directory = self.directory(run)
+        write_text(directory / "config.json", canonical(run.as_json()) + "\n")
+        if weights is not None:
+            held = {name: value.contiguous() for name, value in weights.items()}
+            write_atomically(directory / "weights.safetensors", lambda temporary: save_file(held, temporary))
+        write_dataset(directory / "metrics.nc", metrics)
+
+    def _checkpoint(self, key: str, previous: bool = False) -> Path:
+        return self.root / "checkpoints" / f"{key}{'.previous' if previous else ''}.safetensors"
+
+    def save_checkpoint(self, key: str, tensors: dict[str, torch.Tensor]) -> None:
+        """Write the state of an unfinished group and keep the one before it."""
+        current = self._checkpoint(key)
+        if current.exists():
+            current.replace(self._checkpoint(key, previous=True))
+        write_atomically(current, lambda temporary: save_file(tensors, temporary))
+
+    def load_checkpoint(self, key: str, warn: Callable[[str], object]) -> dict[str, torch.Tensor] | None:
+        """The newest readable checkpoint of a group; a damaged one is named to ``warn`` and passed over."""
+        for path in (self._checkpoint(key), self._checkpoint(key, previous=True)):
+            if path.exists():
+                try:
+                    return load_file(path)
+                except (SafetensorError, OSError) as error:
+                    warn(f"{path} is damaged ({error}); the checkpoint before it is used")
+        return None
+
+    def delete_checkpoint(self, key: str) -> None:
+        for previous in (False, True):
+            with suppress(OSError):
+                self._checkpoint(key, previous).unlink(missing_ok=True)
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))

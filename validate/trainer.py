@@ -1,0 +1,322 @@
+"""Trains many networks at once: every run of a group is one slot of an ensemble (plain SGD, paper, appendix A)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import IntEnum
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from torch import Tensor
+
+from ..theory import Task
+from .config import Run, content_key
+from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble
+from .progress import Bar
+from .seeds import Purpose, derive_seed
+from .sequences import Sequences
+from .store import RunStore, as_tensor
+
+METRICS = (
+    "train_loss", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "c2", "c3", "clock", "w", "beta",
+)  # fmt: skip
+ACQUIRED_LEVEL = 0.95
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+class Status(IntEnum):
+    """Why a run ended."""
+
+    RUNNING = 0
+    BUDGET = 1
+    ACQUIRED = 2
+    MEMORISED = 3
+    DIVERGED = 4
+
+
+def group(runs: Sequence[Run]) -> list[list[Run]]:
+    """Split runs into groups that train together: alike in all but seed, K, (w0, β0), λ and the rate ratio."""
+    groups: dict[Run, list[Run]] = {}
+    for run in dict.fromkeys(runs):
+        endless = run.task.task_diversity == np.inf
+        task = replace(run.task, task_diversity=np.inf if endless else 2)
+        common = replace(
+            run, task=task, seed=0, w0=0.0, beta0=0.0, decay_attention=0.0, decay_memory=0.0, rate_ratio=1.0
+        )
+        groups.setdefault(common, []).append(run)
+    return list(groups.values())
+
+
+class EnsembleTrainer:
+    """One group of runs: parameters stacked along S, stopped runs leave their slot.
+
+    All state is in :meth:`state`, so that a run continued from a checkpoint equals an uninterrupted one to the last bit.
+    """
+
+    def __init__(self, runs: Sequence[Run], device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self.runs = list(runs)
+        first = self.first = self.runs[0]
+        self.device, self.dtype = device, dtype
+        self.step = 0
+        self.active = list(range(len(self.runs)))
+        self.status = np.zeros(len(self.runs), dtype=np.int64)
+        self.metrics = np.full((first.evaluations, len(METRICS), len(self.runs)), np.nan)
+        self.clock = np.zeros(len(self.runs))
+        self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
+        self.finished: dict[int, Parameters] = {}
+        self.parameters = self._initial_parameters()
+        self._prepare()
+
+    def _initial_parameters(self) -> Parameters:
+        first, seeds, dimension = self.first, [run.seed for run in self.runs], int(self.first.task.dimension)
+        if first.network == "minimal":
+            self.ensemble = MinimalEnsemble(first.task.target_in_softmax)
+            w0, beta0 = [run.w0 for run in self.runs], [initial_beta(run) for run in self.runs]
+            parameters = self.ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
+        else:
+            self.ensemble = TransformerEnsemble()
+            parameters = self.ensemble.initialise(seeds, dimension, first.width, first.layers)
+        return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
+
+    def _prepare(self) -> None:
+        """Everything that follows from the runs still active: data, test sets, rates."""
+        runs = [self.runs[s] for s in self.active]
+        first = self.first
+        self.sequences = Sequences(
+            first.task,
+            [run.task.task_diversity for run in runs],
+            [run.seed for run in runs],
+            first.batch_size,
+            frequency_exponent=first.frequency_exponent,
+            device=self.device,
+            dtype=self.dtype,
+        )
+        self.icl_test = self.sequences.icl_test(first.test_size)
+        self.iwl_test = self.sequences.iwl_test(first.test_size)
+        rate, prefix = first.learning_rate, self.ensemble.memory_prefix
+        self.rates, self.decays = {}, {}
+        for name, value in self.parameters.items():
+            memory = name.startswith(prefix)
+            shape = (-1, *[1] * (value.ndim - 1))
+            rates = [rate * (run.rate_ratio if memory else 1.0) for run in runs]
+            decays = [run.decay_memory if memory else run.decay_attention for run in runs]
+            self.rates[name] = -torch.tensor(rates, dtype=self.dtype, device=self.device).view(shape)
+            self.decays[name] = torch.tensor(decays, dtype=self.dtype, device=self.device).view(shape)
+        self.decaying = any(bool(decay.any()) for decay in self.decays.values())
+        for value in self.parameters.values():
+            value.requires_grad_(True)
+
+    @property
+    def time(self) -> float:
+        return self.step * self.first.learning_rate
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.time / self.first.budget) if self.active else 1.0
+
+    def advance(self) -> None:
+        """Evaluate, stop what is done, then train to the next evaluation."""
+        every = self.first.steps_between_evaluations
+        self._evaluate(self.step // every)
+        self._stop(self.step // every)
+        if not self.active:
+            return
+        for _ in range(every):
+            self._train_step()
+
+    def _train_step(self) -> None:
+        batch = self.sequences.batch(self.step)
+        logits, _ = self.ensemble.forward(self.parameters, batch)
+        loss = F.softplus(-logits * batch.target_labels).mean(1)
+        names = list(self.parameters)
+        gradients = torch.autograd.grad(loss.sum(), [self.parameters[name] for name in names])
+        with torch.no_grad():
+            self.loss_sum[self.active] += loss.double()
+            for name, gradient in zip(names, gradients, strict=True):
+                value = self.parameters[name]
+                if self.decaying:
+                    gradient = gradient + self.decays[name] * value
+                value.addcmul_(gradient, self.rates[name])
+        self.step += 1
+
+    @torch.no_grad()
+    def _evaluate(self, row: int) -> None:
+        every = self.first.steps_between_evaluations
+        icl = self._margins(self.icl_test)[0]
+        iwl, memory = self._margins(self.iwl_test)
+        wrong = torch.sigmoid(-memory)
+        c1 = wrong.mean(1)
+        values = {
+            "train_loss": self.loss_sum[self.active] / every if row else torch.full_like(c1, float(np.log(2))),
+            "icl_accuracy": (icl > 0).double().mean(1),
+            "iwl_accuracy": (iwl > 0).double().mean(1),
+            "icl_loss": F.softplus(-icl).mean(1),
+            "iwl_loss": F.softplus(-iwl).mean(1),
+            "c1": c1,
+            "c2": 1 - wrong.square().mean(1) / c1,
+            "c3": torch.exp(-memory).mean(1),
+        }
+        for name in ("w", "beta"):
+            if name in self.parameters:
+                values[name] = self.parameters[name].double()
+        for name, value in values.items():
+            self.metrics[row, METRICS.index(name), self.active] = value.cpu().numpy()
+        column = METRICS.index("c1")
+        if row:
+            # Trapezoid between evaluations: c1 falls smoothly, over many evaluations.
+            between = self.metrics[row - 1 : row + 1, column][:, self.active].mean(0)
+            ratio = np.array([self.runs[s].rate_ratio for s in self.active])
+            self.clock[self.active] += between * ratio * every * self.first.learning_rate
+        self.metrics[row, METRICS.index("clock"), self.active] = self.clock[self.active]
+        self.loss_sum[self.active] = 0.0
+
+    def _margins(self, batch) -> tuple[Tensor, Tensor]:
+        """ℓz and ℓφ on a test set, float64 (S, B)."""
+        outputs, memory = self.ensemble.forward(self.parameters, batch)
+        labels = batch.target_labels
+        return (outputs * labels).double(), (memory * labels).double()
+
+    def _stop(self, row: int) -> None:
+        """Mark the runs that are done, keep their weights, and give their slots away."""
+        now = {name: self.metrics[row, i] for i, name in enumerate(METRICS)}
+        for s in self.active:
+            run = self.runs[s]
+            if not np.isfinite(now["train_loss"][s]) or not np.isfinite(now["icl_loss"][s]):
+                self.status[s] = Status.DIVERGED
+            elif run.stop_acquired and now["icl_accuracy"][s] > ACQUIRED_LEVEL:
+                self.status[s] = Status.ACQUIRED
+            elif now["c1"][s] < run.stop_memorised:
+                self.status[s] = Status.MEMORISED
+            elif row == self.first.evaluations - 1:
+                self.status[s] = Status.BUDGET
+        going_on = [i for i, s in enumerate(self.active) if self.status[s] == Status.RUNNING]
+        if len(going_on) == len(self.active):
+            return
+        for i, s in enumerate(self.active):
+            if self.status[s] != Status.RUNNING:
+                self.finished[s] = {name: value.detach()[i].clone() for name, value in self.parameters.items()}
+        self.active = [self.active[i] for i in going_on]
+        if self.active:
+            self.parameters = {name: value.detach()[going_on].clone() for name, value in self.parameters.items()}
+            self._prepare()
+
+    def dataset(self, s: int) -> xr.Dataset:
+        """The metrics of run ``s`` over ``time``, up to its end."""
+        run = self.runs[s]
+        last = int(np.flatnonzero(np.isfinite(self.metrics[:, METRICS.index("clock"), s]))[-1]) + 1
+        times = np.arange(last) * run.steps_between_evaluations * run.learning_rate
+        return xr.Dataset(
+            {name: ("time", self.metrics[:last, i, s]) for i, name in enumerate(METRICS)},
+            coords={"time": ("time", times, {"units": "gradient-flow time, learning rate x step"})},
+            attrs={"status": Status(self.status[s]).name.lower(), "device": self.device, "torch": str(torch.__version__)},
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that decides what happens next."""
+        tensors = {f"parameters/{name}": value.detach().cpu() for name, value in self.parameters.items()}
+        for s, weights in self.finished.items():
+            tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
+        arrays = {"step": np.array([self.step]), "active": np.array(self.active, dtype=np.int64),
+                  "status": self.status, "metrics": self.metrics, "clock": self.clock}  # fmt: skip
+        return {name: value.contiguous() for name, value in tensors.items()} | {
+            name: as_tensor(array) for name, array in arrays.items()
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Continue from :meth:`state`."""
+        self.step = int(state["step"][0])
+        self.active = state["active"].tolist()
+        self.status, self.metrics, self.clock = (state[name].numpy() for name in ("status", "metrics", "clock"))
+        self.parameters, self.finished = {}, {}
+        for name, value in state.items():
+            kind, _, rest = name.partition("/")
+            if kind == "parameters":
+                self.parameters[rest] = value.to(self.device)
+            elif kind == "finished":
+                s, _, parameter = rest.partition("/")
+                self.finished.setdefault(int(s), {})[parameter] = value
+        self._prepare()
+
+
+def initial_beta(run: Run) -> float:
+    """β0 of a minimal run: as given, or a draw from N(0, 1) that belongs to the run's seed."""
+    if run.beta0 is not None:
+        return run.beta0
+    return float(np.random.default_rng(derive_seed(run.seed, Purpose.INITIALISATION, 1)).standard_normal())
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[threading.Event]:
+    """Inside, Ctrl-C only sets the event, so that the work can save its state before it stops."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def train_group(runs: Sequence[Run], store: RunStore, *, bar: Bar | None = None, device: str = "cpu") -> None:
+    """Train one group to its end and save every run; continues from a checkpoint if there is one.
+
+    Raises ``KeyboardInterrupt`` after saving a checkpoint when Ctrl-C is pressed.
+    """
+    key = content_key({"runs": [content_key(run.as_json()) for run in runs]})
+    state = store.load_checkpoint(key, lambda message: warnings.warn(message, stacklevel=2))
+    if state is None:
+        members = [i for i, run in enumerate(runs) if run not in store]
+    else:
+        members = state["members"].tolist()
+    if not members:
+        return
+    trainer = EnsembleTrainer([runs[i] for i in members], device)
+    if state is not None:
+        trainer.restore(state)
+    last_checkpoint = time.monotonic()
+    with deferred_interrupt() as asked:
+        while trainer.active:
+            slots = len(trainer.active)
+            trainer.advance()
+            due = time.monotonic() - last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS
+            # A run is saved after the checkpoint that holds it: otherwise the others could only be continued in an
+            # ensemble of another shape, whose matrix products round differently.
+            if due or asked.is_set() or len(trainer.active) < slots:
+                store.save_checkpoint(key, trainer.state() | {"members": torch.tensor(members)})
+                last_checkpoint = time.monotonic()
+            save_finished(trainer, store)
+            if bar is not None:
+                bar.update(trainer.fraction, describe(trainer))
+            if asked.is_set():
+                raise KeyboardInterrupt
+    save_finished(trainer, store)
+    store.delete_checkpoint(key)
+
+
+def save_finished(trainer: EnsembleTrainer, store: RunStore) -> None:
+    """Save the runs that have ended and are not yet in the store."""
+    for s, weights in trainer.finished.items():
+        if trainer.runs[s] not in store:
+            store.save(trainer.runs[s], trainer.dataset(s), weights)
+
+
+def describe(trainer: EnsembleTrainer) -> str:
+    """Means over the networks still training at the last evaluation."""
+    every = trainer.first.steps_between_evaluations
+    row = trainer.metrics[max(0, (trainer.step - 1) // every)]
+    shown = {name: row[METRICS.index(name)] for name in ("train_loss", "icl_accuracy", "iwl_accuracy")}
+    loss, icl, iwl = (np.nanmean(values) for values in shown.values())
+    return f"{len(trainer.active)} networks, t {trainer.time:.0f}, loss {loss:.3f}, ICL {icl:.2f}, IWL {iwl:.2f}"
+
+
+__all__ = ["EnsembleTrainer", "METRICS", "Run", "Status", "Task", "group", "train_group"]
