@@ -75,10 +75,19 @@ class Run:
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
         for name in ("seed", "decay_attention", "decay_memory", "stop_memorised", "frequency_exponent"):
             require(getattr(self, name) >= 0, name, "be >= 0", getattr(self, name))
-        for name in ("width", "layers", "learning_rate", "rate_ratio", "batch_size", "budget", "evaluate_every", "test_size"):
+        for name in (
+            "width",
+            "layers",
+            "learning_rate",
+            "rate_ratio",
+            "batch_size",
+            "budget",
+            "evaluate_every",
+            "test_size",
+        ):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
-        require(self.network == "minimal" or not self.task.target_in_softmax, "target_in_softmax",
-                "be False for the transformer, whose target always takes part", self.task.target_in_softmax)  # fmt: skip
+        inside = self.task.target_in_softmax and self.network != "minimal"
+        require(not inside, "target_in_softmax", "be False: the transformer's target always takes part", inside)
 
     def with_(self, **changes: Any) -> Run:
         """A copy with other fields; ``context_length``, ``task_diversity`` and the like go to the task."""
@@ -99,17 +108,19 @@ class Run:
         return {"kind": "network", **asdict(self)}
 
 
-def canonical(config: dict[str, Any]) -> str:
-    """JSON with sorted keys; infinities are written as strings, so that any reader can load it."""
+def json_text(value: Any, *, sort_keys: bool = False) -> str:
+    """``value`` as standard JSON; infinities are written as strings, so that any reader can load it."""
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(entry) for key, entry in value.items()}
-        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    def plain(entry: Any) -> Any:
+        if isinstance(entry, dict):
+            return {key: plain(inner) for key, inner in entry.items()}
+        if isinstance(entry, list | tuple):
+            return [plain(inner) for inner in entry]
+        return str(entry) if isinstance(entry, float) and not math.isfinite(entry) else entry
 
-    return json.dumps(plain(config), sort_keys=True, indent=1, allow_nan=False)
+    return json.dumps(plain(value), sort_keys=sort_keys, indent=1, allow_nan=False) + "\n"
 
 
 def content_key(config: dict[str, Any]) -> str:
     """The address of a configuration's result: equal configurations share it."""
-    return hashlib.sha256(canonical(config).encode()).hexdigest()[:20]
+    return hashlib.sha256(json_text(config, sort_keys=True).encode()).hexdigest()[:20]

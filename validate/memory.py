@@ -172,7 +172,7 @@ def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset]
     for run, dataset in zip(runs, curves, strict=True):
         grouped.setdefault(run.task_diversity, []).append(dataset)
     fraction = np.linspace(0.0, 1.0, 200)
-    table: dict[str, list[Any]] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
+    table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
     for datasets in grouped.values():
         by_fraction = [d.swap_dims(time="clock").interp(clock=fraction * float(d.clock[-1])) for d in datasets]
         for name in ("c1", "c2", "c3", "margins"):

@@ -105,7 +105,9 @@ class Sequences:
         if any(math.isinf(k) != self.fresh for k in self.task_diversity):
             raise ValueError("Argument 'task_diversity' must be finite for all networks or for none, but it is mixed.")
         if any(not self.fresh and (k % 2 or k < 2) for k in self.task_diversity):
-            raise ValueError(f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}.")
+            raise ValueError(
+                f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}."
+            )
         if not self.fresh:
             self._set_training_table()
 

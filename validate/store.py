@@ -21,7 +21,7 @@ import xarray as xr
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .config import canonical, content_key
+from .config import content_key, json_text
 
 
 class StoreError(RuntimeError):
@@ -88,7 +88,7 @@ class RunStore:
     def save(self, run: Configured, metrics: xr.Dataset, weights: dict[str, torch.Tensor] | None = None) -> None:
         """Write a finished run. ``metrics.nc`` comes last: its presence says that the run is whole."""
         directory = self.directory(run)
-        write_text(directory / "config.json", canonical(run.as_json()) + "\n")
+        write_text(directory / "config.json", json_text(run.as_json(), sort_keys=True))
         if weights is not None:
             held = {name: value.contiguous() for name, value in weights.items()}
             write_atomically(directory / "weights.safetensors", lambda temporary: save_file(held, temporary))

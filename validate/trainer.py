@@ -26,7 +26,8 @@ from .sequences import Sequences
 from .store import RunStore, as_tensor
 
 METRICS = (
-    "train_loss", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "c2", "c3", "clock", "w", "beta",
+    "train_loss", "icl_accuracy", "circuit_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss",
+    "c1", "c2", "c3", "clock", "w", "beta",
 )  # fmt: skip
 ACQUIRED_LEVEL = 0.95
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -58,7 +59,7 @@ def group(runs: Sequence[Run]) -> list[list[Run]]:
 class EnsembleTrainer:
     """One group of runs: parameters stacked along S, stopped runs leave their slot.
 
-    All state is in :meth:`state`, so that a run continued from a checkpoint equals an uninterrupted one to the last bit.
+    All state is in :meth:`state`, so that a run continued from a checkpoint equals an uninterrupted one bit for bit.
     """
 
     def __init__(self, runs: Sequence[Run], device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
@@ -150,7 +151,7 @@ class EnsembleTrainer:
     @torch.no_grad()
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations
-        icl = self._margins(self.icl_test)[0]
+        icl, novel = self._margins(self.icl_test)
         iwl, memory = self._margins(self.iwl_test)
         wrong = torch.sigmoid(-memory)
         c1 = wrong.mean(1)
@@ -164,8 +165,10 @@ class EnsembleTrainer:
             "c2": 1 - wrong.square().mean(1) / c1,
             "c3": torch.exp(-memory).mean(1),
         }
-        for name in ("w", "beta"):
-            if name in self.parameters:
+        if self.first.network == "minimal":
+            # What the ICL sub-circuit alone would answer: the memory's response to novel items is noise to it.
+            values["circuit_accuracy"] = (icl - novel > 0).double().mean(1)
+            for name in ("w", "beta"):
                 values[name] = self.parameters[name].double()
         for name, value in values.items():
             self.metrics[row, METRICS.index(name), self.active] = value.cpu().numpy()
@@ -216,7 +219,11 @@ class EnsembleTrainer:
         return xr.Dataset(
             {name: ("time", self.metrics[:last, i, s]) for i, name in enumerate(METRICS)},
             coords={"time": ("time", times, {"units": "gradient-flow time, learning rate x step"})},
-            attrs={"status": Status(self.status[s]).name.lower(), "device": self.device, "torch": str(torch.__version__)},
+            attrs={
+                "status": Status(self.status[s]).name.lower(),
+                "device": self.device,
+                "torch": str(torch.__version__),
+            },
         )
 
     def state(self) -> dict[str, Tensor]:

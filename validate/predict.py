@@ -1,0 +1,100 @@
+"""Predictions, made from calibration runs before the networks they speak of are trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..theory import Estimate, acquisition_time
+from .config import Run, content_key
+from .measure import acquisition_times, geometric_mean
+from .memory import MemoryTraining, measured_memory
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A number said beforehand, with everything it was made from.
+
+    ``inputs`` names the equation and the calibration runs (by their address in the run store); nothing else was seen.
+    """
+
+    quantity: str
+    estimate: Estimate
+    inputs: Sequence[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"quantity": self.quantity, **asdict(self.estimate), "inputs": list(self.inputs)}
+
+
+def predict_acquisition(run: Run) -> Prediction:
+    """t_ICL for K → ∞: the averaged field at finite D integrated to 95 % accuracy. No calibration run enters."""
+    assert run.beta0 is not None
+    time = float(acquisition_time(replace(run.task, task_diversity=math.inf), run.beta0, run.w0))
+    return Prediction(
+        "t_ICL (K → ∞), minimal model", Estimate.exact(time), (f"exact field, {_describe(run)}, β0 = {run.beta0:g}",)
+    )
+
+
+def predict_clock(run: Run) -> Prediction:
+    """I* = t_ICL(K → ∞)/2: the clock's reading at acquisition, whatever K (c1 = 1/2 while nothing is memorised)."""
+    acquisition = predict_acquisition(run)
+    return Prediction(
+        "clock at acquisition I*", Estimate.exact(acquisition.estimate.value / 2), (*acquisition.inputs, "c1 = 1/2")
+    )
+
+
+def predict_threshold(
+    quantity: str, clock: Prediction, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float
+) -> Prediction:
+    """K*: where the memory alone, trained for the budget, advances its clock to I*.
+
+        I_K(T) = I*        (paper, section 5; docs/derivation.md, threshold)
+
+    The interval holds the uncertainty of I* and the spread of the memory's seeds.
+    """
+    at = [measured_memory(trainings, curves, budget).critical_diversity(reading) for reading in _ends(clock.estimate)]
+    value, low, high = (float(k) for k in at)
+    if math.isinf(value):
+        return Prediction(quantity, Estimate(value, min(low, value), math.inf), clock.inputs)
+    spread = _relative_spread(trainings, curves, budget) * value
+    estimate = Estimate(value, max(0.0, min(low, value) - spread), max(high, value) + spread)
+    return Prediction(quantity, estimate, (*clock.inputs, f"I_K(t = {budget:g}) of {addresses(trainings)}"))
+
+
+def predict_transformer_clock(runs: Sequence[Run], endless: xr.Dataset) -> Prediction:
+    """I* of the transformer by one-point calibration: half its measured acquisition time at K → ∞."""
+    times = geometric_mean(acquisition_times(endless).values)
+    half = Estimate(times.value / 2, times.low / 2, times.high / 2)
+    return Prediction("clock at acquisition I*, transformer", half, (f"measured t_ICL(K → ∞) of {addresses(runs)}",))
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float) -> float:
+    """Relative 95 % half-width of K* from the spread of I_K between seeds: δ ln K* = δ ln I_K / ν."""
+    clocks: dict[int, list[float]] = {}
+    for training, dataset in zip(trainings, curves, strict=True):
+        clocks.setdefault(training.task_diversity, []).append(float(np.log(dataset.clock[-1])))
+    repeated = [np.array(values) for values in clocks.values() if len(values) > 1]
+    if not repeated:
+        return 0.0
+    variance = float(np.mean([values.var(ddof=1) / values.size for values in repeated]))
+    exponent = float(np.mean(measured_memory(trainings, curves, budget).local_exponent()))
+    return 1.96 * math.sqrt(variance) / exponent
+
+
+def addresses(runs: Sequence[Any]) -> str:
+    """Where the calibration runs stand in the run store."""
+    keys = [content_key(run.as_json()) for run in runs]
+    return f"{len(keys)} runs ({', '.join(key[:8] for key in keys)})"
+
+
+def _describe(run: Run) -> str:
+    return f"N = {run.task.context_length}, D = {run.task.dimension:g}"

@@ -1,0 +1,123 @@
+"""Train lists of runs through the store: what is already there is loaded, what is missing is trained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..theory._arguments import require
+from .config import Run
+from .memory import MemoryTraining, train_memory
+from .progress import Bar
+from .store import RunStore
+from .trainer import Status, group, train_group
+
+ENDINGS = {status.name.lower(): int(status) for status in Status}
+
+
+def train(
+    runs: Run | Sequence[Run],
+    out: str | os.PathLike[str] = "results/runs",
+    *,
+    progress: bool = True,
+    device: str = "cpu",
+    description: str = "training",
+) -> xr.Dataset:
+    """Train networks and return their metrics; a run that is already in ``out`` is not trained again.
+
+    Parameters
+    ----------
+    runs : Run or sequence of Run
+        Runs that differ only in seed, K, w0, β0, λ and the rate ratio train together as one ensemble.
+    out : path
+        Run store. An interrupted call continues where it stopped and gives the same result.
+    progress : bool
+        Show a bar with loss, ICL and IWL accuracy.
+    device : str
+        Where to train, "cpu" or "cuda".
+
+    Returns
+    -------
+    xarray.Dataset
+        The metrics (see :func:`collect`).
+
+    Raises
+    ------
+    ValueError
+        For an empty list.
+    StoreError
+        If a file cannot be written or a stored one is damaged.
+    KeyboardInterrupt
+        After the state has been saved.
+
+    Examples
+    --------
+    >>> from iclrace.theory import Task
+    >>> from iclrace.validate import Run, train
+    >>> metrics = train(Run("transformer", Task(31, 1024, 31), seed=0, width=128, learning_rate=0.1))  # doctest: +SKIP
+    """
+    runs = [runs] if isinstance(runs, Run) else list(runs)
+    require(len(runs) > 0, "runs", "hold at least one run", runs)
+    store = RunStore(out)
+    for members in group(runs):
+        if any(run not in store for run in members):
+            with Bar(f"{description} ({len(members)} networks)", show=progress) as bar:
+                train_group(members, store, bar=bar, device=device)
+    return collect(runs, store)
+
+
+def train_memories(
+    trainings: Sequence[MemoryTraining], store: RunStore, *, progress: bool = True, description: str = "memory alone"
+) -> list[xr.Dataset]:
+    """The curves of every training, from the store or trained now."""
+    weights = np.array([training.task_diversity**1.7 for training in trainings])  # cost: items times steps ∝ K · K^0.7
+    done = np.concatenate([[0.0], np.cumsum(weights)]) / weights.sum()
+    if any(training not in store for training in trainings):
+        with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
+            for i, training in enumerate(trainings):
+                if training not in store:
+                    store.save(training, train_memory(training, _Part(bar, done[i], done[i + 1])))
+    return [store.load(training) for training in trainings]
+
+
+class _Part(Bar):
+    """A share of another bar."""
+
+    def __init__(self, whole: Bar, start: float, end: float) -> None:
+        self.whole, self.start, self.end = whole, start, end
+
+    def update(self, fraction: float, note: str = "") -> None:
+        self.whole.update(self.start + fraction * (self.end - self.start), note)
+
+
+def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
+    """One dataset of all runs: a dimension for every field in which they differ, and ``time``.
+
+    A run that ended early is NaN after its end; ``ending`` holds why each run ended, as a number whose meaning is in
+    the variable's attributes.
+    """
+    loaded = [store.load(run) for run in runs]
+    fields = [_flat(run) for run in runs]
+    varying = [name for name in fields[0] if len({entry[name] for entry in fields}) > 1] or ["seed"]
+    longest = max(loaded, key=lambda dataset: dataset.sizes["time"]).time
+    padded = [
+        dataset.reindex(time=longest, method="nearest", tolerance=1e-9).assign(ending=ENDINGS[dataset.attrs["status"]])
+        for dataset in loaded
+    ]
+    stacked = xr.concat(padded, dim="run", combine_attrs="drop", coords="minimal", compat="override", join="override")
+    stacked = stacked.assign_coords({name: ("run", [entry[name] for entry in fields]) for name in varying})
+    stacked = stacked.set_index(run=varying)
+    stacked = stacked.unstack("run") if len(varying) > 1 else stacked.rename(run=varying[0])
+    stacked["ending"].attrs = {**ENDINGS}
+    stacked["time"].attrs = {"units": "gradient-flow time, learning rate x step"}
+    return stacked.transpose(..., "time")
+
+
+def _flat(run: Run) -> dict[str, Any]:
+    fields = asdict(run)
+    return {**fields.pop("task"), **fields}
