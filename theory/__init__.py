@@ -6,39 +6,63 @@ from .balanced import balanced_saddle
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
+from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
 from .field import icl_field, mean_residual
 from .labels import label_sum_nodes
+from .ladder import Rung, ladder
+from .loss import loss_gradient, loss_hessian, population_loss
 from .measured import MeasuredMemory, MemoryRun
 from .memory import Memory, PowerLawMemory
 from .mills import log_mills_ratio, mills_ratio
 from .race import acquisition_probability, clock_at_acquisition, threshold, threshold_at_budget
 from .rough import effective_context, rough_attention
+from .stationary import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
 from .task import Task
+from .tracking import conserved_weight, tracking_weight
+from .transience import phase, transience_time
 
 __all__ = [
     "AcquisitionDistribution",
     "Estimate",
+    "Exponent",
+    "FixedPoint",
     "MeasuredMemory",
     "Memory",
     "MemoryRun",
     "PowerLawMemory",
+    "Rung",
     "Task",
     "acquired_beta",
     "acquisition_clock",
     "acquisition_distribution",
+    "acquisition_fold",
     "acquisition_probability",
     "acquisition_time",
     "balanced_saddle",
     "clock_at_acquisition",
+    "conserved_weight",
+    "critical_decay",
+    "crossover_regimes",
+    "crossover_slope",
     "early_drag",
     "effective_context",
+    "exponents",
+    "fixed_points",
+    "fold",
     "icl_accuracy",
     "icl_field",
     "label_sum_nodes",
+    "ladder",
     "log_mills_ratio",
+    "loss_gradient",
+    "loss_hessian",
     "mean_residual",
     "mills_ratio",
+    "phase",
+    "population_loss",
     "rough_attention",
     "threshold",
     "threshold_at_budget",
+    "tracking_weight",
+    "transience_time",
 ]

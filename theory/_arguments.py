@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class ArgumentError(ValueError):
+    """An argument outside its range; the message names it."""
+
+
 def require(condition: Any, argument: str, must: str, value: object) -> None:
-    """Raise ``ValueError("Argument `argument` must `must`, but it is `value`")`` unless ``condition`` holds."""
+    """Raise ``ArgumentError("Argument `argument` must `must`, but it is `value`")`` unless ``condition`` holds."""
     if not condition:
-        raise ValueError(f"Argument {argument!r} must {must}, but it is {value!r}.")
+        raise ArgumentError(f"Argument {argument!r} must {must}, but it is {value!r}.")
 
 
 def real(
@@ -28,7 +32,7 @@ def real(
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(
+        raise ArgumentError(
             f"Argument {argument!r} must be a real number or an array of them, but it is {value!r}."
         ) from None
     bounds = f"({minimum:g}, {maximum:g})" if exclusive else f"[{minimum:g}, {maximum:g}]"
@@ -36,7 +40,7 @@ def real(
     good = inside & (np.isfinite(array) if finite else ~np.isnan(array))
     if not np.all(good):
         first = array[~good].flat[0] if array.ndim else array.item()
-        raise ValueError(
+        raise ArgumentError(
             f"Argument {argument!r} must be {'finite and ' if finite else ''}in {bounds}, but it is {first}."
         )
     return array

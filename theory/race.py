@@ -120,20 +120,20 @@ def threshold_at_budget(
     # I_K(T) grows with K at fixed T (slower memorisation leaves c1 higher), so ln K* is found by bisection.
     low = math.log(threshold(task, memory, beta0, w0).value)
     high = low + 1.0
-    while _time_of_clock(memory, clock, math.exp(high)) > budget:
+    while time_of_clock(memory, clock, math.exp(high)) > budget:
         high += 2.0
         if high > low + 200.0:
             return Estimate.exact(math.inf)
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if _time_of_clock(memory, clock, math.exp(middle)) > budget:
+        if time_of_clock(memory, clock, math.exp(middle)) > budget:
             low = middle
         else:
             high = middle
     return Estimate.exact(math.exp(0.5 * (low + high)))
 
 
-def _time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_diversity: float) -> float:
+def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_diversity: float) -> float:
     """Time at which I_K, the memory alone, reads ``clock``: ∫_0^clock dI/c1."""
     if float(memory.total_clock(task_diversity)) <= clock:
         return math.inf

@@ -2,9 +2,11 @@
 
 import doctest
 import importlib
+import math
 import pkgutil
 
 import iclrace.theory
+import numpy as np
 import pytest
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.theory.__path__, prefix="iclrace.theory."))
@@ -13,8 +15,9 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.theory.
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     module = importlib.import_module(name)
-    # the names of the room are what a user has at hand
-    result = doctest.testmod(module, extraglobs={**vars(iclrace.theory), **vars(module)})
+    # what a user has at hand: the names of the room, math and numpy
+    at_hand = {**vars(iclrace.theory), **vars(module), "math": math, "np": np}
+    result = doctest.testmod(module, extraglobs=at_hand)
     assert result.failed == 0
 
 
@@ -22,4 +25,4 @@ def test_public_names_have_examples():
     public = [getattr(iclrace.theory, name) for name in iclrace.theory.__all__]
     undocumented = [item.__name__ for item in public if callable(item) and ">>>" not in (item.__doc__ or "")]
     # protocols, named tuples of results and records are shown by the functions that take or return them
-    assert set(undocumented) <= {"Memory", "MemoryRun", "AcquisitionDistribution"}
+    assert set(undocumented) <= {"Memory", "MemoryRun", "AcquisitionDistribution", "FixedPoint", "Exponent", "Rung"}

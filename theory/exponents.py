@@ -1,0 +1,219 @@
+"""The exponents of the theory: each the limit of a logarithmic derivative, each with the regime in which it holds."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy.special import erfcx
+
+from ._roots import root
+from .acquisition import acquisition_time
+from .memory import PowerLawMemory
+from .task import Task
+from .transience import transience_time
+
+#: How the symbols of the derivation are called here.
+NAMES = {"beta_0": "beta0", "m": "copies", "variance": "label variance", "rho": "rate ratio"}
+#: A regime is where the local slope of the exact expression is within this fraction of the exponent.
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """A power law of the theory.
+
+    Attributes
+    ----------
+    quantity : str
+        What scales: "t_ICL", "K*", "transition width", "tail width" or "t_loss".
+    variable : str
+        With what: a power of it, or of e^{β0} where the variable is "beta0".
+    branch : str
+        "no drag" (β0 ≫ ln κ), "drag" (β0 ≪ ln κ), or "all" where both agree.
+    expression, latex : str
+        The exponent, e.g. ``1/nu``.
+    value : float or None
+        Its value where it is a pure number.
+    regime : str
+        Where the local slope is within 5 % of it, in words with numbers.
+    bounds : tuple of two floats
+        The same as an interval of ``coordinate``; infinite ends are open, (−inf, inf) where the law is exact.
+    coordinate : str
+        What ``bounds`` are values of.
+    """
+
+    quantity: str
+    variable: str
+    branch: str
+    expression: str
+    latex: str
+    value: float | None
+    regime: str
+    bounds: tuple[float, float]
+    coordinate: str
+
+
+def crossover_slope(b: float) -> float:
+    """d ln F/db at w0 = 0, F(b) = ln[1 + e^{−b} M(−e^{−b})]: −1 for b → +∞, −2 for b → −∞.
+
+    With v = e^{−b}, M′(x) = x M − 1: d/db ln(1 + v M(−v)) = −v [M + v(1 + v M)]/(1 + v M) = −v [M/(1 + v M) + v].
+
+    Source: docs/derivation.md, "crossover function".
+
+    Examples
+    --------
+    >>> [round(crossover_slope(b), 3) for b in (-5.0, 0.0, 5.0)]
+    [-1.999, -1.184, -1.004]
+    """
+    v = math.exp(-b)
+    mills = math.sqrt(math.pi / 2.0) * float(erfcx(-v / math.sqrt(2.0))) if v < 30.0 else math.inf
+    # for v >= 30, v M exceeds 1e190: M/(1 + v M) = 1/v
+    part = mills / (1.0 + v * mills) if v < 30.0 else 1.0 / v
+    value = math.log1p(v * mills) if v < 30.0 else v**2 / 2.0 + math.log(math.sqrt(2.0 * math.pi) * v)
+    return -v * (part + v) / value
+
+
+def crossover_regimes(tolerance: float = TOLERANCE) -> tuple[float, float]:
+    """(b_drag, b_free): the slope of t_ICL in β0 is −2 for β0 − ln κ < b_drag and −1 for β0 − ln κ > b_free.
+
+    Both to within ``tolerance``, relative.
+
+    Examples
+    --------
+    >>> low, high = crossover_regimes()
+    >>> low < 0.0 < high
+    True
+    """
+    low = root(lambda b: crossover_slope(b) + 2.0 * (1.0 - tolerance), -12.0, 0.0)
+    high = root(lambda b: crossover_slope(b) + 1.0 + tolerance, 0.0, 12.0)
+    return low, high
+
+
+@lru_cache(maxsize=1)
+def exponents() -> tuple[Exponent, ...]:
+    """d ln Q/d ln x (or d ln Q/dβ0) of t_ICL, K*, the transition's width, the tail and t_loss: derived, with regimes.
+
+        t_ICL ∝ N e^{−β0} (−2 with drag),   K* ∝ (t_ICL/A)^{1/ν},   width = σ_β/ν,   t_loss ∝ K^ν/λ
+
+    Every exponent is computed by sympy from the expressions of :mod:`iclrace.theory.symbolic`; the first call loads it.
+
+    Returns
+    -------
+    tuple of Exponent
+
+    Source: docs/derivation.md, "exponents"; paper, sections 4 and 5.
+
+    Examples
+    --------
+    >>> law = [e for e in exponents() if (e.quantity, e.variable, e.branch) == ("t_ICL", "beta0", "drag")][0]
+    >>> law.value, law.bounds[1] < 0
+    (-2.0, True)
+    """
+    import sympy as sp
+
+    from .symbolic import outcome
+    from .symbolic.symbols import A, K, N, beta0, decay, kappa, m, nu, s, sigma_beta
+
+    drag_law = {kappa: s**2 / (2 * m)}
+    variance = sp.Symbol("variance", positive=True)
+    low, high = crossover_regimes()
+    # d ln τ*/d ln κ = −1 − d ln F/db reaches 95 % of 1 only where the slope in β0 is −1.95
+    low_variance = root(lambda b: crossover_slope(b) + 2.0 - TOLERANCE, -12.0, 0.0)
+    ratio = sp.Symbol("rho", positive=True)
+    found: list[Exponent] = []
+    for branch, clock in (("no drag", outcome.clock_free), ("drag", outcome.clock_drag.subs(drag_law))):
+        clock = clock.subs(s, sp.sqrt(variance))
+        time = 2 * N / m * clock
+        diversity = (N * ratio * clock / (m * A)) ** (1 / nu)
+        width = -sp.diff(sp.expand_log(sp.log(time), force=True), beta0) * sigma_beta
+        laws = [
+            ("t_ICL", time, (N, beta0, variance, m)),
+            ("K*", diversity, (N, beta0, variance, m, A, ratio)),
+            ("transition width", width / nu, (sigma_beta, nu)),
+            ("tail width", width, (sigma_beta,)),
+        ]
+        for quantity, expression, variables in laws:
+            for variable in variables:
+                edge = high if branch == "no drag" else low_variance if variable is variance else low
+                bounds = (edge, math.inf) if branch == "no drag" else (-math.inf, edge)
+                words = f"β0 − ln κ {'>' if branch == 'no drag' else '<'} {edge:.2f}"
+                slope = _slope(expression, variable, beta0)
+                found.append(_exponent(quantity, variable, branch, slope, words, bounds, "beta0 - ln(kappa)"))
+    loss_time = K**nu / decay  # ∝: r_K = p/((q − 1) A K^ν), and λ r_K t_loss has a limit for λ → 0 (transience step)
+    bound = _transience_bound()
+    words = f"λ < {bound:.0e} at N = 100, p = 1, L = 3 (a logarithm of λ is left over)"
+    everywhere = (-math.inf, math.inf)
+    at_fixed_margin = "exact at a fixed margin of acquisition"
+    found.append(_exponent("t_loss", K, "all", _slope(loss_time, K, beta0), at_fixed_margin, everywhere, "ln K"))
+    found.append(_exponent("t_loss", decay, "all", _slope(loss_time, decay, beta0), words, (0.0, bound), "lambda"))
+    return tuple(_merge_branches(found))
+
+
+def _slope(expression: Any, variable: Any, beta0: Any) -> Any:
+    import sympy as sp
+
+    log = sp.expand_log(sp.log(expression), force=True)
+    derivative = sp.diff(log, variable)
+    return sp.simplify(derivative if variable == beta0 else variable * derivative)
+
+
+def _exponent(
+    quantity: str, variable: Any, branch: str, slope: Any, words: str, bounds: tuple[float, float], coordinate: str
+) -> Exponent:
+    import sympy as sp
+
+    if quantity.endswith("width"):  # the widths are products of σ_β and 1/ν in either branch: exact powers
+        words = f"coefficient as t_ICL's slope in β0: {words}"
+    if variable.name == "N":
+        low = context_bound()
+        words, bounds, coordinate = f"N >= {low} at β0 = 0, to 95 % accuracy", (float(low), math.inf), "N"
+    return Exponent(
+        quantity,
+        NAMES.get(variable.name, variable.name),
+        branch,
+        str(slope),
+        sp.latex(slope),
+        float(slope) if slope.is_number else None,
+        words,
+        bounds,
+        coordinate,
+    )
+
+
+def _merge_branches(found: list[Exponent]) -> list[Exponent]:
+    """Laws that are the same with and without drag are listed once, as branch "all"."""
+    merged: list[Exponent] = []
+    for law in found:
+        same = [
+            e for e in found if (e.quantity, e.variable, e.expression) == (law.quantity, law.variable, law.expression)
+        ]
+        if len(same) == 1:
+            merged.append(law)
+        elif law is same[0] and law.coordinate == "N":
+            merged.append(replace(law, branch="all"))
+        elif law is same[0]:
+            merged.append(replace(law, branch="all", regime="both branches", bounds=(-math.inf, math.inf)))
+    return merged
+
+
+@lru_cache(maxsize=1)
+def context_bound() -> int:
+    """The least N beyond which d ln t_ICL/d ln N, to 95 % accuracy and from β0 = 0, is within 5 % of 1."""
+    sizes = np.unique(np.geomspace(4, 3000, 30).astype(int))
+    times = np.array([float(acquisition_time(Task(int(n)), 0.0)) for n in sizes])
+    slope = np.gradient(np.log(times), np.log(sizes))
+    outside = np.flatnonzero(np.abs(slope - 1.0) > TOLERANCE)
+    return int(sizes[outside[-1] + 1]) if outside.size else int(sizes[0])
+
+
+@lru_cache(maxsize=1)
+def _transience_bound() -> float:
+    """The largest λ below which d ln t_loss/d ln λ is within 5 % of −1 (N = 100, p = 1, L = 3, φ_acq = 0)."""
+    memory, task = PowerLawMemory(1.0, 1.0), Task(100, task_diversity=1000.0)
+    decays = np.geomspace(1e-5, 1e-2, 10)
+    times = np.array([transience_time(task, memory, float(decay)) for decay in decays])
+    slope = np.gradient(np.log(times), np.log(decays))
+    outside = np.flatnonzero(np.abs(slope + 1.0) > TOLERANCE)
+    return float(decays[outside[0] - 1]) if outside.size else float(decays[-1])

@@ -1,0 +1,116 @@
+"""The population loss over (w, β, φ), with gradient and Hessian: the landscape on which the race is run."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from .attention import Attended
+from .field import averaged
+from .labels import NODES, Average
+from .task import Task
+
+Array = NDArray[np.float64]
+
+
+def population_loss(
+    w: ArrayLike,
+    beta: ArrayLike,
+    task: Task,
+    margin: ArrayLike = 0.0,
+    *,
+    average: Average = "gaussian",
+    nodes: int = NODES,
+) -> Array:
+    """L = E_n ln(1 + e^{−u}), u = φ + w a, a = (m e^β + n)/Z.
+
+    Parameters
+    ----------
+    w, beta, margin : array_like, any shapes that broadcast
+        Readout weight, attention strength and memory margin φ.
+    task : Task
+    average, nodes
+        How n is averaged: see :func:`label_sum_nodes`.
+
+    Returns
+    -------
+    array of the broadcast shape, in nats
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, or shapes do not broadcast.
+
+    Source: docs/derivation.md, "population loss"; paper, section 4 and figure 4.
+
+    Examples
+    --------
+    >>> round(float(population_loss(0.0, 0.0, Task(context_length=100))), 6)   # ln 2
+    0.693147
+    """
+
+    def loss(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        return (np.logaddexp(0.0, -(margin + w * attended.value)) @ weight,)
+
+    return averaged(loss, w, beta, margin, task, average, nodes)[0]
+
+
+def loss_gradient(
+    w: ArrayLike,
+    beta: ArrayLike,
+    task: Task,
+    margin: ArrayLike = 0.0,
+    *,
+    average: Average = "gaussian",
+    nodes: int = NODES,
+) -> Array:
+    """∂L/∂(w, β, φ) = −E_n[σ(−u) (a, w ∂a/∂β, 1)], of shape (..., 3); minus the first two is :func:`icl_field`.
+
+    Arguments, errors and source as for :func:`population_loss`.
+
+    Examples
+    --------
+    >>> loss_gradient(0.0, 0.0, Task(context_length=100)).round(12).tolist()
+    [-0.005, 0.0, -0.5]
+    """
+
+    def gradient(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        residual = expit(-(margin + w * attended.value))
+        slopes = (attended.value, w * attended.slope, np.ones_like(residual))
+        return tuple(-(residual * slope) @ weight for slope in slopes)
+
+    return np.stack(averaged(gradient, w, beta, margin, task, average, nodes), axis=-1)
+
+
+def loss_hessian(
+    w: ArrayLike,
+    beta: ArrayLike,
+    task: Task,
+    margin: ArrayLike = 0.0,
+    *,
+    average: Average = "gaussian",
+    nodes: int = NODES,
+) -> Array:
+    """∂²L/∂(w, β, φ)² = E_n[σ(u) σ(−u) ∇u ∇uᵀ − σ(−u) ∇²u], of shape (..., 3, 3).
+
+    ∇u = (a, w ∂a/∂β, 1); of ∇²u only u_wβ = ∂a/∂β and u_ββ = w ∂²a/∂β² do not vanish. Arguments, errors and source as
+    for :func:`population_loss`.
+
+    Examples
+    --------
+    >>> hessian = loss_hessian(0.0, 0.0, Task(context_length=50, labels="balanced"))[:2, :2]
+    >>> (-np.linalg.eigvalsh(hessian)).round(12).tolist()   # the saddle at β = 0
+    [0.01, -0.01]
+    """
+
+    def hessian(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        residual = expit(-(margin + w * attended.value))
+        curvature = residual * (1.0 - residual)
+        a, slope = attended.value, w * attended.slope
+        ww = (curvature * a**2) @ weight
+        wb = (curvature * a * slope - residual * attended.slope) @ weight
+        bb = (curvature * slope**2 - residual * w * attended.curvature) @ weight
+        return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
+
+    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, average, nodes)
+    rows = [np.stack(row, axis=-1) for row in ((ww, wb, wf), (wb, bb, bf), (wf, bf, ff))]
+    return np.stack(rows, axis=-2)
