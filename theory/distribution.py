@@ -2,16 +2,19 @@
 
 import math
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr, ndtri
 
 from ._arguments import real, require
 from .accuracy import acquired_beta
 from .acquisition import acquisition_time
 from .task import Task
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 Array = NDArray[np.float64]
 
@@ -40,8 +43,10 @@ class AcquisitionDistribution:
         return acquisition_time(self.task, beta0, self.w0)
 
     @cached_property
-    def _inverse(self) -> tuple[PchipInterpolator, float, float, float, float]:
+    def _inverse(self) -> "tuple[PchipInterpolator, float, float, float, float]":
         """β as a function of ln t, the ends of ln t, and the β0 that give t = ∞ and t = 0."""
+        from scipy.interpolate import PchipInterpolator  # imported late: it is slow to load and not always needed
+
         low, high = (self.beta0_mean + sign * SPAN * self.beta0_std for sign in (-1.0, 1.0))
         high = min(high, acquired_beta(self.task)) if self.w0 >= 0.0 else high
         never = -math.inf

@@ -65,7 +65,7 @@ def crossover_slope(b: float) -> float:
     Examples
     --------
     >>> [round(crossover_slope(b), 3) for b in (-5.0, 0.0, 5.0)]
-    [-1.999, -1.184, -1.004]
+    [-1.999, -1.185, -1.001]
     """
     v = math.exp(-b)
     mills = math.sqrt(math.pi / 2.0) * float(erfcx(-v / math.sqrt(2.0))) if v < 30.0 else math.inf
@@ -148,7 +148,8 @@ def exponents() -> tuple[Exponent, ...]:
     at_fixed_margin = "exact at a fixed margin of acquisition"
     found.append(_exponent("t_loss", K, "all", _slope(loss_time, K, beta0), at_fixed_margin, everywhere, "ln K"))
     found.append(_exponent("t_loss", decay, "all", _slope(loss_time, decay, beta0), words, (0.0, bound), "lambda"))
-    return tuple(_merge_branches(found))
+    order = [law.quantity for law in found]
+    return tuple(sorted(_merge_branches(found), key=lambda law: order.index(law.quantity)))
 
 
 def _slope(expression: Any, variable: Any, beta0: Any) -> Any:

@@ -63,8 +63,8 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     --------
     >>> for rung in ladder(Task(context_length=100, dimension=63), 0.0)[-3:]:
     ...     print(f"{rung.name:10} {rung.time:6.1f} {rung.error:+.3f}")
-    early       265.8 -0.041
-    crossover   273.6 +0.030
+    early       268.7 -0.030
+    crossover   273.6 +0.018
     mills       250.7 -0.084
     """
     require(task.labels == "iid" and task.score_std == 0.0, "task", "have i.i.d. labels and flat attention", task)

@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.special import expit
 
 from ._arguments import real, require
@@ -16,6 +15,9 @@ from .field import mean_residual
 from .labels import NODES
 from .loss import loss_hessian
 from .task import Task
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float64]
 
@@ -263,8 +265,10 @@ def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float)
     return FixedPoint(w, beta, margin, (float(low), float(high)))
 
 
-def icl_branch(task: Task, decay: float) -> tuple[CubicSpline, CubicSpline, FixedPoint] | None:
+def icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, FixedPoint] | None":
     """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
+    from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
+
     decay = _decay(decay)
     end = fold(task, decay)
     if end is None:

@@ -157,7 +157,7 @@ def steps() -> tuple[Step, ...]:
             "it is 2e: below λ_c there is no fixed point and ICL grows; above it a stable one holds the network "
             "back for good.",
             (
-                sp.Eq(sp.exp(2 * beta) / beta, sp.Symbol("lambda'") * (kappa + sp.Symbol("lambda'"))),
+                sp.Eq(sp.exp(2 * beta) / beta, sp.Symbol("\\lambda'") * (kappa + sp.Symbol("\\lambda'"))),
                 sp.Eq(sp.Symbol("lambda_c"), m * c1 / N * critical_decay_clock),
             ),
             (Check("the fixed points, the minimum 2e and the root", "identity", _critical_residual),),
@@ -170,8 +170,8 @@ def steps() -> tuple[Step, ...]:
             "= −β: for w0 = 0, β0 > 0 acquires and β0 < 0 drifts to w < 0, β < 0 for good. The fraction acquiring "
             "saturates at P(β0 > 0). One function of (w, β) is conserved whatever the memory does.",
             (
-                sp.Eq(sp.Symbol("J"), sp.Matrix([[0, m / (2 * N)], [m / (2 * N), 0]])),
-                sp.Eq(sp.Symbol("const"), N * w**2 / 2 - balanced_potential),
+                sp.Eq(sp.MatrixSymbol("J", 2, 2), sp.Matrix([[0, m / (2 * N)], [m / (2 * N), 0]]), evaluate=False),
+                sp.Eq(sp.Symbol("\\mathrm{const}"), N * w**2 / 2 - balanced_potential),
             ),
             (
                 Check("fixed point, Jacobian and eigenvalues ± m/2N", "identity", _saddle_residual),

@@ -135,7 +135,7 @@ def steps() -> tuple[Step, ...]:
             "Gaussian's, and Gauss-Hermite nodes average over it. Balanced: of N/2 positive labels the m copies "
             "take m, so n = −m in every sequence and nothing fluctuates.",
             (
-                sp.Eq(sp.Symbol("\\langle n^2 \\rangle"), s**2 * (N - m)),
+                sp.Eq(sp.Function("Var")(n), s**2 * (N - m)),
                 sp.Eq(sp.Symbol("n_{balanced}"), -m),
             ),
             (

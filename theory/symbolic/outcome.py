@@ -100,7 +100,7 @@ def _budget_residual() -> Any:
 
 def steps() -> tuple[Step, ...]:
     """The steps from the memory law to K* and its distribution."""
-    total, star = sp.Symbol("I_K(\\infty)"), sp.Symbol("\\tau^*")
+    total, star = sp.Symbol("{I_K(\\infty)}"), sp.Symbol("\\tau^*")
     return (
         Step(
             "memory",
@@ -183,7 +183,7 @@ def steps() -> tuple[Step, ...]:
             "Near K* some seeds acquire ICL and the others never: a probit in ln K of width σ_β/ν.",
             (
                 sp.Eq(
-                    sp.Symbol("P(acquire)"),
+                    sp.Symbol("{P(\\mathrm{acquire})}"),
                     sp.Function("Phi")((sp.log(K) - sp.log(sp.Symbol("K^*"))) * nu / sigma_beta),
                 ),
             ),
