@@ -15,10 +15,10 @@ HEADER = """\
 # From the task to K*: the derivation
 
 Written by `python -m iclrace.theory.document` from the objects in `theory/symbolic/`; do not edit by hand. Every check
-named here is run by the test-suite: *identity*, *limit* and *series* by sympy (the residual simplifies to 0), *50 digits*
-by mpmath. Paper: Nguyen & Reddy, "Differential learning kinetics govern the transition from memorization to
-generalization during in-context learning", ICLR 2025. Beyond it are the exact crossover function with drag, the drift of
-its constant (time to 95 % accuracy at finite N), the threshold at a budget, the critical decay, and rough attention.
+named here is run by the test-suite: *identity*, *limit* and *series* by sympy (the residual simplifies to 0), *50
+digits* by mpmath. Paper: Nguyen & Reddy, "Differential learning kinetics govern the transition from memorization to
+generalization during in-context learning", ICLR 2025. Beyond it are the exact crossover function with drag, the drift
+of its constant (time to 95 % accuracy at finite N), the threshold at a budget, the critical decay, and rough attention.
 
 ## Notation
 
@@ -78,8 +78,8 @@ def _exponent_table(laws: tuple[Exponent, ...]) -> str:
     lines = [
         "## Exponents",
         "",
-        "d ln(quantity)/d ln(variable), and d ln(quantity)/dβ0 for β0, by sympy. The regime is where the local slope of",
-        "the exact expression is within 5 % of the exponent (within 0.05 where the exponent is 0).",
+        "d ln(quantity)/d ln(variable), and d ln(quantity)/dβ0 for β0, by sympy. The regime is where the local slope",
+        "of the exact expression is within 5 % of the exponent (within 0.05 where the exponent is 0).",
         "",
         "| quantity | variable | branch | exponent | regime |",
         "|---|---|---|---|---|",
@@ -93,9 +93,9 @@ def _ladder_table() -> str:
     lines = [
         "## Ladder",
         "",
-        "t_ICL (K → ∞, D = 63, one copy, to 95 % accuracy) under the exact label sum, and the relative error, in percent,",
-        "that each further approximation adds to the rung above. The times of the first three are `acquisition_time`'s;",
-        "the test-suite integrates the field beside them and finds them within 0.3 %.",
+        "t_ICL (K → ∞, D = 63, one copy, to 95 % accuracy) under the exact label sum, and the relative error, in",
+        "percent, that each further approximation adds to the rung above. The times of the first three rungs are",
+        "`acquisition_time`'s; the test-suite integrates the field beside them and finds them within 0.3 %.",
         "",
         "| N | β0 | t_ICL | Gaussian | D → ∞ | early system | to its blow-up | no drag |",
         "|---|---|---|---|---|---|---|---|",
