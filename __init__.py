@@ -7,6 +7,10 @@ first use, so that ``import iclrace`` is immediate.
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import figures, simulate, theory, validate
 
 __version__ = "0.1.0"
 __all__ = ["theory", "simulate", "validate", "figures", "__version__"]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .networks import MinimalModel, Transformer, context_tokens, target_tokens
 from .seeds import Purpose, derive_seed
-from .sequences import Batch, Table
+from .sequences import Batch
 
 Parameters = dict[str, Tensor]
 
@@ -132,11 +132,3 @@ def attend(context: Tensor, target: Tensor, direction: Tensor) -> Tensor:
 
 def _normalised(tokens: Tensor) -> Tensor:
     return F.layer_norm(tokens, tokens.shape[-1:], eps=_LAYER_NORM_EPSILON)
-
-
-def margin(outputs: Tensor, labels: Tensor) -> Tensor:
-    """ℓ z: positive where the prediction is right."""
-    return outputs * labels
-
-
-__all__ = ["MinimalEnsemble", "TransformerEnsemble", "Parameters", "Table", "attend", "margin", "perceptron", "stack"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..theory import Task
 from .config import Run
@@ -32,6 +32,14 @@ class Preset:
     transformer_endless: Sequence[Run]
     transformer: Sequence[Run]
     bars: Mapping[str, float]
+
+    def with_scan(self, task_diversity: Sequence[float]) -> Preset:
+        """The same preset with other K in its two scans."""
+        scans = {
+            name: _over(runs[0], task_diversity, len({run.seed for run in runs}))
+            for name, runs in (("minimal", self.minimal), ("transformer", self.transformer))
+        }
+        return replace(self, minimal=scans["minimal"], transformer=scans["transformer"])
 
 
 def _over(run: Run, task_diversity: Sequence[float], seeds: int, **changes: object) -> list[Run]:
@@ -91,7 +99,7 @@ LAPTOP = Preset(
         {128: 2, 256: 2, 512: 2, 1024: 2, 2048: 1, 4096: 1}, dimension=31, width=128, layer_norm=True, learning_rate=0.1
     ),
     minimal_endless=_over(_MINIMAL, [math.inf], 3),
-    minimal=_over(_MINIMAL, [250, 320, 400, 500, 650, 900], 3),
+    minimal=_over(_MINIMAL, [250, 320, 360, 400, 450, 500, 650, 900], 3),
     transformer_endless=_over(_TRANSFORMER, [math.inf], 4),
     transformer=_over(_TRANSFORMER, [128, 256, 512, 768, 1024, 1536, 2048, 4096], 4),
     bars=_BARS,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..theory import Task
+from ..theory._arguments import require
 from .seeds import Purpose, derive_seed
 
 
@@ -169,7 +170,8 @@ class Sequences:
                 return Batch(self.table, context, target.squeeze(-1))
             again = self._context(self._uniform(Purpose.IWL_TEST, attempt, tuple(draws.shape[1:])))
             context = torch.where(copies, again, context)
-        raise ValueError("Argument 'task_diversity' must leave items other than the target, but it is too small.")
+        require(False, "task_diversity", "leave items other than the target", self.task_diversity)
+        raise AssertionError
 
     def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
         """Items and labels that no other sequence has (K → ∞)."""

@@ -17,7 +17,6 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import Tensor
 
-from ..theory import Task
 from .config import Run, content_key
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble
 from .progress import Bar
@@ -324,6 +323,3 @@ def describe(trainer: EnsembleTrainer) -> str:
     shown = {name: row[METRICS.index(name)] for name in ("train_loss", "icl_accuracy", "iwl_accuracy")}
     loss, icl, iwl = (np.nanmean(values) for values in shown.values())
     return f"{len(trainer.active)} networks, t {trainer.time:.0f}, loss {loss:.3f}, ICL {icl:.2f}, IWL {iwl:.2f}"
-
-
-__all__ = ["EnsembleTrainer", "METRICS", "Run", "Status", "Task", "group", "train_group"]

@@ -1,0 +1,289 @@
+"""The door: arguments in, calls, tables and progress bars out. Rooms are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from .validate import Report
+
+# typer may carry its own copy of click, so the base of its usage errors is reached through typer.
+_UsageError = typer.BadParameter.__bases__[0]
+
+DONE, ERROR, BAD_ARGUMENT, VERDICT_FAILED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="iclrace",
+    help="Predict whether and when a transformer memorises or learns in context; then train it and check.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+curves = typer.Typer(help="Theory curves: K* or t_ICL against context length.", no_args_is_help=True)
+app.add_typer(curves, name="curves")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Also draw the curve: .png, .svg or .pdf.")]
+Lengths = Annotated[list[int], typer.Option("--context-length", "-N", help="Context pairs N; repeat for several.")]
+Betas = Annotated[list[float], typer.Option("--beta0", help="Initial attention strength β0; repeat for several.")]
+InitialWeight = Annotated[float, typer.Option("--w0", help="Initial readout weight w0.")]
+Dimension = Annotated[float, typer.Option("--dimension", "-D", help="Item dimension D, or inf.")]
+Labels = Annotated[str, typer.Option("--labels", help="Context labels: iid or balanced.")]
+Copies = Annotated[int, typer.Option("--copies", help="Copies of the target in the context (burstiness).")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit(DONE)
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def validate(
+    preset: Annotated[str, typer.Option(help="What to train: smoke or laptop.")] = "laptop",
+    out: Annotated[Path, typer.Option(help="Folder for results; an interrupted run in it is continued.")] = Path(
+        "results/laptop"
+    ),
+    task_diversity: Annotated[
+        list[int] | None, typer.Option("--task-diversity", "-K", help="K of both scans, instead of the preset's.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Calibrate, predict, train networks, measure, and print a verdict on every prediction."""
+    from . import validate as room
+
+    report = room.run(preset, out, task_diversity=task_diversity or None)
+    from . import figures
+
+    pictures = figures.save_all(figures.Results(out), out)
+    if as_json:
+        print(json.dumps(json.loads((out / "summary.json").read_text())))
+    else:
+        _print_report(report)
+        print(f"Written to {out}: summary.json, datasets (*.nc), {', '.join(path.name for path in pictures)}")
+    if strict and report.failed:
+        raise typer.Exit(VERDICT_FAILED)
+
+
+@app.command()
+def train(
+    network: Annotated[str, typer.Option(help="minimal or transformer.")] = "transformer",
+    context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N.")] = 31,
+    task_diversity: Annotated[float, typer.Option("--task-diversity", "-K", help="Item-label pairs K, or inf.")] = 1024,
+    dimension: Annotated[int, typer.Option("--dimension", "-D", help="Item dimension D.")] = 31,
+    width: Annotated[int, typer.Option(help="Width of the perceptron.")] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.1,
+    batch_size: Annotated[int, typer.Option(help="Sequences in a batch.")] = 64,
+    decay: Annotated[float, typer.Option(help="Weight decay λ on the attention parameters.")] = 0.0,
+    budget: Annotated[float, typer.Option(help="Gradient-flow time t = learning rate x step at the end.")] = 200.0,
+    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Number of networks.")] = 1,
+    out: Annotated[Path, typer.Option(help="Run store.")] = Path("results/runs"),
+) -> None:
+    """Train networks on the task and print how each one ended."""
+    from .theory import Task
+    from .validate import Run, acquisition_times
+    from .validate import train as train_runs
+    from .validate.run import writable_directory
+
+    task = Task(context_length, task_diversity, dimension)
+    settings: dict[str, Any] = {
+        "width": width, "learning_rate": learning_rate, "batch_size": batch_size, "decay_attention": decay,
+        "budget": budget,
+    }  # fmt: skip
+    runs = [Run(network, task, seed + i, **settings) for i in range(seeds)]  # pyright: ignore[reportArgumentType]
+    metrics = train_runs(runs, writable_directory(out))
+    times = acquisition_times(metrics)
+    rows = []
+    for run in runs:
+        end = metrics.sel(seed=run.seed).isel(time=-1)
+        rows.append({"seed": run.seed, "ICL accuracy": float(end.icl_accuracy), "IWL accuracy": float(end.iwl_accuracy),
+                     "t_ICL": float(times.sel(seed=run.seed))})  # fmt: skip
+    _print_rows(f"{network}, N = {context_length}, K = {task_diversity:g}, t = {budget:g}", rows)
+
+
+@curves.command("acquisition")
+def acquisition_curve(
+    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006  (typer reads the list, nothing changes it)
+    beta0: Betas = [-1.0, 0.0, 1.0],  # noqa: B006
+    w0: InitialWeight = 0.0,
+    dimension: Dimension = math.inf,
+    labels: Labels = "iid",
+    copies: Copies = 1,
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+    plot: PlotFile = None,
+) -> None:
+    """Time to acquire ICL for K → ∞, in gradient-flow time, to 95 % accuracy."""
+    from .theory import acquisition_time
+
+    rows = [
+        {"N": float(n), "beta0": b, "t_ICL": float(acquisition_time(_task(n, dimension, labels, copies), b, w0))}
+        for b in beta0
+        for n in context_length
+    ]
+    _show("t_ICL for K → ∞, gradient-flow time", rows, ("N", "t_ICL", "beta0"), as_json, csv_file, plot)
+
+
+@curves.command("threshold")
+def threshold_curve(
+    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006
+    beta0: Betas = [-1.0, 0.0, 1.0],  # noqa: B006
+    w0: InitialWeight = 0.0,
+    amplitude: Annotated[float, typer.Option("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")] = 3.9,
+    exponent: Annotated[float, typer.Option("--exponent", help="ν of I_K(∞) = A K^ν.")] = 0.7,
+    dimension: Dimension = math.inf,
+    labels: Labels = "iid",
+    copies: Copies = 1,
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+    plot: PlotFile = None,
+) -> None:
+    """Task-diversity threshold K*: below it the network memorises, above it it learns in context."""
+    from .theory import PowerLawMemory, threshold
+
+    memory = PowerLawMemory(amplitude, exponent)
+    rows = [
+        {"N": float(n), "beta0": b, "K*": threshold(_task(n, dimension, labels, copies), memory, b, w0).value}
+        for b in beta0
+        for n in context_length
+    ]
+    title = f"K* for I_K(∞) = {amplitude:g} K^{exponent:g}"
+    _show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
+
+
+@app.command()
+def figure(
+    name: Annotated[str | None, typer.Argument(help="A name from --list.")] = None,
+    results: Annotated[Path, typer.Option(help="A folder made by `iclrace validate`.")] = Path("results/laptop"),
+    out: Annotated[Path | None, typer.Option(help="Where to; the results folder by default.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every figure.")] = False,
+    names: Annotated[bool, typer.Option("--list", help="Print the names.")] = False,
+) -> None:
+    """Draw figures from a results folder."""
+    from . import figures
+
+    if names:
+        print("\n".join(figures.FIGURES))
+        return
+    if (name is None) != every:
+        raise typer.BadParameter("give the name of one figure, or --all", param_hint="name")
+    found = figures.Results(results)
+    chosen = list(figures.FIGURES) if every else [name or ""]
+    for one in chosen:
+        print(figures.save(figures.draw(one, found), (out or results) / f"{one}.png"))
+
+
+def _task(context_length: int, dimension: float, labels: str, copies: int) -> Any:
+    from .theory import Task
+
+    return Task(context_length, dimension=dimension, labels=labels, copies=copies)  # pyright: ignore[reportArgumentType]
+
+
+def _show(
+    title: str,
+    rows: list[dict[str, float]],
+    axes: tuple[str, str, str],
+    as_json: bool,
+    csv_file: Path | None,
+    plot: Path | None,
+) -> None:
+    """Print the rows, and write them to whatever else was asked for."""
+    if as_json:
+        finite = [{name: v if math.isfinite(v) else str(v) for name, v in row.items()} for row in rows]
+        print(json.dumps(finite))
+    else:
+        _print_rows(title, rows)
+    if csv_file is not None:
+        with csv_file.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    if plot is not None:
+        from .figures import curves as drawing
+        from .figures import save
+
+        save(drawing.draw(rows, *axes), plot)
+
+
+def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name in rows[0]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _print_report(report: Report) -> None:
+    """The verdict table; wide enough for its columns also where the output is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"iclrace, preset {report.preset.name}: {report.preset.description}")
+    for name in ("quantity", "predicted", "measured", "measured/predicted", "holds within", "verdict"):
+        table.add_column(name, justify="left" if name in ("quantity", "verdict") else "right")
+    for row in report.comparisons:
+        bar = f"x {row.bar:g}" if row.predicted is not None else "–"
+        table.add_row(
+            row.quantity, _interval(row.predicted), _interval(row.measured), _interval(row.ratio), bar, row.verdict
+        )
+    console = Console()
+    (console if console.is_terminal else Console(width=150)).print(table)
+
+
+def _interval(estimate: Any) -> str:
+    if estimate is None:
+        return "–"
+    if estimate.low == estimate.value == estimate.high:
+        return f"{estimate.value:.4g}"
+    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
+
+
+def main() -> None:
+    """Run the command line; every outcome has its exit code, every refusal its one line."""
+    try:
+        code = app(standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        code = _refuse("interrupted; the same command continues where this one stopped", ERROR)
+    except _UsageError as error:
+        code = _refuse(error.format_message(), BAD_ARGUMENT)
+    except (ValueError, OSError, RuntimeError) as error:
+        from .theory._arguments import ArgumentError
+
+        if isinstance(error, ArgumentError):
+            code = _refuse(str(error), BAD_ARGUMENT)
+        elif isinstance(error, OSError) or type(error).__name__ == "StoreError":
+            code = _refuse(str(error), ERROR)
+        else:
+            raise
+    sys.exit(code or DONE)
+
+
+def _refuse(message: str, code: int) -> int:
+    print(f"iclrace: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

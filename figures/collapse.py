@@ -1,0 +1,44 @@
+"""Clock collapse: accuracy of the ICL circuit against I_K(t)/N for several task diversities (new)."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from ..theory import Estimate
+from . import style
+
+
+def draw(
+    runs: xr.Dataset,
+    context_length: int,
+    predicted: Estimate | None = None,
+    ax: Axes | None = None,
+    accuracy: str = "circuit_accuracy",
+    title: str = "",
+) -> Axes:
+    """One line a network, coloured by K; vertical line: the predicted reading I*/N at acquisition.
+
+    Parameters
+    ----------
+    runs : Dataset with ``clock`` and the named accuracy over (task_diversity, seed, time)
+    context_length : int, N
+    predicted : Estimate, optional
+        I*, in gradient-flow time.
+    """
+    with style.axes(ax) as ax:
+        diversities = runs.task_diversity.values
+        colours = colormaps["viridis"](np.linspace(0, 0.9, len(diversities)))
+        for k, colour in zip(diversities, colours, strict=True):
+            for i, seed in enumerate(runs.seed.values):
+                one = runs.sel(task_diversity=k, seed=seed)
+                ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9,
+                        label=f"K = {k:g}" if i == 0 else None)  # fmt: skip
+        if predicted is not None and np.isfinite(predicted.value):
+            ax.axvline(predicted.value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
+        ax.axhline(0.95, color="0.7", linewidth=0.6)
+        ax.set(xlabel="clock $I_K(t)/N$", ylabel="ICL accuracy", ylim=(0.45, 1.03), title=title)
+        ax.legend(fontsize=6)
+    return ax
