@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 PATH_NODES = 64
 #: Passes of the successive approximation. One leaves 0.8 %, two 0.06 %, three 0.005 % (N = 50, β0 = 2, the worst case).
 PASSES = 3
+#: Initial weights beyond this are refused: w n/Z is then of order 1 from the start, and no early system describes it.
+WEIGHT_MAX = 5.0
 #: Where the path parameter is below this, β lies so deep in the drag-dominated branch (e^β < κ/4) that the early
 #: system is exact to O(e^β/N) and its closed form is used as it is.
 CUT = -4.0
@@ -65,7 +67,8 @@ def acquisition_time(
         All statistics count except ``task_diversity``. ``score_std`` > 0 has no closed form: see
         :func:`rough_acquisition_time`.
     beta0, w0 : array_like
-        Initial attention strength and readout weight.
+        Initial attention strength, |β0| <= 300, and readout weight, |w0| <= 5 (0.5 % for w0 ≠ 0, at worst 4 %: w0 = 5,
+        β0 = −3).
     accuracy : float in (1/2, 1)
         Accuracy, on sequences of the task itself, that counts as acquired.
     until_beta : float, optional
@@ -91,7 +94,10 @@ def acquisition_time(
     141.8
     """
     require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
-    beta0, w0 = real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX), real("w0", w0, minimum=-30.0, maximum=30.0)
+    beta0, w0 = (
+        real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    )
     beta0, w0 = np.broadcast_arrays(beta0, w0)
     shape = beta0.shape
     target = acquired_beta(task, accuracy) if until_beta is None else float(real("until_beta", until_beta))

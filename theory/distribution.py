@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from ._arguments import real, require
 from .accuracy import acquired_beta
-from .acquisition import acquisition_time
+from .acquisition import WEIGHT_MAX, acquisition_time
 from .task import Task
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def acquisition_distribution(
     task : Task
     beta0_mean : float
     beta0_std : float, > 0
-    w0 : float in [−30, 30]
+    w0 : float in [−5, 5]
 
     Returns
     -------
@@ -195,7 +195,7 @@ def acquisition_distribution(
     (277.1, 0.5, True)
     """
     mean, std = real("beta0_mean", beta0_mean), real("beta0_std", beta0_std, minimum=0.0, exclusive=True)
-    weight = real("w0", w0, minimum=-30.0, maximum=30.0)
+    weight = real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
     for name, array in (("beta0_mean", mean), ("beta0_std", std), ("w0", weight)):
         require(array.ndim == 0, name, "be a single number", array)
     return AcquisitionDistribution(task, float(mean), float(std), float(weight))
