@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .validate import Report
 
 # typer may carry its own copy of click, so the base of its usage errors is reached through typer.
-_UsageError = typer.BadParameter.__bases__[0]
+_UsageError: Any = typer.BadParameter.__bases__[0]
 
 DONE, ERROR, BAD_ARGUMENT, VERDICT_FAILED = 0, 1, 2, 3
 
@@ -167,6 +168,24 @@ def threshold_curve(
     ]
     title = f"K* for I_K(∞) = {amplitude:g} K^{exponent:g}"
     _show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
+
+
+@app.command()
+def exponents(
+    latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False, as_json: Json = False
+) -> None:
+    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
+    from .theory import exponents as derive
+
+    found = derive()
+    if as_json:
+        print(json.dumps([{**asdict(law), "bounds": [str(bound) for bound in law.bounds]} for law in found]))
+    elif latex:
+        rows = [f"{law.quantity} & {law.variable} & ${law.latex}$ & {law.regime} \\\\" for law in found]
+        print("\n".join([r"\begin{tabular}{llll}", *rows, r"\end{tabular}"]))
+    else:
+        names = ("quantity", "variable", "branch", "expression", "regime")
+        _print_rows("exponents: d ln quantity / d ln variable", [{n: getattr(law, n) for n in names} for law in found])
 
 
 @app.command()

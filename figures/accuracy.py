@@ -33,6 +33,7 @@ def draw(runs: xr.Dataset, predicted: Estimate | None = None, ax: Axes | None = 
             if np.isfinite(predicted.high):
                 ax.axvspan(max(predicted.low, k[0] / 2), predicted.high, color=style.THEORY, alpha=0.12, linewidth=0)
         ax.set(xscale="log", xlabel="task diversity $K$", ylabel="accuracy", ylim=(0.4, 1.03), title=title)
+        style.label_ticks(ax, k)
         ax.legend()
     return ax
 

@@ -13,7 +13,10 @@ import matplotlib
 matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
+from numpy.typing import ArrayLike
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.
 ICL = "#0072B2"
@@ -41,6 +44,14 @@ def axes(ax: Axes | None, height: float = 2.4) -> Iterator[Axes]:
     """``ax`` itself, or new axes of one column's width in the project's style."""
     with matplotlib.rc_context(_STYLE):
         yield ax if ax is not None else plt.subplots(figsize=(COLUMN_WIDTH, height), layout="constrained")[1]
+
+
+def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
+    """Label a logarithmic x axis at values that were scanned, at most ``most`` of them."""
+    ticks = np.asarray(values, dtype=float)
+    ticks = ticks[:: -(-len(ticks) // most)]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def save(ax: Axes, path: str | os.PathLike[str]) -> Path:

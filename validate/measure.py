@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from scipy.optimize import curve_fit
+from scipy.special import expit
 
 from ..theory import Estimate
 from ..theory._arguments import require
@@ -111,37 +111,34 @@ def measure_threshold(
         k,
     )
     require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
-    midpoint = _sigmoid_midpoint(k, y)
-    if not np.isfinite(midpoint):
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(y.shape[1], size=(_BOOTSTRAP_DRAWS, *y.shape))
+    resampled = np.take_along_axis(y[None], chosen, 2).mean(2)
+    midpoint, *draws = _sigmoid_midpoints(k, np.vstack([y.mean(1), resampled]))
+    if np.isnan(midpoint):
         return (
             Estimate(k[-1], k[0], math.inf, confidence) if y.mean() < 0.75 else Estimate(k[0], 0.0, k[-1], confidence)
         )
-    rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(_BOOTSTRAP_DRAWS):
-        chosen = rng.integers(y.shape[1], size=y.shape)
-        draws.append(_sigmoid_midpoint(k, np.take_along_axis(y, chosen, 1)))
-    draws = np.array([draw for draw in draws if np.isfinite(draw)])
+    draws = np.array(draws)[np.isfinite(draws)]
     low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2]) if draws.size else (midpoint, midpoint)
     i = int(np.clip(np.searchsorted(k, midpoint), 1, k.size - 1))
     return Estimate(midpoint, float(min(low, k[i - 1])), float(max(high, k[i])), confidence)
 
 
-def _sigmoid_midpoint(k: Array, accuracy: Array) -> float:
-    """K* of the least-squares sigmoid; NaN where the accuracies do not cross 3/4."""
-    u, mean = np.log(k), accuracy.mean(1)
-    if mean.max() < 0.75 or mean.min() > 0.75:
-        return math.nan
-    spacing = float(np.diff(u).min())
-    start = u[int(np.abs(mean - 0.75).argmin())]
+def _sigmoid_midpoints(k: Array, accuracy: Array) -> Array:
+    """K* of the least-squares sigmoid for each row of ``accuracy`` (row, K); NaN where a row does not cross 3/4.
 
-    def sigmoid(x: Array, middle: float, width: float) -> Array:
-        return 0.5 + 0.5 / (1 + np.exp(-np.clip((x - middle) / width, -500, 500)))
-
-    # A width far below the spacing leaves the midpoint undetermined between two K.
-    bounds = ([u[0], spacing / 8], [u[-1], u[-1] - u[0]])
-    (middle, _), _ = curve_fit(sigmoid, u, mean, p0=[np.clip(start, *np.array(bounds)[:, 0]), spacing], bounds=bounds)
-    return float(np.exp(middle))
+    All rows are fitted at once on a grid of midpoints, 0.25 % of the scan's logarithm apart, and of widths.
+    """
+    u = np.log(k)
+    middles = np.linspace(u[0], u[-1], 401)
+    # A width far below the spacing would leave the midpoint undetermined between two K.
+    widths = np.geomspace(np.diff(u).min() / 8, u[-1] - u[0], 12)
+    middle, width = (grid.ravel()[:, None] for grid in np.meshgrid(middles, widths, indexing="ij"))
+    curves = 0.5 + 0.5 * expit((u - middle) / width)
+    misfit = np.sum(curves**2, axis=1) - 2 * accuracy @ curves.T
+    found = np.exp(middle[misfit.argmin(1), 0])
+    return np.where((accuracy.max(1) >= 0.75) & (accuracy.min(1) <= 0.75), found, np.nan)
 
 
 def outcome_spread(task_diversity: Sequence[float], accuracy: ArrayLike, threshold: float) -> tuple[float, Array]:

@@ -166,7 +166,8 @@ class EnsembleTrainer:
         }
         if self.first.network == "minimal":
             # What the ICL sub-circuit alone would answer: the memory's response to novel items is noise to it.
-            values["circuit_accuracy"] = (icl - novel > 0).double().mean(1)
+            answer = (icl - novel).sign()
+            values["circuit_accuracy"] = (1 + answer).mean(1) / 2  # w = 0 answers nothing: chance
             for name in ("w", "beta"):
                 values[name] = self.parameters[name].double()
         for name, value in values.items():
@@ -231,7 +232,7 @@ class EnsembleTrainer:
         for s, weights in self.finished.items():
             tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
         arrays = {"step": np.array([self.step]), "active": np.array(self.active, dtype=np.int64),
-                  "status": self.status, "metrics": self.metrics, "clock": self.clock}  # fmt: skip
+                  "status": self.status, "metrics": self.metrics, "clock": self.clock, "loss_sum": self.loss_sum.cpu().numpy()}  # fmt: skip
         return {name: value.contiguous() for name, value in tensors.items()} | {
             name: as_tensor(array) for name, array in arrays.items()
         }
@@ -241,6 +242,7 @@ class EnsembleTrainer:
         self.step = int(state["step"][0])
         self.active = state["active"].tolist()
         self.status, self.metrics, self.clock = (state[name].numpy() for name in ("status", "metrics", "clock"))
+        self.loss_sum = state["loss_sum"].to(self.device)
         self.parameters, self.finished = {}, {}
         for name, value in state.items():
             kind, _, rest = name.partition("/")

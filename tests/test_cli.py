@@ -1,0 +1,132 @@
+"""The command line: exit codes, one-line refusals, lazy imports, and the main job at toy size."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {"torch", "sympy", "matplotlib", "numba"}
+
+
+def run(*arguments, **settings):
+    command = [sys.executable, "-m", "iclrace.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **settings)
+
+
+def modules_after(code):
+    printed = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(printed.stdout.split())
+
+
+def test_import_and_help_load_nothing_heavy():
+    assert not HEAVY & modules_after("import iclrace")
+    assert not HEAVY & modules_after("import iclrace.theory")
+    code = "import sys; sys.argv = ['iclrace', '--help']\nfrom iclrace.cli import app\napp(standalone_mode=False)"
+    assert not HEAVY & modules_after(code)
+    assert "torch" in modules_after("import iclrace.validate")  # the test can fail
+
+
+def test_version():
+    import iclrace
+
+    assert run("--version").stdout.strip() == iclrace.__version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["validate", "--preset", "nope"], "preset"),
+        (["validate", "--preset", "smoke", "-K", "-4", "-K", "8", "-K", "16"], "task_diversity"),
+        (["validate", "--preset", "smoke", "-K", "7", "-K", "8", "-K", "16"], "task_diversity"),
+        (["train", "-K", "-3"], "task_diversity"),
+        (["train", "--network", "rnn"], "network"),
+        (["curves", "acquisition", "-N", "1"], "context_length"),
+        (["curves", "acquisition", "--beta0", "nan"], "beta0"),
+        (["curves", "threshold", "--exponent", "-1"], "exponent"),
+        (["figure", "--all", "--results", "nowhere"], "results"),
+        (["figure"], "name"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line_with_exit_code_2(arguments, named, tmp_path):
+    out = ["--out", tmp_path / "out"] if arguments[0] in ("validate", "train") else []
+    result = run(*arguments, *out)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert named in result.stderr.lower()
+    assert not list(tmp_path.iterdir())
+
+
+def test_out_that_is_a_file_is_refused_and_kept(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    result = run("validate", "--preset", "smoke", "--out", path)
+    assert result.returncode == 2 and "'out'" in result.stderr
+    assert path.read_text() == "precious"
+
+
+def test_out_that_cannot_be_written_is_refused():
+    # No user, not even root, can make a folder here.
+    result = run("validate", "--preset", "smoke", "--out", "/proc/self/results")
+    assert result.returncode == 2 and "'out'" in result.stderr
+
+
+def test_curves_write_a_table_and_a_picture(tmp_path):
+    table, picture = tmp_path / "k.csv", tmp_path / "k.png"
+    result = run("curves", "threshold", "-N", 50, "-N", 100, "--beta0", 0, "--csv", table, "--plot", picture, "--json")
+    assert result.returncode == 0, result.stderr
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["K*"]) for row in rows] == [row["K*"] for row in json.loads(result.stdout)]
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_exponents_are_printed_with_their_regimes():
+    laws = json.loads(run("exponents", "--json").stdout)
+    found = {(law["quantity"], law["variable"], law["branch"]): law for law in laws}
+    assert found["t_ICL", "beta0", "drag"]["expression"] == "-2"
+    assert found["K*", "N", "all"]["expression"] == "1/nu"
+    assert r"\begin{tabular}" in run("exponents", "--latex").stdout
+
+
+def comparable(path):
+    summary = json.loads((path / "summary.json").read_text())
+    return {key: value for key, value in summary.items() if key != "provenance"}
+
+
+@pytest.mark.slow
+def test_the_main_job_survives_interruptions_and_gives_the_same_result(tmp_path):
+    whole = run("validate", "--preset", "smoke", "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    for name in ("predictions.json", "minimal.nc", "transformer.nc", "accuracy_minimal.png", "clock_collapse.png"):
+        assert (tmp_path / "whole" / name).exists()
+    command = [sys.executable, "-m", "iclrace.cli", "validate", "--preset", "smoke", "--out", tmp_path / "cut"]
+    codes = []
+    for seconds in (5.0, 6.0, 7.0, 8.0):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        codes.append(process.wait(60))
+    assert codes[0] == 1  # interrupted, not done
+    runs = tmp_path / "cut" / "runs"
+    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/metrics.nc")}
+    assert before
+    assert run("validate", "--preset", "smoke", "--out", tmp_path / "cut").returncode == 0
+    assert comparable(tmp_path / "cut") == comparable(tmp_path / "whole")
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in runs.glob("*/metrics.nc")}.items()
+
+
+@pytest.mark.slow
+def test_strict_turns_a_failed_verdict_into_exit_code_3(tmp_path):
+    # At toy size the clock collapse misses its bar: the theory is an expansion in 1/N.
+    result = run("validate", "--preset", "smoke", "--out", tmp_path, "--strict", "--json")
+    summary = json.loads(result.stdout)
+    failed = any(row["verdict"].startswith("fails") for row in summary["comparisons"])
+    assert result.returncode == (3 if failed else 0)
+    assert failed

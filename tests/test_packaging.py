@@ -1,0 +1,28 @@
+"""The wheel holds the whole package and runs without the checkout."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_the_wheel_installs_and_runs(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--no-compile", "--target", site, wheel], check=True)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    code = "import iclrace; print(iclrace.__file__); from iclrace import theory, simulate, validate, figures"
+    where = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert where.stdout.startswith(str(site))
+    assert (site / "iclrace" / "py.typed").exists()
+    command = [sys.executable, "-m", "iclrace.cli", "curves", "threshold", "-N", "50"]
+    subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)

@@ -1,0 +1,125 @@
+"""Measurements on synthetic data of known truth, and verdicts from intervals alone."""
+
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from iclrace.theory import Estimate
+from iclrace.validate import Comparison, MemoryTraining, geometric_mean, measure_power_law, measure_threshold
+from iclrace.validate.measure import first_crossing
+from iclrace.validate.memory import clock_at, train_memory
+from iclrace.validate.predict import predict_clock, predict_threshold
+from iclrace.validate.presets import PRESETS
+
+K = np.array([100, 200, 300, 400, 600, 800.0])
+
+
+def test_first_crossing_interpolates():
+    assert first_crossing([0, 1, 2], [0.5, 0.9, 1.0]) == pytest.approx(1.5)
+    assert first_crossing([0, 1, 2], [0.5, 0.9, 0.95]) == math.inf
+    assert first_crossing([0, 1, 2], [0.99, 0.9, 0.95]) == 0
+
+
+def test_geometric_mean_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    repeats = [geometric_mean(np.exp(rng.normal(2.0, 0.3, 4))).contains(math.exp(2.0)) for _ in range(1000)]
+    # 95 % of 1000: the binomial's standard deviation is 0.7 %, four of them on either side.
+    assert 0.92 < np.mean(repeats) < 0.98
+    wrong = [geometric_mean(np.exp(rng.normal(2.0, 0.3, 4))).contains(math.exp(3.0)) for _ in range(200)]
+    assert np.mean(wrong) < 0.1
+
+
+def test_geometric_mean_of_censored_samples_reaches_infinity():
+    assert geometric_mean([100.0, 110.0, math.inf]).high == math.inf
+    assert geometric_mean([100.0, math.inf, math.inf]).value == math.inf
+
+
+def test_power_law_is_recovered_with_the_stated_coverage():
+    rng = np.random.default_rng(1)
+    hits = []
+    for _ in range(1000):
+        amplitude, exponent = measure_power_law(K, 3.9 * K**0.7 * np.exp(rng.normal(0, 0.05, K.size)))
+        hits.append((amplitude.contains(3.9), exponent.contains(0.7)))
+    assert np.all(np.abs(np.mean(hits, 0) - 0.95) < 0.03)
+
+
+@pytest.mark.parametrize("truth", [250.0, 350.0])
+def test_threshold_finds_the_step_between_two_diversities(truth):
+    accuracy = np.where(K[:, None] > truth, 0.98, 0.5) * np.ones((1, 3))
+    estimate = measure_threshold(K, accuracy)
+    assert estimate.contains(truth)
+    assert estimate.low >= K[truth > K].max() and estimate.high <= K[truth < K].min()
+
+
+def test_threshold_covers_the_truth_of_bimodal_outcomes():
+    rng = np.random.default_rng(2)
+    hits = []
+    for _ in range(100):
+        probability = 1 / (1 + np.exp(-np.log(K / 320) / 0.25))
+        outcomes = np.where(rng.random((K.size, 8)) < probability[:, None], 0.98, 0.52)
+        hits.append(measure_threshold(K, outcomes).contains(320))
+    assert np.mean(hits) >= 0.9  # never narrower than the scan's spacing, so coverage may only exceed 95 %
+
+
+def test_threshold_outside_the_scan_is_open():
+    assert measure_threshold(K, np.full((6, 2), 0.5)).high == math.inf
+    assert measure_threshold(K, np.full((6, 2), 0.99)).low == 0
+
+
+def compare(predicted, measured, bar=1.25):
+    return Comparison("q", predicted, measured, bar, (), 3).verdict
+
+
+def test_verdicts_follow_from_the_intervals():
+    assert compare(Estimate.exact(100), Estimate(105, 100, 110)) == "holds"
+    assert compare(Estimate.exact(100), Estimate(240, 200, 290)) == "fails by factor 2.4"
+    assert compare(Estimate.exact(100), Estimate(25, 20, 30)) == "fails by factor 4"
+    assert compare(Estimate.exact(100), Estimate(120, 90, 160)).startswith("undecided (needs")
+    assert compare(None, Estimate.exact(1)) == "reported"
+    assert compare(Estimate(math.inf, 1, math.inf), Estimate.exact(1)).startswith("undecided")
+
+
+@given(st.floats(0.1, 10), st.floats(1.0, 2.0), st.floats(1.01, 3.0))
+def test_a_verdict_does_not_depend_on_which_side_is_larger(ratio, spread, bar):
+    # An end of the interval that lies on the bar but for rounding may fall on either side.
+    ends = (ratio / spread, ratio * spread)
+    assume(all(abs(abs(math.log(end)) - math.log(bar)) > 1e-9 for end in ends))
+    estimate = Estimate(ratio, ratio / spread, ratio * spread)
+    there = Comparison("q", Estimate.exact(1.0), estimate, bar, (), 3)
+    back = Comparison("q", estimate, Estimate.exact(1.0), bar, (), 3)
+    assert there.verdict[:5] == back.verdict[:5]
+
+
+@pytest.fixture(scope="module")
+def memories():
+    trainings = [MemoryTraining(k, 5, dimension=15, width=64) for k in (16, 32, 64)]
+    return trainings, [train_memory(training) for training in trainings]
+
+
+def test_a_memory_starts_undecided_and_ends_memorised(memories):
+    _, (curves, *_) = memories
+    assert float(curves.c1[0]) == pytest.approx(0.5, abs=0.03)
+    assert float(curves.c1[-1]) < 0.01
+    assert float(curves.c2[0]) == pytest.approx(0.5, abs=0.05)
+    # The clock is the integral of c1: between samples 5 steps apart the trapezoid errs by the curvature of c1 only.
+    assert float(curves.clock[-1]) == pytest.approx(float(curves.c1.integrate("time")), rel=0.01)
+
+
+def test_the_clock_beyond_the_last_reading_continues_a_known_law():
+    clock = np.linspace(0, 20, 200)
+    c1 = 0.5 * np.exp(-clock / 4)  # dI/dt = c1 gives I(t) = 4 ln(1 + t/8)
+    time = 8 * np.expm1(clock / 4)
+    curves = xr.Dataset({"clock": ("time", clock), "c1": ("time", c1)}, coords={"time": time})
+    assert clock_at(curves, 10 * time[-1]) == pytest.approx(4 * np.log1p(10 * time[-1] / 8), rel=1e-6)
+
+
+def test_predictions_name_their_inputs_and_do_not_read_the_networks(memories):
+    run = PRESETS["smoke"].minimal_endless[0]
+    clock = predict_clock(run)
+    prediction = predict_threshold("K*", clock, *memories, budget=120.0)
+    assert prediction.estimate.low <= prediction.estimate.value <= prediction.estimate.high
+    assert any("3 runs" in text for text in prediction.inputs)
+    assert any("exact field" in text for text in prediction.inputs)
