@@ -231,8 +231,14 @@ class EnsembleTrainer:
         tensors = {f"parameters/{name}": value.detach().cpu() for name, value in self.parameters.items()}
         for s, weights in self.finished.items():
             tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
-        arrays = {"step": np.array([self.step]), "active": np.array(self.active, dtype=np.int64),
-                  "status": self.status, "metrics": self.metrics, "clock": self.clock, "loss_sum": self.loss_sum.cpu().numpy()}  # fmt: skip
+        arrays = {
+            "step": np.array([self.step]),
+            "active": np.array(self.active, dtype=np.int64),
+            "status": self.status,
+            "metrics": self.metrics,
+            "clock": self.clock,
+            "loss_sum": self.loss_sum.cpu().numpy(),
+        }
         return {name: value.contiguous() for name, value in tensors.items()} | {
             name: as_tensor(array) for name, array in arrays.items()
         }
