@@ -43,8 +43,11 @@ class AcquisitionDistribution:
         return acquisition_time(self.task, beta0, self.w0)
 
     @cached_property
-    def _inverse(self) -> "tuple[PchipInterpolator, float, float, float, float]":
-        """β as a function of ln t, the ends of ln t, and the β0 that give t = ∞ and t = 0."""
+    def _inverse(self) -> "tuple[PchipInterpolator | None, float, float, float, float]":
+        """β as a function of ln t, the ends of ln t, and the β0 that give t = ∞ and t = 0.
+
+        There is no function where every time is 0 or ∞, as with balanced labels for D → ∞.
+        """
         from scipy.interpolate import PchipInterpolator  # imported late: it is slow to load and not always needed
 
         low, high = (self.beta0_mean + sign * SPAN * self.beta0_std for sign in (-1.0, 1.0))
@@ -60,6 +63,8 @@ class AcquisitionDistribution:
         time = self.time(beta)
         good = np.isfinite(time) & (time > 0.0)
         beta, log_time = beta[good][::-1], np.log(time[good][::-1])
+        if beta.size < 2:
+            return None, math.inf, math.inf, never, high
         rising = np.concatenate([[True], np.diff(log_time) > 0.0])
         beta, log_time = beta[rising], log_time[rising]
         return PchipInterpolator(log_time, beta), log_time[0], log_time[-1], never, high
@@ -78,6 +83,8 @@ class AcquisitionDistribution:
     def _beta(self, time: Array) -> Array:
         """β(t), with the atoms' edges outside the tabulated times."""
         inverse, first, last, never, at_once = self._inverse
+        if inverse is None:
+            return np.full(time.shape, at_once)
         with np.errstate(divide="ignore"):
             log_time = np.log(time)
         beta = inverse(np.clip(log_time, first, last))
@@ -101,6 +108,8 @@ class AcquisitionDistribution:
         """Density of the continuous part: the normal density at β(t) times |dβ/dt|."""
         time = real("time", time, finite=False)
         inverse, first, last, *_ = self._inverse
+        if inverse is None:
+            return np.zeros(time.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_time = np.log(time)
             inside = (log_time >= first) & (log_time <= last)

@@ -137,12 +137,14 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
     """Time at which I_K, the memory alone, reads ``clock``: ∫_0^clock dI/c1."""
     if float(memory.total_clock(task_diversity)) <= clock:
         return math.inf
+    if math.isinf(task_diversity):
+        return 2.0 * clock  # nothing is memorised, and c1 stays at 1/2
     x, weights = np.polynomial.legendre.leggauss(200)
     if isinstance(memory, PowerLawMemory):
         # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
         end = float(memory.margin(clock, task_diversity))
         margin = 0.5 * end * (x + 1.0)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):  # beyond e^700 the time is infinite for every purpose
             return float(0.5 * end * weights @ (1.0 / memory.field(margin, memory.c1(margin), task_diversity)))
     reading = 0.5 * clock * (x + 1.0)
     return float(0.5 * clock * weights @ (1.0 / memory.c1(reading * memory.rate_ratio, task_diversity)))

@@ -88,7 +88,7 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     found = []
     for i in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
         beta = np.linspace(branch.beta[i], branch.beta[i + 1], 21)
-        for _ in range(ZOOMS):
+        for _ in range(2 * ZOOMS):  # twice: β itself is wanted, not an extremum
             local = branch_at(task, float(decay), beta)
             j = int(np.flatnonzero(np.diff(np.sign(local.margin - margin)))[0])
             beta = np.linspace(beta[j], beta[j + 1], 21)
@@ -231,7 +231,8 @@ def _readout(a: Array, weight: Array, decay: float, margin: Array, guess: Array)
 @lru_cache(maxsize=128)
 def _branch(task: Task, decay: float) -> Branch:
     """The curve from β = 0.02 to well beyond the fold (β ≈ ln N − 1), where φ falls below any of interest."""
-    return branch_at(task, decay, np.linspace(0.02, math.log(task.context_length) + 8.0, POINTS))
+    low = np.geomspace(1e-9, 0.02, 40, endpoint=False)  # without ICL β falls off like e^{−φ}
+    return branch_at(task, decay, np.concatenate([low, np.linspace(0.02, math.log(task.context_length) + 8.0, POINTS)]))
 
 
 @lru_cache(maxsize=128)
@@ -250,7 +251,7 @@ def _folds(task: Task, decay: float) -> tuple[FixedPoint | None, FixedPoint | No
 
 
 def _extremum(task: Task, decay: float, branch: Branch, index: int, sign: float) -> FixedPoint | None:
-    if index in (0, POINTS - 1):
+    if index in (0, branch.beta.size - 1):
         return None
     fine, best = branch, index
     for _ in range(ZOOMS):

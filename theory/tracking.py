@@ -13,7 +13,8 @@ def tracking_weight(c3: ArrayLike, decay: ArrayLike) -> Array:
     """w_tr = W(c3/λ), the solution of c3 e^{−w} = λ w: Lambert's W.
 
     With a → 1 and margins φ ≫ 1, σ(−φ − w) = e^{−φ} e^{−w}, and the drift c3 e^{−w} of w balances its decay λ w. Then
-    the two losses, L_IWL ≈ c3 and L_ICL ≈ e^{−w}, are tied by L_ICL · L_IWL ≈ λ w_tr.
+    the two losses, L_IWL ≈ c3 and L_ICL ≈ e^{−w}, are tied by L_ICL · L_IWL ≈ λ w_tr. The limit a → 1 is slow: the
+    decay of β leaves 1 − a ≈ β/w², so that the stable branch lies about β/w above w_tr (0.6 at N = 100, λ = 1e-6).
 
     Parameters
     ----------
