@@ -1,0 +1,1 @@
+"""Measurements of speed, each runnable as ``python -m benchmarks.<name>``."""

@@ -1,0 +1,104 @@
+"""From checked arrays to the kernel and back: one chunk of trajectories in one thread."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..theory._arguments import real, require
+from . import _layout as at
+from ._driver import advance
+from .model import CoupledModel, EventLevels
+
+Array = NDArray[np.float64]
+
+#: A tolerance below this asks for less than the rounding of one step.
+TOLERANCE_MIN = 10.0 * float(np.finfo(np.float64).eps)
+EVENT_NAMES = ("acquired", "lost", "memorised")
+
+#: Why a trajectory ended; those from ``STEP_UNDERFLOW`` on have failed.
+REASONS = {
+    at.RUNNING: "interrupted",
+    at.COMPLETED: "completed",
+    at.STOPPED: "stopped at an event",
+    at.STEP_UNDERFLOW: "the step size fell below the rounding of time",
+    at.TOO_MANY_STEPS: "more than max_steps steps",
+    at.NOT_FINITE: "the state is not finite",
+    at.OUT_OF_RANGE: "the state left the range in which the field is represented",
+}
+
+
+def check_tolerances(rtol: float, atol: float) -> None:
+    """Refuse tolerances below machine precision."""
+    require(float(real("rtol", rtol)) >= TOLERANCE_MIN, "rtol", f"be at least {TOLERANCE_MIN:.2g}", rtol)
+    require(float(real("atol", atol)) > 0.0, "atol", "be positive", atol)
+
+
+def check_span(t_span: tuple[float, float]) -> tuple[float, float]:
+    """A time span that runs forward."""
+    span = real("t_span", t_span)
+    require(span.shape == (2,), "t_span", "be a pair (start, end)", t_span)
+    require(span[1] > span[0], "t_span", "end after it starts", t_span)
+    return float(span[0]), float(span[1])
+
+
+def check_stop(stop: str | None, model: CoupledModel) -> int:
+    """Index of the event that ends a trajectory, −1 for none."""
+    if stop is None:
+        return -1
+    require(stop in EVENT_NAMES, "stop", f"be None or one of {', '.join(EVENT_NAMES)}", stop)
+    require(stop != "memorised" or model.memory is not None, "stop", "not be 'memorised' without a memory", stop)
+    return EVENT_NAMES.index(stop)
+
+
+def blank_rows(y0: Array, span: tuple[float, float], parameters: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Rows and marks of trajectories that have yet to start."""
+    rows = np.zeros((len(y0), at.ROW))
+    rows[:, : y0.shape[1]] = y0
+    rows[:, at.ROW_TIME], rows[:, at.ROW_END] = span
+    rows[:, at.ROW_EVENTS : at.ROW_PARAMETERS] = np.nan
+    rows[:, at.ROW_PARAMETERS :] = parameters
+    return rows, np.zeros((len(y0), at.MARKS), dtype=np.int64)
+
+
+class Kernel:
+    """The kernel with everything that the chunks of one call share."""
+
+    def __init__(
+        self, model: CoupledModel, levels: EventLevels, rtol: float, atol: float, stop: int, max_steps: int, method: str
+    ) -> None:
+        self.model, self.levels, self.rtol, self.atol = model, levels, rtol, atol
+        self.quadrature = model.quadrature()
+        used = at.COMPONENTS if model.memory is not None else 2
+        self.setup = np.array([model.kind, used, at.EXPLICIT, stop, max_steps, method == "auto"], dtype=np.int64)
+        self.first = at.ROSENBROCK if method == "implicit" else at.EXPLICIT
+        self.control = np.zeros(2, dtype=np.int64)
+
+    def cancel(self) -> None:
+        """Make every running chunk return within one step."""
+        self.control[at.CANCEL] = 1
+
+    def run(
+        self, rows: Array, marks: NDArray[np.int64], tables: Array, sample_times: Array, samples: Array, record: Array
+    ) -> None:
+        """Advance the rows, explicitly first; those found stiff go on with the implicit method."""
+        quantiles = tables.shape[2] - 2
+        work, lane_state = at.workspace(quantiles, self.rtol, self.atol)
+        for method in range(self.first, at.ROSENBROCK + 1):
+            setup = self.setup.copy()
+            setup[at.METHOD] = method
+            advance(
+                setup,
+                self.quadrature,
+                tables,
+                sample_times,
+                rows,
+                marks,
+                samples,
+                record,
+                self.control,
+                work,
+                lane_state,
+            )
+            stiff = marks[:, at.STATUS] == at.STIFF
+            if not stiff.any():
+                break
+            marks[stiff, at.STATUS] = at.RUNNING

@@ -1,0 +1,215 @@
+"""The coupled model: ICL parameters, memory circuit and weight decay in one system of equations."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
+from ..theory._arguments import real, require
+from . import _layout as at
+from ._tables import level_of_table, memory_tables
+
+Array = NDArray[np.float64]
+
+#: Quantities that may differ between the trajectories of an ensemble.
+PARAMETERS = (
+    "context_length",
+    "task_diversity",
+    "dimension",
+    "label_std",
+    "copies",
+    "decay_w",
+    "decay_beta",
+    "rate_ratio",
+)
+
+
+@dataclass(frozen=True)
+class EventLevels:
+    """Levels whose crossing is an event.
+
+    Parameters
+    ----------
+    acquired : float in (1/2, 1)
+        ICL is acquired when ICL accuracy first exceeds this level.
+    lost : float in (1/2, acquired], optional
+        ICL is lost when, once acquired, accuracy falls below this level; ``acquired`` if not given.
+    memorised : float in (0, 1/2)
+        The training items are memorised when c1 = ⟨σ(−φ)⟩ falls below this level.
+
+    Raises
+    ------
+    ValueError
+        For a level outside its range.
+
+    Source: paper, section 2 (0.95 for acquisition).
+
+    Examples
+    --------
+    >>> EventLevels(acquired=0.9).lost
+    0.9
+    """
+
+    acquired: float = 0.95
+    lost: float | None = None
+    memorised: float = 0.05
+
+    def __post_init__(self) -> None:
+        require(0.5 < self.acquired < 1.0, "acquired", "lie in (1/2, 1)", self.acquired)
+        lost = self.acquired if self.lost is None else self.lost
+        object.__setattr__(self, "lost", lost)
+        require(0.5 < lost <= self.acquired, "lost", "lie in (1/2, acquired]", lost)
+        require(0.0 < self.memorised < 0.5, "memorised", "lie in (0, 1/2)", self.memorised)
+
+
+@dataclass(frozen=True)
+class CoupledModel:
+    """Gradient flow of the ICL parameters (w, β) coupled to the memory circuit, with weight decay on (w, β).
+
+        dw/dt = E[σ(−u) a] − λ_w w,   dβ/dt = E[σ(−u) w ∂a/∂β] − λ_β β,   u = φ + w a
+        d(memory)/dt = r · memory.field(E[σ(−u)]),   dI_K/dt = ⟨σ(−φ)⟩
+
+    Parameters
+    ----------
+    task : Task
+        With D → ∞ or finite, i.i.d. or balanced labels, copies, target in the softmax; ``score_std`` must be 0.
+    memory : PowerLawMemory or MeasuredMemory, optional
+        Its state is the third component: the margin φ or the circuit's own clock J. Without one nothing is memorised
+        (K → ∞), and I_K = t/2.
+    decay_w, decay_beta : float, λ >= 0
+        Weight decay of w and β, per unit of gradient-flow time.
+    rate_ratio : float, r > 0
+        Learning rate of the memory circuit over that of the attention, on top of the memory's own.
+    nodes : int >= 2
+        Hermite nodes of the average over the other context labels.
+
+    Raises
+    ------
+    ValueError
+        For a value outside its range, a task with rough attention, or a memory without a finite K.
+
+    Source: docs/derivation.md, "averaged gradient flow" and "memory law"; paper, section 4.
+
+    Examples
+    --------
+    >>> from iclrace.theory import PowerLawMemory, Task
+    >>> task = Task(context_length=100, task_diversity=1000)
+    >>> CoupledModel(task, PowerLawMemory(amplitude=3.9, exponent=0.7), decay_w=1e-3, decay_beta=1e-3).components
+    3
+    """
+
+    task: Task
+    memory: Memory | None = None
+    decay_w: float = 0.0
+    decay_beta: float = 0.0
+    rate_ratio: float = 1.0
+    nodes: int = 16
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.task, Task), "task", "be a Task", self.task)
+        require(
+            self.task.score_std == 0.0, "task", "have score_std = 0 (no kernel averages over rough scores)", self.task
+        )
+        known = self.memory is None or isinstance(self.memory, PowerLawMemory | MeasuredMemory)
+        require(known, "memory", "be None, a PowerLawMemory or a MeasuredMemory", self.memory)
+        for name in ("decay_w", "decay_beta"):
+            real(name, getattr(self, name), minimum=0.0)
+        real("rate_ratio", self.rate_ratio, minimum=0.0, exclusive=True)
+        require(isinstance(self.nodes, int) and self.nodes >= 2, "nodes", "be an integer >= 2", self.nodes)
+
+    @property
+    def components(self) -> int:
+        """State variables: 2 without a memory, 3 with one."""
+        return 2 if self.memory is None else 3
+
+    @property
+    def kind(self) -> int:
+        if self.memory is None:
+            return at.NO_MEMORY
+        return at.POWER_LAW if isinstance(self.memory, PowerLawMemory) else at.MEASURED
+
+    def quadrature(self) -> Array:
+        """Non-negative nodes and their weights; a node at 0 stands for both of a pair, with half its weight."""
+        nodes, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
+        weights = weights / weights.sum()
+        kept = nodes > -1e-12
+        return np.ascontiguousarray([nodes[kept], np.where(np.abs(nodes) < 1e-12, 0.5, 1.0)[kept] * weights[kept]])
+
+    def default(self, parameter: str) -> float:
+        """The model's own value of one of :data:`PARAMETERS`."""
+        owner = self if parameter in ("decay_w", "decay_beta", "rate_ratio") else self.task
+        return float(getattr(owner, parameter))
+
+    def parameter_rows(self, parameters: Mapping[str, Array], count: int, levels: EventLevels) -> tuple[Array, Array]:
+        """Kernel parameters (count, ·) and memory tables, for ``count`` trajectories that differ in ``parameters``."""
+        value = {name: np.broadcast_to(parameters.get(name, self.default(name)), (count,)) for name in PARAMETERS}
+        rows = np.zeros((count, at.PARAMETERS))
+        copies, others = value["copies"], value["context_length"] - value["copies"]
+        rows[:, at.COPIES], rows[:, at.OTHERS] = copies, others
+        rows[:, at.PRESENT] = copies + float(self.task.target_in_softmax)
+        rows[:, at.HALF_INVERSE_DIMENSION] = 0.5 / value["dimension"]
+        if self.task.labels == "balanced":
+            rows[:, at.LABEL_MEAN] = -copies
+        else:
+            rows[:, at.LABEL_DEVIATION] = value["label_std"] * np.sqrt(others)
+        rows[:, at.DECAY_W], rows[:, at.DECAY_BETA] = value["decay_w"], value["decay_beta"]
+        rows[:, at.LEVEL_ACQUIRED], rows[:, at.LEVEL_LOST] = self._accuracy_levels(value, levels)
+        rows[:, at.LEVEL_MEMORISED] = math.inf
+        tables = np.zeros((1, 1, 3))
+        if isinstance(self.memory, PowerLawMemory):
+            rows[:, at.MEMORY_RATE] = self.memory.rate(value["task_diversity"]) * value["rate_ratio"]
+            rows[:, at.INVERSE_MARGIN_SCALE] = 1.0 / self.memory.margin_scale
+            rows[:, at.GROWTH_EXPONENT] = self.memory.growth_exponent
+            rows[:, at.LEVEL_MEMORISED] = math.log(1.0 / levels.memorised - 1.0)  # c1 = σ(−φ)
+        elif isinstance(self.memory, MeasuredMemory):
+            diversities, which = np.unique(value["task_diversity"], return_inverse=True)
+            tables = memory_tables(self.memory, diversities)
+            rows[:, at.TABLE] = which
+            rows[:, at.MEMORY_RATE] = self.memory.rate_ratio * value["rate_ratio"]
+            rows[:, at.LEVEL_MEMORISED] = level_of_table(tables, levels.memorised)[which]
+        return rows, tables
+
+    def _accuracy_levels(self, value: Mapping[str, Array], levels: EventLevels) -> tuple[Array, Array]:
+        """β at which theory has ICL accuracy reach the two levels, once for each distinct context."""
+        context = np.stack([value[name] for name in ("context_length", "copies", "dimension", "label_std")], axis=1)
+        if (context == context[:1]).all():
+            distinct, which = context[:1], np.zeros(len(context), dtype=np.intp)
+        else:
+            distinct, which = np.unique(context, axis=0, return_inverse=True)
+        pairs = np.empty((len(distinct), 2))
+        for row, (length, copies, dimension, label_std) in zip(pairs, distinct, strict=True):
+            balanced = self.task.labels == "balanced"
+            task = Task(
+                int(length), dimension=dimension, labels=self.task.labels, copies=int(copies),
+                label_std=1.0 if balanced else label_std, target_in_softmax=self.task.target_in_softmax,
+            )  # fmt: skip
+            row[0] = acquired_beta(task, levels.acquired)
+            row[1] = acquired_beta(task, levels.lost) if levels.lost != levels.acquired else row[0]  # pyright: ignore[reportArgumentType]
+        return pairs[which, 0], pairs[which, 1]
+
+    def check_parameters(self, parameters: Mapping[str, ArrayLike] | None) -> dict[str, Array]:
+        """Parameters as arrays in their ranges; ``ValueError`` names one that is unknown or out of range."""
+        checked = {}
+        for name, given in (parameters or {}).items():
+            require(name in PARAMETERS, "parameters", f"name one of {', '.join(PARAMETERS)}", name)
+            minimum = {"context_length": 2.0, "task_diversity": 1.0, "dimension": 1.0, "copies": 1.0}.get(name, 0.0)
+            array = real(name, given, minimum=minimum, finite=name not in ("task_diversity", "dimension"))
+            if name in ("context_length", "copies"):
+                require(np.all(array == np.rint(array)), name, "be an integer", given)
+            if name == "rate_ratio":
+                require(np.all(array > 0.0), name, "be positive", given)
+            checked[name] = array
+        length, copies = (checked.get(name, np.array(self.default(name))) for name in ("context_length", "copies"))
+        require(
+            length.max(initial=2) > 0 and copies.max(initial=1) < length.min(initial=np.inf),
+            "copies",
+            "stay below every context_length",
+            copies.max(initial=1),
+        )
+        diversity = checked.get("task_diversity", np.array(self.default("task_diversity")))
+        if isinstance(self.memory, MeasuredMemory):
+            require(np.all(np.isfinite(diversity)), "task_diversity", "be finite with a MeasuredMemory", "inf")
+        return checked
