@@ -15,7 +15,7 @@ from .task import Task
 Array = NDArray[np.float64]
 
 #: Frozen draws of the scores behind the averaged field, and the seed that makes every call the same. 4096 draws leave
-#: a standard error near 1 % in the averages at σ_s = 2, N = 64; the copy's own score is stratified.
+#: an error near 2 % in the averages at σ_s = 2, N = 64; the copy's own score is stratified.
 DRAWS, SEED = 4096, 20250
 #: Points of the two trapezoidal rules, in ξ and in ln s. Both integrands are analytic and decay double-exponentially or
 #: as Gaussians, where the rule converges exponentially; doubling the points changes 1e-12.
