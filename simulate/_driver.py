@@ -10,7 +10,9 @@ from ._dop853 import STAGES
 from ._events import event_value, interpolate, locate
 from ._explicit import ALL_STAGES, explicit_dense, explicit_step, inverse_eighth_root
 from ._field import BETA_MAX, MARGIN_MAX, field
+from ._implicit import inverse_fifth_root, rosenbrock_step
 from ._layout import ACQUIRED, BLOCK, COMPLETED, EVENTS, LOST, MEMORISED, NO_MEMORY, RUNNING, STOPPED
+from ._rodas5p import STAGES as ROSENBROCK_STAGES
 from ._simd import WIDTH, compiled, load, never_inline, store
 
 #: |w| beyond which the field's clips would show.
@@ -105,7 +107,9 @@ def _judge(setup, sample_times, rows, marks, work, lane_state, lane):
     never_inline()
     i = lane_state[at.INDEX + lane]
     step, error = work[at.H + lane], work[at.ERROR + lane]
-    marks[i, at.EVALUATIONS] += STAGES
+    # the implicit step differentiates by central differences in each of its variables
+    explicit = setup[at.METHOD] == at.EXPLICIT
+    marks[i, at.EVALUATIONS] += STAGES if explicit else ROSENBROCK_STAGES + 2 * min(setup[at.USED], 3)
     lane_state[at.DENSELY + lane] = 0
     if error <= 1.0:
         lane_state[at.ACCEPTED + lane] = 1
@@ -185,7 +189,7 @@ def _finish(setup, sample_times, rows, marks, samples, record, control, work, la
     stop = 2.0
     if lane_state[at.DENSELY + lane] == 1:
         stop = _mark_events(setup, rows, work, lane_state, lane)
-        marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1
+        marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1 if setup[at.METHOD] == at.EXPLICIT else 0
         if stop <= 1.0:
             until = work[at.TIME + lane] + stop * work[at.H + lane]
         _write_samples(sample_times, samples, marks, work, lane_state, lane, until)
@@ -277,34 +281,74 @@ def _choose_steps(rows, work, lane_state):
             work[at.H + lane] = left if left <= 1.01 * proposal else proposal
 
 
-@compiled(nogil=True)
-def advance(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state):
-    """Advance every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call."""
-    waiting = 0
-    while control[at.CANCEL] == 0:
-        waiting, fresh, active = _fill(setup, rows, marks, work, lane_state, waiting)
-        if active == 0:
-            break
-        if fresh > 0:
-            _first_steps(setup, quadrature, tables, marks, work, lane_state)
-        _choose_steps(rows, work, lane_state)
-        explicit_step(setup, quadrature, tables, work)
-        store(work, at.FACTOR, inverse_eighth_root(load(work, at.ERROR)))
-        densely = len(record) > 0
-        for lane in range(WIDTH):
-            if lane_state[at.INDEX + lane] >= 0:
-                status = _judge(setup, sample_times, rows, marks, work, lane_state, lane)
-                if status != RUNNING:
-                    _unload_lane(rows, marks, work, lane_state, lane, status)
-                elif lane_state[at.ACCEPTED + lane] == 1 and lane_state[at.DENSELY + lane] == 1:
-                    densely = True
-        if densely:
-            explicit_dense(setup, quadrature, tables, work)
-        for lane in range(WIDTH):
-            if lane_state[at.INDEX + lane] >= 0 and lane_state[at.ACCEPTED + lane] == 1:
-                status = _finish(setup, sample_times, rows, marks, samples, record, control, work, lane_state, lane)
-                if status != RUNNING:
-                    _unload_lane(rows, marks, work, lane_state, lane, status)
+@compiled()
+def _begin(setup, quadrature, tables, rows, marks, control, work, lane_state):
+    """Fill idle lanes and choose the steps; the number of lanes that have one to take."""
+    never_inline()
+    if control[at.CANCEL] != 0:
+        return 0
+    waiting, fresh, active = _fill(setup, rows, marks, work, lane_state, control[at.WAITING])
+    control[at.WAITING] = waiting
+    if fresh > 0:
+        _first_steps(setup, quadrature, tables, marks, work, lane_state)
+    _choose_steps(rows, work, lane_state)
+    return active
+
+
+@compiled()
+def _judge_all(setup, sample_times, rows, marks, record, work, lane_state):
+    """Accept or reject every lane's step; whether any wants the dense output."""
+    never_inline()
+    densely = len(record) > 0
+    for lane in range(WIDTH):
+        if lane_state[at.INDEX + lane] >= 0:
+            status = _judge(setup, sample_times, rows, marks, work, lane_state, lane)
+            if status != RUNNING:
+                _unload_lane(rows, marks, work, lane_state, lane, status)
+            elif lane_state[at.ACCEPTED + lane] == 1 and lane_state[at.DENSELY + lane] == 1:
+                densely = True
+    return densely
+
+
+@compiled()
+def _finish_all(setup, sample_times, rows, marks, samples, record, control, work, lane_state):
+    """Finish every accepted step; lanes whose trajectory ended become idle."""
+    never_inline()
+    for lane in range(WIDTH):
+        if lane_state[at.INDEX + lane] >= 0 and lane_state[at.ACCEPTED + lane] == 1:
+            status = _finish(setup, sample_times, rows, marks, samples, record, control, work, lane_state, lane)
+            if status != RUNNING:
+                _unload_lane(rows, marks, work, lane_state, lane, status)
+
+
+@compiled()
+def _release(rows, marks, work, lane_state):
+    """Write back what an interruption leaves under way."""
     for lane in range(WIDTH):
         if lane_state[at.INDEX + lane] >= 0:
             _unload_lane(rows, marks, work, lane_state, lane, RUNNING)
+
+
+@compiled(nogil=True)
+def advance_explicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state):
+    """Advance every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call."""
+    control[at.WAITING] = 0
+    while _begin(setup, quadrature, tables, rows, marks, control, work, lane_state) > 0:
+        explicit_step(setup, quadrature, tables, work)
+        store(work, at.FACTOR, inverse_eighth_root(load(work, at.ERROR)))
+        if _judge_all(setup, sample_times, rows, marks, record, work, lane_state):
+            explicit_dense(setup, quadrature, tables, work)
+        _finish_all(setup, sample_times, rows, marks, samples, record, control, work, lane_state)
+    _release(rows, marks, work, lane_state)
+
+
+@compiled(nogil=True)
+def advance_implicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state):
+    """The same with the Rosenbrock method; apart, so that it is compiled only where something is stiff."""
+    control[at.WAITING] = 0
+    while _begin(setup, quadrature, tables, rows, marks, control, work, lane_state) > 0:
+        rosenbrock_step(setup, quadrature, tables, work)
+        store(work, at.FACTOR, inverse_fifth_root(load(work, at.ERROR)))
+        _judge_all(setup, sample_times, rows, marks, record, work, lane_state)
+        _finish_all(setup, sample_times, rows, marks, samples, record, control, work, lane_state)
+    _release(rows, marks, work, lane_state)

@@ -50,7 +50,7 @@ LANE_STATE = 7 * WIDTH
 
 # ``setup`` (int64), what all trajectories of a call share, and ``control`` (int64).
 KIND, USED, METHOD, STOP, MAX_STEPS, SWITCH = range(6)
-CANCEL, RECORDED = range(2)
+CANCEL, RECORDED, WAITING = range(3)
 #: Columns of a recorded step: time, size, state, dense output.
 RECORD = 2 + COMPONENTS + DENSE * COMPONENTS
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..theory._arguments import real, require
 from . import _layout as at
-from ._driver import advance
+from ._driver import advance_explicit, advance_implicit
 from .model import CoupledModel, EventLevels
 
 Array = NDArray[np.float64]
@@ -70,35 +70,35 @@ class Kernel:
         used = at.COMPONENTS if model.memory is not None else 2
         self.setup = np.array([model.kind, used, at.EXPLICIT, stop, max_steps, method == "auto"], dtype=np.int64)
         self.first = at.ROSENBROCK if method == "implicit" else at.EXPLICIT
-        self.control = np.zeros(2, dtype=np.int64)
+        self.cancelled = False
+        self._controls: list[NDArray[np.int64]] = []
 
     def cancel(self) -> None:
         """Make every running chunk return within one step."""
-        self.control[at.CANCEL] = 1
+        self.cancelled = True
+        for control in self._controls:
+            control[at.CANCEL] = 1
 
     def run(
         self, rows: Array, marks: NDArray[np.int64], tables: Array, sample_times: Array, samples: Array, record: Array
-    ) -> None:
-        """Advance the rows, explicitly first; those found stiff go on with the implicit method."""
-        quantiles = tables.shape[2] - 2
-        work, lane_state = at.workspace(quantiles, self.rtol, self.atol)
+    ) -> int:
+        """Advance the rows, explicitly first; those found stiff go on with the implicit method.
+
+        Returns the number of recorded steps.
+        """
+        work, lane_state = at.workspace(tables.shape[2] - 2, self.rtol, self.atol)
+        control = np.zeros(3, dtype=np.int64)
+        self._controls.append(control)
+        control[at.CANCEL] = self.cancelled
+        shared = (self.quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state)
         for method in range(self.first, at.ROSENBROCK + 1):
             setup = self.setup.copy()
             setup[at.METHOD] = method
-            advance(
-                setup,
-                self.quadrature,
-                tables,
-                sample_times,
-                rows,
-                marks,
-                samples,
-                record,
-                self.control,
-                work,
-                lane_state,
-            )
+            (advance_explicit if method == at.EXPLICIT else advance_implicit)(setup, *shared)
             stiff = marks[:, at.STATUS] == at.STIFF
             if not stiff.any():
                 break
             marks[stiff, at.STATUS] = at.RUNNING
+            if len(record):  # a recorded trajectory that pauses for room goes on as it was
+                self.first = at.ROSENBROCK
+        return int(control[at.RECORDED])

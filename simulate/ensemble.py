@@ -107,7 +107,7 @@ def solve_ensemble(
     times: ArrayLike | None = None,
     levels: EventLevels | None = None,
     stop: str | None = None,
-    method: str = "explicit",
+    method: str = "auto",
     max_steps: int = 100_000,
     threads: int | None = None,
     chunk: int = CHUNK,

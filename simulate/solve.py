@@ -44,7 +44,7 @@ def solve(
     times: ArrayLike | None = None,
     levels: EventLevels | None = None,
     stop: str | None = None,
-    method: str = "explicit",
+    method: str = "auto",
     max_steps: int = 100_000,
 ) -> Trajectory:
     """Integrate one trajectory of the coupled model.
@@ -115,9 +115,8 @@ def _run_recorded(kernel: Kernel, rows: Array, marks: NDArray[np.int64], tables:
     while not parts or marks[0, at.STATUS] == at.PAUSED:
         marks[0, at.STATUS] = at.RUNNING
         record = np.zeros((RECORD_STEPS, at.RECORD))
-        kernel.control[at.RECORDED] = 0
-        kernel.run(rows, marks, tables, none, np.zeros((1, 0, at.COMPONENTS)), record)
-        parts.append(record[: kernel.control[at.RECORDED]])
+        count = kernel.run(rows, marks, tables, none, np.zeros((1, 0, at.COMPONENTS)), record)
+        parts.append(record[:count])
     return np.concatenate(parts)
 
 
