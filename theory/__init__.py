@@ -3,11 +3,13 @@
 from .accuracy import acquired_beta, icl_accuracy
 from .acquisition import acquisition_time, early_drag
 from .balanced import balanced_saddle
+from .burstiness import bursty_clock, bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
 from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
 from .field import icl_field, mean_residual
+from .frequencies import item_frequencies, skewed_clock
 from .labels import label_sum_nodes
 from .ladder import Rung, ladder
 from .loss import loss_gradient, loss_hessian, population_loss
@@ -39,8 +41,11 @@ __all__ = [
     "acquisition_probability",
     "acquisition_time",
     "balanced_saddle",
+    "bursty_clock",
+    "bursty_field",
     "clock_at_acquisition",
     "conserved_weight",
+    "copies_distribution",
     "critical_decay",
     "crossover_regimes",
     "crossover_slope",
@@ -51,6 +56,7 @@ __all__ = [
     "fold",
     "icl_accuracy",
     "icl_field",
+    "item_frequencies",
     "label_sum_nodes",
     "ladder",
     "log_mills_ratio",
@@ -61,6 +67,7 @@ __all__ = [
     "phase",
     "population_loss",
     "rough_attention",
+    "skewed_clock",
     "threshold",
     "threshold_at_budget",
     "tracking_weight",

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from ._arguments import real, require
+from ._roots import root
 from .attention import BETA_MAX
 from .balanced import balanced_accuracy, balanced_acquired_beta
+from .rough_draws import rough_accuracy
 from .task import Task
 
 #: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).
@@ -19,7 +21,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     """P(w (m e^β + n) > 0) = Φ(m e^β / (s √(N − m))) for w > 0, one minus that for w < 0, and 1/2 for w = 0.
 
     Balanced contexts have n = −m, so that the sign of w (e^β − 1) decides alone for D → ∞, and the overlaps' spread at
-    finite D: see :func:`iclrace.theory.balanced.balanced_accuracy`.
+    finite D: see :func:`iclrace.theory.balanced.balanced_accuracy`. Rough attention averages Φ over its scores.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     0.95
     """
     w, beta = real("w", w), np.clip(real("beta", beta), -BETA_MAX, BETA_MAX)
+    if task.score_std > 0.0:
+        return 0.5 + np.sign(w) * (rough_accuracy(beta, task) - 0.5)
     if task.labels == "balanced":
         return 0.5 + np.sign(w) * (balanced_accuracy(beta, task) - 0.5)
     signal = task.copies * np.exp(beta)
@@ -77,6 +81,8 @@ def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     16.449
     """
     require(0.5 < accuracy < 1.0, "accuracy", "lie in (1/2, 1)", accuracy)
+    if task.score_std > 0.0:
+        return root(lambda beta: float(rough_accuracy(np.array(beta), task)) - accuracy, -50.0, 50.0)
     if task.labels == "balanced":
         return balanced_acquired_beta(task, accuracy)
     if task.label_std == 0.0:

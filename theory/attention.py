@@ -46,7 +46,7 @@ def context_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES)
     terms fluctuate too: see :mod:`iclrace.theory.rough`.
     """
     if task.score_std > 0.0:
-        from .rough import rough_nodes  # imports this module
+        from .rough_draws import rough_nodes  # imports this module
 
         return rough_nodes(task, average, nodes)
     label_sum, weight = label_sum_nodes(task, average, nodes)

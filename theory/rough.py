@@ -1,22 +1,15 @@
 """Rough initial attention: every score carries a Gaussian term of width σ_s, and the first attention is not flat."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from ._arguments import real, require
-from .attention import ContextNodes
-from .labels import NODES
 from .task import Task
 
 Array = NDArray[np.float64]
 
-#: Frozen draws of the scores behind the averaged field, and the seed that makes every call the same. 4096 draws leave
-#: an error near 2 % in the averages at σ_s = 2, N = 64; the copy's own score is stratified.
-DRAWS, SEED = 4096, 20250
 #: Points of the two trapezoidal rules, in ξ and in ln s. Both integrands are analytic and decay double-exponentially or
 #: as Gaussians, where the rule converges exponentially; doubling the points changes 1e-12.
 SCORE_POINTS, LAPLACE_POINTS = 241, 801
@@ -99,42 +92,6 @@ def _grids(score_std: float) -> tuple[Array, Array, Array, Array]:
     low, high = -80.0 - 9.0 * score_std, 60.0 + 9.0 * score_std
     log_s = np.linspace(low, high, int(LAPLACE_POINTS * (high - low) / 140.0))
     return score, density, np.exp(log_s), np.exp(log_s) * (log_s[1] - log_s[0])
-
-
-def rough_nodes(task: Task, average: str = "gaussian", nodes: int = NODES) -> ContextNodes:
-    """Nodes of the context average with rough scores: frozen draws of ξ times Hermite nodes of the label sum.
-
-    Given the scores, Σ_{j≠c} e^{ξ_j} ℓ_j is taken as Gaussian: with variance s² Σ e^{2ξ} for i.i.d. labels, and for
-    balanced ones with the mean and variance that their fixed sum −m leaves.
-    """
-    require(average == "gaussian", "average", 'be "gaussian" when score_std > 0', average)
-    others, copies = task.context_length - task.copies, task.copies
-    generator = np.random.default_rng(SEED)
-    strata = np.exp(task.score_std * ndtri((np.arange(DRAWS) + 0.5) / DRAWS))
-    copy = generator.permutation(strata)
-    target = generator.permutation(strata) if task.target_in_softmax else np.zeros(DRAWS)
-    items = np.exp(task.score_std * generator.standard_normal((DRAWS, others)))
-    total, squares = items.sum(1), (items**2).sum(1)
-    if task.labels == "balanced":
-        mean = -(copies / others) * total
-        spread = 1.0 - (copies / others) ** 2
-        variance = spread * (squares - (total**2 - squares) / (others - 1)) if others > 1 else np.zeros(DRAWS)
-    else:
-        mean, variance = np.zeros(DRAWS), task.label_std**2 * squares
-    x, probability = np.polynomial.hermite_e.hermegauss(min(nodes, 16))  # draws, not nodes, limit the accuracy here
-    label_sum = mean[:, None] + np.sqrt(np.maximum(variance, 0.0))[:, None] * x
-    weight = np.broadcast_to(probability / probability.sum() / DRAWS, label_sum.shape)
-
-    def repeat(values: NDArray[Any]) -> Array:
-        return np.repeat(values, x.size).astype(np.float64)
-
-    return ContextNodes(
-        copy=repeat(copies * copy),
-        present=repeat(copies * copy + target),
-        others=repeat(total),
-        label_sum=label_sum.ravel(),
-        weight=weight.ravel(),
-    )
 
 
 def effective_context(task: Task) -> float:
