@@ -1,6 +1,6 @@
 """Every numeric formula is bound to its symbolic source at 200 random points, to 1e-10.
 
-The symbolic side is evaluated by mpmath at 50 digits, so that cancellation on that side cannot hide a difference.
+The symbolic side is evaluated by mpmath at 30 digits, so that cancellation on that side cannot hide a difference.
 """
 
 from functools import lru_cache
@@ -34,7 +34,7 @@ def source(expression, *symbols):
 def evaluate(expression, **values):
     symbols = tuple(values)
     function = source(expression, *(getattr(S, name, None) or sp.Symbol(name) for name in symbols))
-    with mpmath.workdps(50):
+    with mpmath.workdps(30):
         return function(*(mpmath.mpf(values[name]) for name in symbols))
 
 
@@ -64,7 +64,7 @@ tasks, small_tasks = tasks_with(300), tasks_with(10)
 
 
 def averaged(expression, task, w, beta, margin):
-    """Σ_n p(n) of a symbolic expression, over the exact binomial nodes of the label sum, at 50 digits."""
+    """Σ_n p(n) of a symbolic expression, over the exact binomial nodes of the label sum, at 30 digits."""
     values, weights = theory.label_sum_nodes(task, "binomial")
     keep = weights > 1e-14  # the rest adds less than 1e-12 of a bounded integrand
     statistics = {"N": task.context_length, "m": task.copies, "D": task.dimension, "T": float(task.target_in_softmax)}
@@ -136,7 +136,7 @@ def test_mills_ratio(x):
 @POINTS
 @given(b=uniform(-3.3, 12))
 def test_slope_of_the_crossover_function(b):
-    with mpmath.workdps(50):
+    with mpmath.workdps(30):
         slope = source(race.slope.subs(S.w0, 0), race.b)(mpmath.mpf(b))
     close(theory.crossover_slope(b), slope)
 
