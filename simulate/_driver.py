@@ -329,7 +329,7 @@ def _release(rows, marks, work, lane_state):
             _unload_lane(rows, marks, work, lane_state, lane, RUNNING)
 
 
-@compiled(nogil=True)
+@compiled(cache=True, nogil=True)
 def advance_explicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state):
     """Advance every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call."""
     control[at.WAITING] = 0
@@ -342,7 +342,7 @@ def advance_explicit(setup, quadrature, tables, sample_times, rows, marks, sampl
     _release(rows, marks, work, lane_state)
 
 
-@compiled(nogil=True)
+@compiled(cache=True, nogil=True)
 def advance_implicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state):
     """The same with the Rosenbrock method; apart, so that it is compiled only where something is stiff."""
     control[at.WAITING] = 0

@@ -20,10 +20,10 @@ intrinsic: Any = numba_intrinsic  # callers see the numba signature, not the Pyt
 
 
 def compiled(**options: Any) -> Any:
-    """The compiler with this package's options: cached on disk, without reference counts (which cost more than the
-    arithmetic between two field evaluations), and with IEEE division."""
+    """The compiler with this package's options: without reference counts, which cost more than the arithmetic between
+    two field evaluations, and with IEEE division. Only entry points are cached: a cached part would be emitted twice."""
     decorate: Any = njit  # its stubs do not know _nrt
-    return decorate(cache=True, _nrt=False, error_model="numpy", **options)
+    return decorate(_nrt=False, error_model="numpy", **options)
 
 
 #: Lanes of one vector. Two AVX-512 registers: one alone leaves the arithmetic units waiting for its own results.

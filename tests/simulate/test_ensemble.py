@@ -1,0 +1,138 @@
+"""Ensembles: the same bits in any company, named dimensions, failures that stop nobody."""
+
+import math
+import threading
+
+import numpy as np
+import pytest
+import xarray as xr
+from iclrace.simulate import CoupledModel, acquisition_time, solve, solve_ensemble
+from iclrace.theory import PowerLawMemory, Task, acquired_beta
+
+MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
+
+
+def spread(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.stack([0.2 * rng.normal(size=count), rng.normal(size=count)], axis=-1)
+
+
+def fields(runs):
+    return [runs.y, runs.clock, runs.acquired_clock, runs.status, runs.evaluations, *runs.events.values()]
+
+
+def test_bits_do_not_depend_on_threads_or_chunks():
+    model = CoupledModel(Task(100, 1000), MEMORY, decay_w=1e-3, decay_beta=1e-3)
+    y0 = spread(300)
+    whole = solve_ensemble(model, y0, (0.0, 1e6), threads=1, chunk=300)
+    for threads, chunk in ((2, 7), (3, 64), (1, 1)):
+        other = solve_ensemble(model, y0, (0.0, 1e6), threads=threads, chunk=chunk)
+        for a, b in zip(fields(whole), fields(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+    order = np.random.default_rng(1).permutation(300)
+    shuffled = solve_ensemble(model, y0[order], (0.0, 1e6))
+    np.testing.assert_array_equal(shuffled.y, whole.y[order])
+
+
+def test_one_trajectory_is_the_single_solution():
+    model = CoupledModel(Task(100, 1000), MEMORY, decay_w=1e-3, decay_beta=1e-3)
+    y0 = spread(40, seed=3)
+    runs = solve_ensemble(model, y0, (0.0, 1e4))
+    for i in (0, 17, 39):
+        single = solve(model, y0[i], (0.0, 1e4))
+        assert (single.w[-1], single.beta[-1]) == tuple(runs.y[i])
+        np.testing.assert_equal(single.events["acquired"], runs.events["acquired"][i])
+        np.testing.assert_equal(single.clock_at["acquired"], runs.acquired_clock[i])
+
+
+def test_parameters_broadcast_by_name():
+    y0 = xr.DataArray(spread(5), dims=["seed", "state"])
+    diversity = xr.DataArray([500.0, 3000.0], dims="task_diversity", coords={"task_diversity": [500.0, 3000.0]})
+    decay = xr.DataArray([0.0, 1e-3, 1e-2], dims="decay")
+    model = CoupledModel(Task(100, 1000), MEMORY)
+    runs = solve_ensemble(
+        model, y0, (0.0, 2000.0), parameters={"task_diversity": diversity, "decay_w": decay, "decay_beta": decay}
+    )
+    data = runs.to_dataset()
+    assert data.sizes == {"seed": 5, "task_diversity": 2, "decay": 3}
+    for k, lam in ((0, 500.0), (1, 3000.0)):
+        for j, d in enumerate(decay.values):
+            alone = solve(CoupledModel(Task(100, lam), MEMORY, float(d), float(d)), y0.values[2], (0.0, 2000.0))
+            assert float(data["w"][2, k, j]) == alone.w[-1]
+
+
+def test_parameters_broadcast_by_position():
+    lengths = np.array([20, 50, 100])
+    times = acquisition_time(CoupledModel(Task(20)), beta0=0.5, parameters={"context_length": lengths})
+    alone = [float(acquisition_time(CoupledModel(Task(int(n))), beta0=0.5)) for n in lengths]
+    np.testing.assert_array_equal(times, alone)
+
+
+def test_samples_are_the_dense_output():
+    model, times = CoupledModel(Task(100, 1000), MEMORY), np.array([0.0, 10.0, 333.0, 1000.0])
+    y0 = spread(20)
+    runs = solve_ensemble(model, y0, (0.0, 1000.0), times=times)
+    single = solve(model, y0[4], (0.0, 1000.0), times=times)
+    np.testing.assert_allclose(runs.samples[4, :, 0], single.w, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(runs.samples[4, :, 3], single.clock, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(runs.samples[:, -1, :2], runs.y, rtol=1e-13)
+
+
+def test_acquisition_follows_the_closed_form():
+    """Drag-free limit: t = 2 N √(π/2) e^{−β0} up to e^β/N, so within a few percent at N = 4000 and β0 = 3."""
+    times = acquisition_time(CoupledModel(Task(4000)), beta0=3.0)
+    closed = 2 * 4000 * math.sqrt(math.pi / 2) * math.exp(-3.0)
+    assert float(times) == pytest.approx(closed, rel=0.15)
+    assert np.isnan(acquisition_time(CoupledModel(Task(50)), beta0=-1.0, budget=10.0))
+
+
+def test_balanced_contexts_acquire_for_positive_beta_only():
+    model = CoupledModel(Task(50, labels="balanced", dimension=63))
+    times = acquisition_time(model, beta0=[-1.0, -0.3, 0.3, 1.0], budget=1e4)
+    assert np.isfinite(times).tolist() == [False, False, True, True]
+    assert acquired_beta(model.task) > 0.3
+
+
+def test_a_failure_stops_nobody_and_is_no_number():
+    y0 = spread(50)
+    y0[7] = (400.0, 0.0)
+    runs = solve_ensemble(CoupledModel(Task(50)), y0, (0.0, 100.0))
+    assert runs.success.sum() == 49
+    assert "range" in runs.reason(7)
+    assert np.isnan(runs.y[7]).all()
+    assert all(np.isnan(event[7]) for event in runs.events.values())
+    np.testing.assert_array_equal(runs.y[8], solve_ensemble(CoupledModel(Task(50)), y0[8:9], (0.0, 100.0)).y[0])
+
+
+def test_progress_is_reported_and_an_interrupt_ends_the_call():
+    seen = []
+    solve_ensemble(CoupledModel(Task(50)), spread(100), (0.0, 50.0), chunk=10, progress=lambda *at: seen.append(at))
+    assert seen[-1] == (100, 100)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        solve_ensemble(CoupledModel(Task(50)), spread(5000), (0.0, 1e6), chunk=10, progress=interrupt)
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "change"),
+    [
+        ("parameters", {"parameters": {"context_length": [10, 20, 30]}}),
+        ("parameters", {"parameters": {"colour": 1.0}}),
+        ("decay_w", {"parameters": {"decay_w": -1.0}}),
+        ("copies", {"parameters": {"copies": 50}}),
+        ("context_length", {"parameters": {"context_length": 20.5}}),
+        ("threads", {"threads": 0}),
+        ("dims", {"dims": ["a", "b"]}),
+        ("t_span", {"t_span": (1.0, 0.0)}),
+        ("y0", {"y0": np.full((2, 2), np.nan)}),
+    ],
+)
+def test_bad_input_is_named(argument, change):
+    arguments = {"y0": spread(2), "t_span": (0.0, 10.0), **change}
+    with pytest.raises(ValueError, match=f"Argument '{argument}' must"):
+        solve_ensemble(CoupledModel(Task(50)), **arguments)
