@@ -262,7 +262,7 @@ def _print_report(report: Report) -> None:
     table = Table(title=f"iclrace, preset {report.preset.name}: {report.preset.description}")
     for name in ("quantity", "predicted", "measured", "measured/predicted", "holds within", "verdict"):
         table.add_column(name, justify="left" if name in ("quantity", "verdict") else "right")
-    for row in report.comparisons:
+    for row in report.rows:
         bar = f"x {row.bar:g}" if row.predicted is not None else "–"
         table.add_row(
             row.quantity, _interval(row.predicted), _interval(row.measured), _interval(row.ratio), bar, row.verdict

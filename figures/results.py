@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -13,8 +14,11 @@ from matplotlib.axes import Axes
 from ..theory import Estimate
 from ..theory._arguments import require
 from ..validate import PRESETS
+from ..validate.experiments import Threshold, TransformerThreshold
 from ..validate.store import StoreError, read_dataset
 from . import accuracy, collapse, style
+
+Kind = TypeVar("Kind")
 
 
 class Results:
@@ -34,24 +38,33 @@ class Results:
     def dataset(self, name: str) -> xr.Dataset:
         return read_dataset(self.directory / f"{name}.nc")
 
-    def predicted(self, name: str) -> Estimate:
-        entry = self.summary["predictions"][name]
+    def predicted(self, experiment: str, name: str) -> Estimate:
+        entry = self.summary["experiments"][experiment]["predictions"][name]
         return Estimate(*(float(entry[field]) for field in ("value", "low", "high", "confidence")))
+
+    def experiment(self, kind: type[Kind]) -> Kind:
+        """The preset's experiment of one kind."""
+        found = [one for one in self.preset.experiments if isinstance(one, kind)]
+        require(len(found) == 1, "results", f"hold one experiment {kind.__name__}", str(self.directory))
+        return found[0]
 
 
 def _minimal_accuracy(results: Results, ax: Axes | None) -> Axes:
-    title = f"minimal model, N = {results.preset.minimal[0].task.context_length}"
-    return accuracy.draw(results.dataset("minimal"), results.predicted("threshold"), ax, title)
+    title = f"minimal model, N = {results.experiment(Threshold).run.task.context_length}"
+    runs, predicted = results.dataset("threshold_networks"), results.predicted("threshold", "threshold")
+    return accuracy.draw(runs, predicted, ax, title)
 
 
 def _transformer_accuracy(results: Results, ax: Axes | None) -> Axes:
-    title = f"transformer, N = {results.preset.transformer[0].task.context_length}"
-    return accuracy.draw(results.dataset("transformer"), results.predicted("transformer_threshold"), ax, title)
+    title = f"transformer, N = {results.experiment(TransformerThreshold).run.task.context_length}"
+    runs = results.dataset("transformer_threshold_networks")
+    return accuracy.draw(runs, results.predicted("transformer_threshold", "threshold"), ax, title)
 
 
 def _clock_collapse(results: Results, ax: Axes | None) -> Axes:
-    length = results.preset.minimal[0].task.context_length
-    return collapse.draw(results.dataset("minimal"), length, results.predicted("clock"), ax, title="minimal model")
+    length = results.experiment(Threshold).run.task.context_length
+    runs, predicted = results.dataset("threshold_networks"), results.predicted("threshold", "clock")
+    return collapse.draw(runs, length, predicted, ax, title="minimal model")
 
 
 FIGURES: dict[str, Callable[[Results, Axes | None], Axes]] = {

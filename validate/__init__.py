@@ -2,6 +2,7 @@
 
 from .compare import Comparison
 from .config import Run
+from .experiments import Experiment
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, measured_memory, train_memory
 from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
@@ -12,6 +13,7 @@ from .training import collect, train, train_memories
 
 __all__ = [
     "Comparison",
+    "Experiment",
     "MemoryTraining",
     "PRESETS",
     "Prediction",

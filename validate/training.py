@@ -118,6 +118,14 @@ def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
     return stacked.transpose(..., "time")
 
 
+def final(runs: xr.Dataset, name: str = "icl_accuracy") -> np.ndarray:
+    """Variable ``name`` (K, seed) at the end of each run."""
+    ends = xr.apply_ufunc(
+        lambda values: values[np.isfinite(values)][-1], runs[name], input_core_dims=[["time"]], vectorize=True
+    )
+    return ends.transpose("task_diversity", "seed").values
+
+
 def _flat(run: Run) -> dict[str, Any]:
     fields = asdict(run)
     return {**fields.pop("task"), **fields}

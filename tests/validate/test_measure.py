@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from iclrace.theory import Estimate
+from iclrace.theory import Estimate, Task
 from iclrace.validate import Comparison, MemoryTraining, geometric_mean, measure_power_law, measure_threshold
+from iclrace.validate.config import Run
 from iclrace.validate.measure import first_crossing
 from iclrace.validate.memory import clock_at, train_memory
 from iclrace.validate.predict import predict_clock, predict_threshold
-from iclrace.validate.presets import PRESETS
 
 K = np.array([100, 200, 300, 400, 600, 800.0])
 
@@ -117,7 +117,7 @@ def test_the_clock_beyond_the_last_reading_continues_a_known_law():
 
 
 def test_predictions_name_their_inputs_and_do_not_read_the_networks(memories):
-    run = PRESETS["smoke"].minimal_endless[0]
+    run = Run("minimal", Task(12, dimension=15), seed=0)
     clock = predict_clock(run)
     prediction = predict_threshold("K*", clock, *memories, budget=120.0)
     assert prediction.estimate.low <= prediction.estimate.value <= prediction.estimate.high
