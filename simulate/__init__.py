@@ -1,18 +1,27 @@
 """Numerical solution of the coupled model: single trajectories, ensembles, sweeps and the theory curves on top."""
 
+from .curves import PHASES, acquisition_distribution, balanced_fraction, phase_diagram, transience
 from .ensemble import Ensemble, acquisition_time, solve_ensemble
 from .model import CoupledModel, EventLevels
 from .observables import observables
 from .solve import solve
+from .sweep import beta0_quantiles, sweep
 from .trajectory import Trajectory
 
 __all__ = [
+    "PHASES",
     "CoupledModel",
     "Ensemble",
     "EventLevels",
     "Trajectory",
+    "acquisition_distribution",
     "acquisition_time",
+    "balanced_fraction",
+    "beta0_quantiles",
     "observables",
+    "phase_diagram",
     "solve",
     "solve_ensemble",
+    "sweep",
+    "transience",
 ]

@@ -32,12 +32,10 @@ class Broadcast:
 
     def chunk(self, part: slice) -> tuple[Array, dict[str, Array]]:
         """States (trajectory, component) and parameters (trajectory,) of a flat range; constants stay scalar."""
-        index = np.unravel_index(np.arange(part.start, part.stop), self.shape or (1,))
-        flat = {
-            k: v[()] if v.ndim == 0 else np.broadcast_to(v, self.shape or (1,))[index]
-            for k, v in self.parameters.items()
-        }
-        return np.broadcast_to(self.y0, (*(self.shape or (1,)), self.components))[index], flat
+        shape = self.shape or (1,)
+        index = np.unravel_index(np.arange(part.start, part.stop), shape)
+        flat = {k: v[()] if v.ndim == 0 else np.broadcast_to(v, shape)[index] for k, v in self.parameters.items()}
+        return np.broadcast_to(self.y0, (*shape, self.components))[index], flat
 
 
 def _named(value: object) -> bool:

@@ -13,7 +13,9 @@ from ._field import BETA_MAX, MARGIN_MAX, field
 from ._implicit import inverse_fifth_root, rosenbrock_step
 from ._layout import ACQUIRED, BLOCK, COMPLETED, EVENTS, LOST, MEMORISED, NO_MEMORY, RUNNING, STOPPED
 from ._rodas5p import STAGES as ROSENBROCK_STAGES
-from ._simd import WIDTH, compiled, load, never_inline, store
+from ._simd import WIDTH, compiled, drop_stale_cache, load, never_inline, store
+
+drop_stale_cache()
 
 #: |w| beyond which the field's clips would show.
 WEIGHT_MAX = 250.0

@@ -6,7 +6,9 @@ it has (two of AVX-512, four of AVX2, eight of NEON), every lane runs the same i
 trajectory depends neither on its lane nor on its neighbours.
 """
 
+import contextlib
 import operator
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -20,10 +22,20 @@ intrinsic: Any = numba_intrinsic  # callers see the numba signature, not the Pyt
 
 
 def compiled(**options: Any) -> Any:
-    """The compiler with this package's options: without reference counts, which cost more than the arithmetic between
-    two field evaluations, and with IEEE division. Only entry points are cached: a cached part would be emitted twice."""
+    """The compiler with this package's options: IEEE division, and no reference counts, which cost more than a field
+    evaluation. Entry points alone are cached: a cached part would be emitted twice."""
     decorate: Any = njit  # its stubs do not know _nrt
     return decorate(_nrt=False, error_model="numpy", **options)
+
+
+def drop_stale_cache() -> None:
+    """Forget compiled entry points older than any source of the kernel: numba looks at the entry's file alone."""
+    folder = Path(__file__).parent
+    newest = max(source.stat().st_mtime for source in folder.glob("_*.py"))
+    for index in (folder / "__pycache__").glob("_driver.advance_*.nbi"):
+        with contextlib.suppress(OSError):  # read-only, or another process was faster
+            if index.stat().st_mtime < newest:
+                index.unlink()
 
 
 #: Lanes of one vector. Two AVX-512 registers: one alone leaves the arithmetic units waiting for its own results.
