@@ -1,6 +1,8 @@
 """Ensembles: the same bits in any company, named dimensions, failures that stop nobody."""
 
 import math
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -136,3 +138,21 @@ def test_bad_input_is_named(argument, change):
     arguments = {"y0": spread(2), "t_span": (0.0, 10.0), **change}
     with pytest.raises(ValueError, match=f"Argument '{argument}' must"):
         solve_ensemble(CoupledModel(Task(50)), **arguments)
+
+
+@pytest.mark.slow
+def test_memory_is_bounded():
+    """10^7 trajectories must fit into 1 GiB, so that one may take 100 bytes; a tenth of them, above a small run."""
+    code = """
+import resource, numpy as np
+from iclrace.simulate import CoupledModel, acquisition_time, solve_ensemble
+from iclrace.theory import Task
+def run(count):
+    y0 = np.zeros((count, 2)); y0[:, 1] = np.linspace(0.0, 2.0, count)
+    solve_ensemble(CoupledModel(Task(100)), y0, (0.0, 400.0), 1e-4, 1e-4, stop="acquired")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+small = run(20_000)
+print((run(1_000_000) - small) / 1_000_000)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(printed) < 100.0
