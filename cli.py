@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import __version__
+from .cli_theory import Json, curves, exponents, print_rows, simulate
 
 if TYPE_CHECKING:
     from .validate import Report
@@ -30,18 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-curves = typer.Typer(help="Theory curves: K* or t_ICL against context length.", no_args_is_help=True)
 app.add_typer(curves, name="curves")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Also draw the curve: .png, .svg or .pdf.")]
-Lengths = Annotated[list[int], typer.Option("--context-length", "-N", help="Context pairs N; repeat for several.")]
-Betas = Annotated[list[float], typer.Option("--beta0", help="Initial attention strength β0; repeat for several.")]
-InitialWeight = Annotated[float, typer.Option("--w0", help="Initial readout weight w0.")]
-Dimension = Annotated[float, typer.Option("--dimension", "-D", help="Item dimension D, or inf.")]
-Labels = Annotated[str, typer.Option("--labels", help="Context labels: iid or balanced.")]
-Copies = Annotated[int, typer.Option("--copies", help="Copies of the target in the context (burstiness).")]
+app.add_typer(simulate, name="simulate")
+app.command()(exponents)
 
 
 @app.callback(invoke_without_command=True)
@@ -117,75 +106,7 @@ def train(
         end = metrics.sel(seed=run.seed).isel(time=-1)
         rows.append({"seed": run.seed, "ICL accuracy": float(end.icl_accuracy), "IWL accuracy": float(end.iwl_accuracy),
                      "t_ICL": float(times.sel(seed=run.seed))})  # fmt: skip
-    _print_rows(f"{network}, N = {context_length}, K = {task_diversity:g}, t = {budget:g}", rows)
-
-
-@curves.command("acquisition")
-def acquisition_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006  (typer reads the list, nothing changes it)
-    beta0: Betas = [-1.0, 0.0, 1.0],  # noqa: B006
-    w0: InitialWeight = 0.0,
-    dimension: Dimension = math.inf,
-    labels: Labels = "iid",
-    copies: Copies = 1,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-    plot: PlotFile = None,
-) -> None:
-    """Time to acquire ICL for K → ∞, in gradient-flow time, to 95 % accuracy."""
-    from .theory import acquisition_time
-
-    rows = [
-        {"N": float(n), "beta0": b, "t_ICL": float(acquisition_time(_task(n, dimension, labels, copies), b, w0))}
-        for b in beta0
-        for n in context_length
-    ]
-    _show("t_ICL for K → ∞, gradient-flow time", rows, ("N", "t_ICL", "beta0"), as_json, csv_file, plot)
-
-
-@curves.command("threshold")
-def threshold_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006
-    beta0: Betas = [-1.0, 0.0, 1.0],  # noqa: B006
-    w0: InitialWeight = 0.0,
-    amplitude: Annotated[float, typer.Option("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")] = 3.9,
-    exponent: Annotated[float, typer.Option("--exponent", help="ν of I_K(∞) = A K^ν.")] = 0.7,
-    dimension: Dimension = math.inf,
-    labels: Labels = "iid",
-    copies: Copies = 1,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-    plot: PlotFile = None,
-) -> None:
-    """Task-diversity threshold K*: below it the network memorises, above it it learns in context."""
-    from .theory import PowerLawMemory, threshold
-
-    memory = PowerLawMemory(amplitude, exponent)
-    rows = [
-        {"N": float(n), "beta0": b, "K*": threshold(_task(n, dimension, labels, copies), memory, b, w0).value}
-        for b in beta0
-        for n in context_length
-    ]
-    title = f"K* for I_K(∞) = {amplitude:g} K^{exponent:g}"
-    _show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
-
-
-@app.command()
-def exponents(
-    latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False, as_json: Json = False
-) -> None:
-    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
-    from .theory import exponents as derive
-
-    found = derive()
-    if as_json:
-        print(json.dumps([{**asdict(law), "bounds": [str(bound) for bound in law.bounds]} for law in found]))
-    elif latex:
-        rows = [f"{law.quantity} & {law.variable} & ${law.latex}$ & {law.regime} \\\\" for law in found]
-        print("\n".join([r"\begin{tabular}{llll}", *rows, r"\end{tabular}"]))
-    else:
-        names = ("quantity", "variable", "branch", "expression", "regime")
-        _print_rows("exponents: d ln quantity / d ln variable", [{n: getattr(law, n) for n in names} for law in found])
+    print_rows(f"{network}, N = {context_length}, K = {task_diversity:g}, t = {budget:g}", rows)
 
 
 @app.command()
@@ -208,50 +129,6 @@ def figure(
     chosen = list(figures.FIGURES) if every else [name or ""]
     for one in chosen:
         print(figures.save(figures.draw(one, found), (out or results) / f"{one}.png"))
-
-
-def _task(context_length: int, dimension: float, labels: str, copies: int) -> Any:
-    from .theory import Task
-
-    return Task(context_length, dimension=dimension, labels=labels, copies=copies)  # pyright: ignore[reportArgumentType]
-
-
-def _show(
-    title: str,
-    rows: list[dict[str, float]],
-    axes: tuple[str, str, str],
-    as_json: bool,
-    csv_file: Path | None,
-    plot: Path | None,
-) -> None:
-    """Print the rows, and write them to whatever else was asked for."""
-    if as_json:
-        finite = [{name: v if math.isfinite(v) else str(v) for name, v in row.items()} for row in rows]
-        print(json.dumps(finite))
-    else:
-        _print_rows(title, rows)
-    if csv_file is not None:
-        with csv_file.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    if plot is not None:
-        from .figures import curves as drawing
-        from .figures import save
-
-        save(drawing.draw(rows, *axes), plot)
-
-
-def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title)
-    for name in rows[0]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
 
 
 def _print_report(report: Report) -> None:

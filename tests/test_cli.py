@@ -49,6 +49,9 @@ def test_version():
         (["curves", "acquisition", "-N", "1"], "context_length"),
         (["curves", "acquisition", "--beta0", "nan"], "beta0"),
         (["curves", "threshold", "--exponent", "-1"], "exponent"),
+        (["simulate", "run", "--until", "-1"], "until"),
+        (["simulate", "phases", "-K", "-1"], "task_diversity"),
+        (["simulate", "balanced", "-N", "51"], "context_length"),
         (["figure", "--all", "--results", "nowhere"], "results"),
         (["figure"], "name"),
         (["frobnicate"], "frobnicate"),
@@ -93,6 +96,14 @@ def test_exponents_are_printed_with_their_regimes():
     assert found["t_ICL", "beta0", "drag"]["expression"] == "-2"
     assert found["K*", "N", "all"]["expression"] == "1/nu"
     assert r"\begin{tabular}" in run("exponents", "--latex").stdout
+
+
+def test_simulate_prints_what_the_equations_say():
+    phases = json.loads(run("simulate", "transience", "-K", 1000, "--decay", 0, "--decay", 3e-3, "--json").stdout)
+    assert [row["phase"] for row in phases] == ["lasting", "no ICL"]
+    balanced = json.loads(run("simulate", "balanced", "-K", 1e5, "--draws", 16, "--json").stdout)
+    assert [row["probability"] for row in balanced if row["labels"] == "balanced"] == [0.5]
+    assert "acquired at t" in run("simulate", "run", "-N", 50, "-K", 1e5).stdout
 
 
 def comparable(path):
