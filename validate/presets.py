@@ -78,7 +78,15 @@ LAPTOP = Preset(
     experiments=(
         MemoryLaw(_MEMORY, bar=1.15),
         AcquisitionTime({"n50": _MINIMAL.with_(task_diversity=math.inf)}, seeds=3, bar=1.05),
-        Threshold(_MEMORY, _MINIMAL, [250, 320, 360, 400, 450, 500, 650, 900], seeds=3, bar=1.25, clock_bar=1.10),
+        Threshold(
+            _MEMORY,
+            _MINIMAL,
+            [250, 320, 360, 400, 450, 500, 650, 900],
+            seeds=3,
+            bar=1.25,
+            clock_bar=1.10,
+            time_bar=1.10,
+        ),
         TransformerThreshold(
             _TOKEN_MEMORY, _TRANSFORMER, [128, 256, 512, 768, 1024, 1536, 2048, 4096], seeds=4, bar=1.25
         ),
@@ -98,7 +106,7 @@ SMOKE = Preset(
     experiments=(
         MemoryLaw(_TOY_MEMORY, bar=1.15),
         AcquisitionTime({"n12": _TOY.with_(task_diversity=math.inf)}, seeds=2, bar=1.05),
-        Threshold(_TOY_MEMORY, _TOY, [16, 64, 256], seeds=2, bar=1.25, clock_bar=1.10),
+        Threshold(_TOY_MEMORY, _TOY, [16, 64, 256], seeds=2, bar=1.25, clock_bar=1.10, time_bar=1.10),
         TransformerThreshold(_TOY_TOKEN_MEMORY, _TOY_TRANSFORMER, [16, 64, 256], seeds=2, bar=1.25),
     ),
 )

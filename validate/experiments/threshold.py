@@ -14,7 +14,7 @@ from ..compare import Comparison
 from ..config import Run
 from ..measure import acquisition_times, geometric_mean, measure_threshold
 from ..memory import MemoryTraining
-from ..predict import Prediction, predict_clock, predict_threshold
+from ..predict import Prediction, predict_clock, predict_coupled, predict_threshold
 from ..training import final
 from .protocol import Jobs, Results, compare, memories_in, networks_in
 
@@ -29,7 +29,7 @@ class Threshold:
     run : the network, at any K
     task_diversity : the scan of K
     seeds : networks at each K
-    bar, clock_bar : factors within which K* and the clock must be predicted
+    bar, clock_bar, time_bar : factors within which K*, the clock and t_ICL at the largest K must be predicted
     """
 
     memory: Sequence[MemoryTraining]
@@ -38,6 +38,7 @@ class Threshold:
     seeds: int
     bar: float
     clock_bar: float
+    time_bar: float
     name: str = "threshold"
 
     def with_scan(self, task_diversity: Sequence[float]) -> Threshold:
@@ -52,7 +53,9 @@ class Threshold:
         threshold = predict_threshold(
             "K*, minimal model", clock, memory.trainings, memory.curves, self.run.budget
         )  # fmt: skip
-        return {"clock": clock, "threshold": threshold}
+        largest = max(self.task_diversity)
+        coupled, time = predict_coupled(self.run, memory.trainings, memory.curves, largest)
+        return {"clock": clock, "threshold": threshold, "coupled_threshold": coupled, "coupled_time": time}
 
     def networks(self) -> Mapping[str, Jobs]:
         return {
@@ -71,6 +74,11 @@ class Threshold:
         return [
             compare(predicted, threshold, self.bar, self.seeds, ", ICL circuit"),
             compare(predicted, whole, self.bar, self.seeds, ", whole network"),
+            compare(predictions["coupled_threshold"], threshold, self.bar, self.seeds, ", ICL circuit"),
+            compare(
+                predictions["coupled_time"], geometric_mean(circuit.sel(task_diversity=max(self.task_diversity))),
+                self.time_bar, self.seeds, ", ICL circuit",
+            ),
             compare(
                 predictions["clock"], clock_at_acquisition(runs, threshold.value), self.clock_bar, self.seeds
             ),
