@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,7 +97,8 @@ def exponents(
     """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
     from .theory import exponents as derive
 
-    found = derive()
+    with working("deriving the exponents"):
+        found = derive()
     if as_json:
         print(json.dumps([{**asdict(law), "bounds": [str(bound) for bound in law.bounds]} for law in found]))
     elif latex:
@@ -134,10 +138,11 @@ def phases(
     from .simulate import phase_diagram
     from .theory import PowerLawMemory
 
-    found = phase_diagram(
-        _task(context_length[0], dimension, labels, 1), PowerLawMemory(amplitude, exponent), context_length,
-        task_diversity, budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
-    )  # fmt: skip
+    with working("solving the coupled equations"):
+        found = phase_diagram(
+            _task(context_length[0], dimension, labels, 1), PowerLawMemory(amplitude, exponent), context_length,
+            task_diversity, budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
+        )  # fmt: skip
     _show_dataset(f"P(acquire) by t = {budget:g}", found, ("probability", "median_time", "failed"), as_json, csv_file)
 
 
@@ -156,10 +161,11 @@ def acquisition_times(
     """Quantiles of t_ICL for K → ∞ over β0 ~ N(mean, std²), censored at a budget."""
     from .simulate import acquisition_distribution
 
-    found = acquisition_distribution(
-        _task(context_length[0], dimension, labels, 1), context_length, budget=budget, beta0_mean=beta0_mean,
-        beta0_std=beta0_std, draws=draws,
-    )  # fmt: skip
+    with working("solving the coupled equations"):
+        found = acquisition_distribution(
+            _task(context_length[0], dimension, labels, 1), context_length, budget=budget, beta0_mean=beta0_mean,
+            beta0_std=beta0_std, draws=draws,
+        )  # fmt: skip
     _show_dataset("t_ICL for K → ∞, gradient-flow time", found, ("quantile_time",), as_json, csv_file)
 
 
@@ -186,9 +192,10 @@ def transience_phases(
     from .theory import PowerLawMemory
 
     memory = PowerLawMemory(amplitude, exponent)
-    found = transience(
-        _task(context_length, math.inf, "iid", 1), memory, decay, task_diversity, budget=budget, beta0=beta0
-    )
+    with working("solving the coupled equations"):
+        found = transience(
+            _task(context_length, math.inf, "iid", 1), memory, decay, task_diversity, budget=budget, beta0=beta0
+        )
     named = found.assign(
         phase=found["phase"].astype(object).copy(data=[[PHASES[c] for c in row] for row in found["phase"].values])
     )
@@ -211,9 +218,10 @@ def balanced_contexts(
     from .theory import PowerLawMemory
 
     memory = PowerLawMemory(amplitude, exponent)
-    found = balanced_fraction(
-        _task(context_length, math.inf, "iid", 1), memory, task_diversity, budget=budget, draws=draws
-    )
+    with working("solving the coupled equations"):
+        found = balanced_fraction(
+            _task(context_length, math.inf, "iid", 1), memory, task_diversity, budget=budget, draws=draws
+        )
     _show_dataset(f"fraction acquiring by t = {budget:g}", found, ("probability", "median_time"), as_json, csv_file)
 
 
@@ -247,11 +255,30 @@ def single_run(
     memory = None if math.isinf(task_diversity) else PowerLawMemory(amplitude, exponent)
     model = CoupledModel(task, memory, decay_w=decay, decay_beta=decay)
     state = [w0, beta0] if memory is None else [w0, beta0, 0.0]
-    found = solve(model, state, (0.0, until), times=np.concatenate([[0.0], np.geomspace(1.0, until, points - 1)]))
+    with working("solving the coupled equations"):
+        found = solve(model, state, (0.0, until), times=np.concatenate([[0.0], np.geomspace(1.0, until, points - 1)]))
     names = ("w", "beta", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "clock")
     _show_dataset("coupled equations", found.to_dataset(), names, as_json, csv_file)
     if not as_json:
         print(", ".join(f"{name} at t = {t:.5g}" for name, t in found.events.items() if math.isfinite(t)) or "no event")
+
+
+@contextmanager
+def working(on: str) -> Iterator[None]:
+    """Say what is being done: a spinner on a terminal, elsewhere one line once it has taken a second."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(f"{on} …"):
+            yield
+        return
+    notice = threading.Timer(1.0, lambda: print(f"{on} …", file=sys.stderr, flush=True))
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
 
 
 def _task(context_length: int, dimension: float, labels: str, copies: int) -> Any:
