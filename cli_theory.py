@@ -220,7 +220,7 @@ def balanced_contexts(
     memory = PowerLawMemory(amplitude, exponent)
     with working("solving the coupled equations"):
         found = balanced_fraction(
-            _task(context_length, math.inf, "iid", 1), memory, task_diversity, budget=budget, draws=draws
+            _task(context_length, math.inf, "balanced", 1), memory, task_diversity, budget=budget, draws=draws
         )
     _show_dataset(f"fraction acquiring by t = {budget:g}", found, ("probability", "median_time"), as_json, csv_file)
 

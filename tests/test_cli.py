@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from iclrace.cli import main
 
 HEAVY = {"torch", "sympy", "matplotlib", "numba"}
 
@@ -57,12 +58,15 @@ def test_version():
         (["frobnicate"], "frobnicate"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line_with_exit_code_2(arguments, named, tmp_path):
-    out = ["--out", tmp_path / "out"] if arguments[0] in ("validate", "train") else []
-    result = run(*arguments, *out)
-    assert result.returncode == 2
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert named in result.stderr.lower()
+def test_bad_arguments_are_refused_in_one_line_with_exit_code_2(arguments, named, tmp_path, monkeypatch, capfd):
+    out = ["--out", str(tmp_path / "out")] if arguments[0] in ("validate", "train") else []
+    monkeypatch.setattr(sys, "argv", ["iclrace", *arguments, *out])
+    with pytest.raises(SystemExit) as refused:
+        main()
+    printed = capfd.readouterr().err
+    assert refused.value.code == 2
+    assert len(printed.strip().splitlines()) == 1
+    assert named in printed.lower()
     assert not list(tmp_path.iterdir())
 
 
