@@ -25,7 +25,7 @@ from iclrace.theory import PowerLawMemory, Task
 
 from . import ode_peers
 
-TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
+TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 #: Achieved errors at which times are compared.
 LEVELS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 
@@ -90,7 +90,7 @@ def run_case(case: ProblemCase, repeats: int, tolerances: tuple[float, ...]) -> 
         points = []
         for tolerance in tolerances:
             try:
-                point = measure(make(tolerance), case.y0[:count], exact[:count], repeats if count > 100 else 2)
+                point = measure(make(tolerance), case.y0[:count], exact[:count], repeats if count > 100 else 1)
             except Exception as problem:
                 print(f"  {name} at {tolerance:g}: {type(problem).__name__}: {str(problem)[:100]}")
                 continue

@@ -34,10 +34,10 @@ def available(case: Any) -> dict[str, tuple[Callable[[float], Run], int]]:
     """Constructor (tolerance → run) and number of trajectories of each installed peer; slow ones get fewer."""
     data = constants(case)
     peers: dict[str, tuple[Callable[[float], Run], int]] = {
-        "scipy LSODA, numpy": (lambda tol: _scipy(case, data, "LSODA", numpy_field, tol), 24),
-        "scipy DOP853, numpy": (lambda tol: _scipy(case, data, "DOP853", numpy_field, tol), 24),
-        "scipy LSODA, compiled": (lambda tol: _scipy(case, data, "LSODA", compiled_field, tol), 60),
-        "scipy DOP853, compiled": (lambda tol: _scipy(case, data, "DOP853", compiled_field, tol), 60),
+        "scipy LSODA, numpy": (lambda tol: _scipy(case, data, "LSODA", numpy_field, tol), 16),
+        "scipy DOP853, numpy": (lambda tol: _scipy(case, data, "DOP853", numpy_field, tol), 16),
+        "scipy LSODA, compiled": (lambda tol: _scipy(case, data, "LSODA", compiled_field, tol), 32),
+        "scipy DOP853, compiled": (lambda tol: _scipy(case, data, "DOP853", compiled_field, tol), 32),
     }
     if find_spec("numbalsoda"):
         peers["numbalsoda LSODA"] = (lambda tol: _numbalsoda(case, data, "lsoda", tol), 2000)

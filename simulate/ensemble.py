@@ -173,7 +173,7 @@ def solve_ensemble(
     kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
     store = _Store(model, layout, output)
     count = threads or os.cpu_count() or 1
-    size = min(chunk, max(64, -(-layout.count // count)))
+    size = min(chunk, max(64, -(-layout.count // (4 * count))))
     _run_chunks(kernel, layout, store, span, size, count, progress)
     return store.result(None if times is None else output)
 
