@@ -47,6 +47,10 @@ class Run:
         Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
     frequency_exponent : float
         α of the items' frequencies p_k ∝ k^(−α).
+    noise : float
+        Within-class noise ε: every token shows (x_k + ε ξ)/√(1 + ε²), ξ ~ N(0, 1/D); 0 in the paper.
+    depth : int
+        Attention layers of the transformer, with perceptrons between them; 2 in the paper's figure A5.
     """
 
     network: Literal["minimal", "transformer"]
@@ -67,13 +71,15 @@ class Run:
     w0: float = 0.0
     beta0: float | None = 0.0
     frequency_exponent: float = 0.0
+    noise: float = 0.0
+    depth: int = 1
 
     def __post_init__(self) -> None:
         k = self.task.task_diversity
         require(self.network in ("minimal", "transformer"), "network", 'be "minimal" or "transformer"', self.network)
         require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
-        for name in ("seed", "decay_attention", "decay_memory", "stop_memorised", "frequency_exponent"):
+        for name in ("seed", "decay_attention", "decay_memory", "stop_memorised", "frequency_exponent", "noise"):
             require(getattr(self, name) >= 0, name, "be >= 0", getattr(self, name))
         for name in (
             "width",
@@ -84,8 +90,11 @@ class Run:
             "budget",
             "evaluate_every",
             "test_size",
+            "depth",
         ):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
+        deep = self.depth > 1 and self.network != "transformer"
+        require(not deep, "depth", "be 1 unless the network is a transformer", self.depth)
         inside = self.task.target_in_softmax and self.network != "minimal"
         require(not inside, "target_in_softmax", "be False: the transformer's target always takes part", inside)
 
@@ -105,7 +114,11 @@ class Run:
         return 1 + math.ceil(self.budget / (self.steps_between_evaluations * self.learning_rate) - 1e-9)
 
     def as_json(self) -> dict[str, Any]:
-        return {"kind": "network", **asdict(self)}
+        """The configuration whose content is the run's address in the store."""
+        fields = {"kind": "network", **asdict(self)}
+        # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
+        added = {"noise": 0.0, "depth": 1}
+        return {name: value for name, value in fields.items() if name not in added or value != added[name]}
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:

@@ -1,5 +1,7 @@
 """S networks at once: the functions and gradients of :mod:`.networks`, computed with a leading ensemble axis.
 
+Automatic differentiation takes this form, on any device; :mod:`.fused` does one step of it by hand on a CPU.
+
 Three exact shortcuts carry the speed. Only the target's query is read, so a score is x̂_jᵀ(W_Kᵀ W_Q x̂_T) and a
 sequence costs O(N d), not O(N² d). Tokens are averaged with the attention weights before W_V acts. LayerNorm acts
 token by token, so the K tokens are normalised once per table, and its affine part is folded into the query and value.
@@ -21,7 +23,7 @@ Parameters = dict[str, Tensor]
 
 # Above this many items their K × K overlaps are computed per sequence instead of being looked up.
 _LARGEST_OVERLAP_TABLE = 2048
-_LAYER_NORM_EPSILON = 1e-5
+LAYER_NORM_EPSILON = 1e-5
 
 
 def stack(modules: Sequence[torch.nn.Module]) -> Parameters:
@@ -41,18 +43,26 @@ def initialise(build: Callable[[int], torch.nn.Module], seeds: Sequence[int]) ->
     return stack(modules)
 
 
+def in_memory_group(name: str) -> bool:
+    """Whether a parameter belongs to a perceptron, and not to (w, β) or to LayerNorm, q, k, v."""
+    return name.startswith("memory.") or ".perceptron." in name
+
+
+def perceptron_layers(parameters: Parameters, prefix: str) -> list[tuple[str, str]]:
+    """Names of the weight and the bias of every layer, from the input to the output."""
+    weights = [name for name in parameters if name.startswith(prefix) and name.endswith("weight")]
+    weights.sort(key=lambda name: int(name.split(".")[-2]))
+    return [(name, name.removesuffix("weight") + "bias") for name in weights]
+
+
 def perceptron(parameters: Parameters, prefix: str, inputs: Tensor) -> Tensor:
-    """Outputs (S, B) of stacked perceptrons on inputs (S, B, D)."""
-    weights = sorted(
-        (name for name in parameters if name.startswith(prefix) and name.endswith("weight")),
-        key=lambda name: int(name.split(".")[-2]),
-    )
-    for name in weights:
-        bias = parameters[name.removesuffix("weight") + "bias"]
-        inputs = torch.baddbmm(bias[:, None], inputs, parameters[name].transpose(1, 2))
-        if name != weights[-1]:
+    """Outputs (S, B, O) of stacked perceptrons on inputs (S, B, D)."""
+    layers = perceptron_layers(parameters, prefix)
+    for weight, bias in layers:
+        inputs = torch.baddbmm(parameters[bias][:, None], inputs, parameters[weight].transpose(1, 2))
+        if weight != layers[-1][0]:
             inputs = F.relu(inputs)
-    return inputs.squeeze(-1)
+    return inputs
 
 
 class MinimalEnsemble:
@@ -72,7 +82,7 @@ class MinimalEnsemble:
         """Logits z and memory φ, each (S, B)."""
         table = batch.table
         targets = table.rows(table.items, batch.target)
-        memory = perceptron(parameters, self.memory_prefix, targets)
+        memory = perceptron(parameters, self.memory_prefix, targets).squeeze(-1)
         labels, overlaps = batch.context_labels, _overlaps(batch, targets)
         if self.target_in_softmax:
             overlaps = torch.cat([overlaps, targets.square().sum(-1, keepdim=True)], -1)
@@ -94,35 +104,72 @@ def _overlaps(batch: Batch, targets: Tensor) -> Tensor:
 
 
 class TransformerEnsemble:
-    """Stacked :class:`.networks.Transformer`."""
+    """Stacked :class:`.networks.Transformer` of any depth."""
 
     memory_prefix = "memory."
 
+    def __init__(self, depth: int = 1) -> None:
+        self.depth = depth
+
     def initialise(self, seeds: Sequence[int], dimension: int, width: int, layers: int) -> Parameters:
-        return initialise(lambda s: Transformer(dimension, width, layers), seeds)
+        return initialise(lambda s: Transformer(dimension, width, layers, self.depth), seeds)
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z, (S, B), twice: the transformer has no separate memory output."""
         table = batch.table
-        gain, shift = parameters["attention.norm.weight"][:, None], parameters["attention.norm.bias"][:, None]
-        targets = table.rows(table.cached("targets", lambda: _normalised(target_tokens(table.items))), batch.target)
-        context = table.rows(
-            table.cached("context", lambda: _normalised(context_tokens(table.items, table.labels))), batch.context
-        )
-        query = torch.bmm(targets * gain + shift, parameters["attention.query.weight"].transpose(1, 2))
-        # The shift adds the same number to every score of a sequence, so the softmax does not see it.
-        direction = torch.bmm(query, parameters["attention.key.weight"]) * gain
-        average = attend(context, targets, direction)
-        read = torch.bmm(average * gain + shift, parameters["attention.value.weight"].transpose(1, 2))
-        raw = target_tokens(table.rows(table.items, batch.target))
-        logits = perceptron(parameters, self.memory_prefix, raw + read)
+        if self.depth == 1:
+            raw = target_tokens(table.rows(table.items, batch.target))
+            own = table.rows(table.cached("targets", lambda: _normalised(target_tokens(table.items))), batch.target)
+            context = table.rows(
+                table.cached("context", lambda: _normalised(context_tokens(table.items, table.labels))), batch.context
+            )
+        else:
+            tokens = sequence_tokens(batch)
+            for i in range(self.depth - 1):
+                tokens = _block(parameters, f"blocks.{i}.", tokens)
+            raw, normed = tokens[..., -1, :], _normalised(tokens)
+            own, context = normed[..., -1, :], normed[..., :-1, :]
+        logits = perceptron(parameters, self.memory_prefix, raw + _read(parameters, context, own)).squeeze(-1)
         return logits, logits
+
+
+def sequence_tokens(batch: Batch) -> Tensor:
+    """Tokens (S, B, N + 1, D + 2), the target last."""
+    table = batch.table
+    context = table.rows(table.cached("tokens", lambda: context_tokens(table.items, table.labels)), batch.context)
+    target = target_tokens(table.rows(table.items, batch.target))
+    return torch.cat([context, target[..., None, :]], -2)
+
+
+def _block(parameters: Parameters, prefix: str, tokens: Tensor) -> Tensor:
+    """Stacked :class:`.networks.Block` on tokens (S, B, T, d): every token is a query here."""
+    networks, size, length, width = tokens.shape
+    p = {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
+    gain, shift = p["attention.norm.weight"][:, None], p["attention.norm.bias"][:, None]
+    flat = tokens.reshape(networks, size * length, width)
+    normed = torch.addcmul(shift, _normalised(flat), gain)
+    query, key, value = (
+        torch.bmm(normed, p[f"attention.{name}.weight"].transpose(1, 2)).view(networks, size, length, width)
+        for name in ("query", "key", "value")
+    )
+    attended = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
+    return perceptron(p, "perceptron.", flat + attended.reshape_as(flat)).view_as(tokens)
+
+
+def _read(parameters: Parameters, context: Tensor, own: Tensor) -> Tensor:
+    """What the last layer's attention adds to the target; normalised tokens (S, B, N, d) and (S, B, d)."""
+    gain, shift = parameters["attention.norm.weight"][:, None], parameters["attention.norm.bias"][:, None]
+    query = torch.bmm(own * gain + shift, parameters["attention.query.weight"].transpose(1, 2))
+    # The shift adds the same number to every score of a sequence, so the softmax does not see it.
+    direction = torch.bmm(query, parameters["attention.key.weight"]) * gain
+    average = attend(context, own, direction)
+    return torch.bmm(average * gain + shift, parameters["attention.value.weight"].transpose(1, 2))
 
 
 def attend(context: Tensor, target: Tensor, direction: Tensor) -> Tensor:
     """Σ_j softmax_j(x̂_j·u) x̂_j over the context (S, B, N, d) and the target (S, B, d), with u (S, B, d)."""
     networks, size, length, width = context.shape
-    flat = context.view(networks * size, length, width)
+    flat = context.reshape(networks * size, length, width)
     scores = torch.bmm(flat, direction.reshape(-1, width, 1)).view(networks, size, length)
     own = (target * direction).sum(-1, keepdim=True)
     weights = torch.softmax(torch.cat([scores, own], -1), -1)
@@ -131,4 +178,4 @@ def attend(context: Tensor, target: Tensor, direction: Tensor) -> Tensor:
 
 
 def _normalised(tokens: Tensor) -> Tensor:
-    return F.layer_norm(tokens, tokens.shape[-1:], eps=_LAYER_NORM_EPSILON)
+    return F.layer_norm(tokens, tokens.shape[-1:], eps=LAYER_NORM_EPSILON)

@@ -116,7 +116,7 @@ def _margins_and_gradients(
 ) -> tuple[torch.Tensor, Parameters]:
     for value in parameters.values():
         value.requires_grad_(True)
-    margins = perceptron(parameters, "", items) * labels
+    margins = perceptron(parameters, "", items).squeeze(-1) * labels
     gradients = torch.autograd.grad(F.softplus(-margins).mean(), list(parameters.values()))
     return margins.detach()[0].double(), dict(zip(parameters, gradients, strict=True))
 

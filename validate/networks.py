@@ -69,20 +69,34 @@ class CausalAttention(nn.Module):
         return tokens + scores.masked_fill(future, -torch.inf).softmax(-1) @ self.value(normed)
 
 
+class Block(nn.Module):
+    """A layer before the last: causal attention with a residual, then a perceptron on every token without one."""
+
+    def __init__(self, size: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.attention = CausalAttention(size)
+        self.perceptron = perceptron(size, width, size, layers)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.perceptron(self.attention(tokens))
+
+
 class Transformer(nn.Module):
     """The paper's transformer: LayerNorm, one causal attention layer, residual, then a perceptron read at the target.
 
-    Tokens are (item, one-hot label), D + 2 numbers; the target's label slot is zero. No positional encoding.
+    Tokens are (item, one-hot label), D + 2 numbers; the target's label slot is zero. No positional encoding. With
+    ``depth`` > 1 (two in the paper's figure A5) blocks of attention and perceptron come before.
     """
 
-    def __init__(self, dimension: int, width: int = 512, layers: int = 3) -> None:
+    def __init__(self, dimension: int, width: int = 512, layers: int = 3, depth: int = 1) -> None:
         super().__init__()
+        self.blocks = nn.Sequential(*[Block(dimension + 2, width, layers) for _ in range(depth - 1)])
         self.attention = CausalAttention(dimension + 2)
         self.memory = perceptron(dimension + 2, width, 1, layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B,) from tokens (B, N + 1, D + 2), the target last."""
-        return self.memory(self.attention(tokens)[:, -1]).squeeze(-1)
+        return self.memory(self.attention(self.blocks(tokens))[:, -1]).squeeze(-1)
 
 
 def context_tokens(items: Tensor, labels: Tensor) -> Tensor:

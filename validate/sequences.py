@@ -7,7 +7,9 @@ it sees does not depend on which other networks are trained beside it. A batch i
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -16,6 +18,9 @@ from torch import Tensor
 from ..theory import Task
 from ..theory._arguments import require
 from .seeds import Purpose, derive_seed
+
+# Streams beside a batch's first one, which has no more numbers to give without changing those it gave.
+_LABELS, _NOISE, _SHUFFLE = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,16 @@ class Table:
             self.derived[name] = compute()
         return self.derived[name]
 
+    def offset(self, index: Tensor, size: int | None = None) -> Tensor:
+        """Row numbers in a table whose S parts, of ``size`` (default K) rows each, stand one below the other."""
+        starts = torch.arange(len(self.items), device=index.device).mul_(size or self.items.shape[1])
+        return index + starts.view(-1, *[1] * (index.ndim - 1))
+
     def rows(self, values: Tensor, index: Tensor) -> Tensor:
         """``values[s, index[s, ...]]`` for ``values`` of shape (S, K, ...)."""
-        networks, size = values.shape[:2]
-        offset = torch.arange(networks, device=index.device).mul_(size).view(-1, *[1] * (index.ndim - 1))
-        flat = values.reshape(networks * size, *values.shape[2:])
-        return flat.index_select(0, (index + offset).reshape(-1)).view(*index.shape, *values.shape[2:])
+        flat = values.reshape(-1, *values.shape[2:])
+        chosen = flat.index_select(0, self.offset(index, values.shape[1]).reshape(-1))
+        return chosen.view(*index.shape, *values.shape[2:])
 
     def select(self, networks: Tensor) -> Table:
         """The table of the networks that go on (their positions along S)."""
@@ -62,6 +71,10 @@ class Batch:
     def target_labels(self) -> Tensor:
         return self.table.rows(self.table.labels, self.target)
 
+    def without_cache(self) -> Batch:
+        """The same batch; what is derived from its table is forgotten with it."""
+        return replace(self, table=Table(self.table.items, self.table.labels))
+
     def select(self, networks: Tensor) -> Batch:
         return Batch(self.table.select(networks), self.context[networks], self.target[networks])
 
@@ -79,6 +92,12 @@ class Sequences:
     batch_size : int
     frequency_exponent : float, α >= 0
         Items are drawn with probability p_k ∝ k^(−α); pairs of consecutive k have opposite labels.
+    noise : float, ε >= 0
+        Within-class noise: every token shows (x_k + ε ξ)/√(1 + ε²) with ξ ~ N(0, 1/D) of its own, so that the copy is
+        another exemplar of the target's class (0 in the paper).
+    shuffled : bool
+        Give the copy a random place. One attention layer without positional encoding does not see the order; with two
+        layers the causal mask does.
     device, dtype
         Where the tensors live.
     """
@@ -91,6 +110,8 @@ class Sequences:
         batch_size: int,
         *,
         frequency_exponent: float = 0.0,
+        noise: float = 0.0,
+        shuffled: bool = False,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -98,9 +119,11 @@ class Sequences:
         self.seeds = list(seeds)
         self.batch_size = batch_size
         self.frequency_exponent = frequency_exponent
+        self.noise, self.shuffled = noise, shuffled
         self.device = torch.device(device)
         self.dtype = dtype
         self.generator = torch.Generator(device=self.device)
+        self.workers = ThreadPoolExecutor(os.cpu_count()) if self.device.type == "cpu" and len(self.seeds) > 1 else None
         self.task_diversity = list(task_diversity)
         self.fresh = math.isinf(self.task_diversity[0])
         if any(math.isinf(k) != self.fresh for k in self.task_diversity):
@@ -117,7 +140,7 @@ class Sequences:
         largest = max(sizes)
         items = torch.zeros(len(sizes), largest, self._dimension, device=self.device, dtype=self.dtype)
         for s, size in enumerate(sizes):
-            items[s, :size] = self._normal(s, Purpose.ITEMS, 0, (size, self._dimension))
+            items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
         labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
         self.table = Table(items, labels.to(self.dtype).expand(len(sizes), largest).contiguous())
         self.sizes = torch.tensor(sizes, device=self.device)
@@ -131,35 +154,57 @@ class Sequences:
     def _dimension(self) -> int:
         return int(self.task.dimension)
 
-    def _normal(self, s: int, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+    def _normal(self, seed: int, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Items: entries N(0, 1/D)."""
-        self.generator.manual_seed(derive_seed(self.seeds[s], purpose, step))
-        draws = torch.randn(shape, generator=self.generator, device=self.device, dtype=self.dtype)
+        generator = (generator or self.generator).manual_seed(seed)
+        draws = torch.randn(shape, generator=generator, device=self.device, dtype=self.dtype)
         return draws.mul_(self._dimension**-0.5)
 
-    def _uniform(self, purpose: Purpose, step: int, shape: tuple[int, ...]) -> Tensor:
+    def _normals(self, purpose: Purpose, step: int, rows: int, stream: int = 0) -> Tensor:
+        """Items (S, rows, D), each network's from its own seed; on a CPU the networks draw side by side."""
+        draws = torch.empty(len(self.seeds), rows, self._dimension, device=self.device, dtype=self.dtype)
+
+        def draw(s: int, generator: torch.Generator | None = None) -> None:
+            seed = derive_seed(self.seeds[s], purpose, step) ^ stream
+            draws[s] = self._normal(seed, (rows, self._dimension), generator)
+
+        if self.workers is None:
+            for s in range(len(self.seeds)):
+                draw(s)
+        else:
+            list(self.workers.map(lambda s: draw(s, torch.Generator()), range(len(self.seeds))))
+        return draws
+
+    def _uniform(self, purpose: Purpose, step: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
         draws = torch.empty(len(self.seeds), *shape, device=self.device, dtype=torch.float64)
         for s, seed in enumerate(self.seeds):
-            self.generator.manual_seed(derive_seed(seed, purpose, step))
+            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ stream)
             torch.rand(shape, generator=self.generator, out=draws[s])
         return draws
 
     def batch(self, step: int) -> Batch:
         """The training batch at ``step``."""
         if self.fresh:
-            return self._fresh_batch(Purpose.BATCH, step, self.batch_size)
-        draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
-        return Batch(self.table, *self._with_copy(self._context(draws)))
+            batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
+        else:
+            draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
+            batch = Batch(self.table, *self._with_copy(self._context(draws)))
+        return self._as_shown(batch, Purpose.BATCH, step)
 
     def icl_test(self, size: int) -> Batch:
         """Novel items with a copy of the target in the context."""
-        return self._fresh_batch(Purpose.ICL_TEST, 0, size)
+        return self._as_shown(self._fresh_batch(Purpose.ICL_TEST, 0, size), Purpose.ICL_TEST, 0)
 
     def iwl_test(self, size: int) -> Batch:
         """Training items without a copy of the target in the context; for K → ∞ novel items without a copy."""
         if self.fresh:
             batch = self._fresh_batch(Purpose.IWL_TEST, 0, size, extra=1)
-            return replace(batch, context=batch.context[..., :-1], target=batch.context[..., -1])
+            batch = replace(batch, context=batch.context[..., :-1], target=batch.context[..., -1])
+        else:
+            batch = self._without_copy(size)
+        return self._as_shown(batch, Purpose.IWL_TEST, 0)
+
+    def _without_copy(self, size: int) -> Batch:
         draws = self._uniform(Purpose.IWL_TEST, 0, (size, self.task.context_length + 1))
         targets = self._uniform(Purpose.IWL_TEST, 1, (size, 1))
         target = self._index(targets, None)
@@ -173,14 +218,28 @@ class Sequences:
         require(False, "task_diversity", "leave items other than the target", self.task_diversity)
         raise AssertionError
 
+    def _as_shown(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+        """The batch after shuffling and within-class noise, each from a stream of its own."""
+        networks, size, length = batch.context.shape
+        if self.shuffled:
+            order = self._uniform(purpose, step, (size, length), stream=_SHUFFLE).argsort(-1)
+            batch = replace(batch, context=batch.context.gather(-1, order))
+        if not self.noise:
+            return batch
+        table, shown = batch.table, torch.cat([batch.context, batch.target[..., None]], -1)
+        index = torch.arange(size * (length + 1), device=self.device).view(1, size, -1).expand(networks, -1, -1)
+        noise = self._normals(purpose, step, size * (length + 1), stream=_NOISE).view(*shown.shape, -1)
+        items = table.rows(table.items, shown).add_(noise, alpha=self.noise).mul_((1 + self.noise**2) ** -0.5)
+        noisy = Table(items.view(networks, -1, self._dimension), table.rows(table.labels, shown).view(networks, -1))
+        return Batch(noisy, index[..., :-1], index[..., -1])
+
     def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
         """Items and labels that no other sequence has (K → ∞)."""
         networks, length = len(self.seeds), self.task.context_length + extra
-        items = torch.stack([self._normal(s, purpose, step, (size * length, self._dimension)) for s in range(networks)])
+        items = self._normals(purpose, step, size * length)
         labels = torch.empty(networks, size, length, device=self.device, dtype=self.dtype)
         for s, seed in enumerate(self.seeds):
-            # A second stream: the items' one has no more numbers to give without changing them.
-            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ 1)
+            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ _LABELS)
             coins = torch.rand((size, length), generator=self.generator, device=self.device)
             labels[s] = 1.0 - 2.0 * (coins < 0.5)
         if self.task.labels == "balanced":

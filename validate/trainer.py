@@ -13,21 +13,18 @@ from enum import IntEnum
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import xarray as xr
 from torch import Tensor
 
 from .config import Run, content_key
-from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble
+from .ensemble import MinimalEnsemble, Parameters
+from .evaluation import METRICS, curves, evaluate
 from .progress import Bar
 from .seeds import Purpose, derive_seed
 from .sequences import Sequences
+from .sgd import computation_of, ensemble_of, rates_and_decays
 from .store import RunStore, as_tensor
 
-METRICS = (
-    "train_loss", "icl_accuracy", "circuit_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss",
-    "c1", "c2", "c3", "clock", "w", "beta",
-)  # fmt: skip
 ACQUIRED_LEVEL = 0.95
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -72,18 +69,18 @@ class EnsembleTrainer:
         self.clock = np.zeros(len(self.runs))
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
+        self.computation = computation_of(first, device)
         self.parameters = self._initial_parameters()
         self._prepare()
 
     def _initial_parameters(self) -> Parameters:
         first, seeds, dimension = self.first, [run.seed for run in self.runs], int(self.first.task.dimension)
-        if first.network == "minimal":
-            self.ensemble = MinimalEnsemble(first.task.target_in_softmax)
+        ensemble = ensemble_of(first)
+        if isinstance(ensemble, MinimalEnsemble):
             w0, beta0 = [run.w0 for run in self.runs], [initial_beta(run) for run in self.runs]
-            parameters = self.ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
+            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
         else:
-            self.ensemble = TransformerEnsemble()
-            parameters = self.ensemble.initialise(seeds, dimension, first.width, first.layers)
+            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers)
         return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
 
     def _prepare(self) -> None:
@@ -96,23 +93,14 @@ class EnsembleTrainer:
             [run.seed for run in runs],
             first.batch_size,
             frequency_exponent=first.frequency_exponent,
+            noise=first.noise,
+            shuffled=first.depth > 1,
             device=self.device,
             dtype=self.dtype,
         )
         self.icl_test = self.sequences.icl_test(first.test_size)
         self.iwl_test = self.sequences.iwl_test(first.test_size)
-        rate, prefix = first.learning_rate, self.ensemble.memory_prefix
-        self.rates, self.decays = {}, {}
-        for name, value in self.parameters.items():
-            memory = name.startswith(prefix)
-            shape = (-1, *[1] * (value.ndim - 1))
-            rates = [rate * (run.rate_ratio if memory else 1.0) for run in runs]
-            decays = [run.decay_memory if memory else run.decay_attention for run in runs]
-            self.rates[name] = -torch.tensor(rates, dtype=self.dtype, device=self.device).view(shape)
-            self.decays[name] = torch.tensor(decays, dtype=self.dtype, device=self.device).view(shape)
-        self.decaying = any(bool(decay.any()) for decay in self.decays.values())
-        for value in self.parameters.values():
-            value.requires_grad_(True)
+        self.rates, self.decays = rates_and_decays(runs, self.parameters, self.device, self.dtype)
 
     @property
     def time(self) -> float:
@@ -132,44 +120,18 @@ class EnsembleTrainer:
         for _ in range(every):
             self._train_step()
 
+    @torch.no_grad()
     def _train_step(self) -> None:
         batch = self.sequences.batch(self.step)
-        logits, _ = self.ensemble.forward(self.parameters, batch)
-        loss = F.softplus(-logits * batch.target_labels).mean(1)
-        names = list(self.parameters)
-        gradients = torch.autograd.grad(loss.sum(), [self.parameters[name] for name in names])
-        with torch.no_grad():
-            self.loss_sum[self.active] += loss.double()
-            for name, gradient in zip(names, gradients, strict=True):
-                value = self.parameters[name]
-                if self.decaying:
-                    gradient = gradient + self.decays[name] * value
-                value.addcmul_(gradient, self.rates[name])
+        loss = self.computation.step(self.parameters, self.rates, self.decays, batch)
+        self.loss_sum[self.active] += loss.double()
         self.step += 1
 
-    @torch.no_grad()
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations
-        icl, novel = self._margins(self.icl_test)
-        iwl, memory = self._margins(self.iwl_test)
-        wrong = torch.sigmoid(-memory)
-        c1 = wrong.mean(1)
-        values = {
-            "train_loss": self.loss_sum[self.active] / every if row else torch.full_like(c1, float(np.log(2))),
-            "icl_accuracy": (icl > 0).double().mean(1),
-            "iwl_accuracy": (iwl > 0).double().mean(1),
-            "icl_loss": F.softplus(-icl).mean(1),
-            "iwl_loss": F.softplus(-iwl).mean(1),
-            "c1": c1,
-            "c2": 1 - wrong.square().mean(1) / c1,
-            "c3": torch.exp(-memory).mean(1),
-        }
-        if self.first.network == "minimal":
-            # What the ICL sub-circuit alone would answer: the memory's response to novel items is noise to it.
-            answer = (icl - novel).sign()
-            values["circuit_accuracy"] = (1 + answer).mean(1) / 2  # w = 0 answers nothing: chance
-            for name in ("w", "beta"):
-                values[name] = self.parameters[name].double()
+        values = evaluate(self.computation, self.parameters, self.icl_test, self.iwl_test)
+        start = torch.full_like(values["c1"], float(np.log(2)))
+        values["train_loss"] = self.loss_sum[self.active] / every if row else start
         for name, value in values.items():
             self.metrics[row, METRICS.index(name), self.active] = value.cpu().numpy()
         column = METRICS.index("c1")
@@ -180,12 +142,6 @@ class EnsembleTrainer:
             self.clock[self.active] += between * ratio * every * self.first.learning_rate
         self.metrics[row, METRICS.index("clock"), self.active] = self.clock[self.active]
         self.loss_sum[self.active] = 0.0
-
-    def _margins(self, batch) -> tuple[Tensor, Tensor]:
-        """ℓz and ℓφ on a test set, float64 (S, B)."""
-        outputs, memory = self.ensemble.forward(self.parameters, batch)
-        labels = batch.target_labels
-        return (outputs * labels).double(), (memory * labels).double()
 
     def _stop(self, row: int) -> None:
         """Mark the runs that are done, keep their weights, and give their slots away."""
@@ -205,30 +161,20 @@ class EnsembleTrainer:
             return
         for i, s in enumerate(self.active):
             if self.status[s] != Status.RUNNING:
-                self.finished[s] = {name: value.detach()[i].clone() for name, value in self.parameters.items()}
+                self.finished[s] = {name: value[i].clone() for name, value in self.parameters.items()}
         self.active = [self.active[i] for i in going_on]
         if self.active:
-            self.parameters = {name: value.detach()[going_on].clone() for name, value in self.parameters.items()}
+            self.parameters = {name: value[going_on] for name, value in self.parameters.items()}
             self._prepare()
 
     def dataset(self, s: int) -> xr.Dataset:
         """The metrics of run ``s`` over ``time``, up to its end."""
-        run = self.runs[s]
-        last = int(np.flatnonzero(np.isfinite(self.metrics[:, METRICS.index("clock"), s]))[-1]) + 1
-        times = np.arange(last) * run.steps_between_evaluations * run.learning_rate
-        return xr.Dataset(
-            {name: ("time", self.metrics[:last, i, s]) for i, name in enumerate(METRICS)},
-            coords={"time": ("time", times, {"units": "gradient-flow time, learning rate x step"})},
-            attrs={
-                "status": Status(self.status[s]).name.lower(),
-                "device": self.device,
-                "torch": str(torch.__version__),
-            },
-        )
+        status = Status(self.status[s]).name.lower()
+        return curves(self.runs[s], self.metrics[:, :, s], status=status, device=self.device)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that decides what happens next."""
-        tensors = {f"parameters/{name}": value.detach().cpu() for name, value in self.parameters.items()}
+        tensors = {f"parameters/{name}": value.cpu() for name, value in self.parameters.items()}
         for s, weights in self.finished.items():
             tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
         arrays = {
@@ -253,7 +199,8 @@ class EnsembleTrainer:
         for name, value in state.items():
             kind, _, rest = name.partition("/")
             if kind == "parameters":
-                self.parameters[rest] = value.to(self.device)
+                # A copy: matrix products round by the alignment of what they read, and the file's is arbitrary.
+                self.parameters[rest] = value.to(self.device, copy=True)
             elif kind == "finished":
                 s, _, parameter = rest.partition("/")
                 self.finished.setdefault(int(s), {})[parameter] = value

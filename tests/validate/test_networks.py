@@ -7,10 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from iclrace.theory import Task
+from iclrace.validate import Run
 from iclrace.validate.ensemble import MinimalEnsemble, TransformerEnsemble
 from iclrace.validate.networks import MinimalModel, Transformer, context_tokens, target_tokens
 from iclrace.validate.seeds import Purpose, derive_seed
 from iclrace.validate.sequences import Batch, Sequences
+from iclrace.validate.sgd import Differentiated, computation_of
+from iclrace.validate.trainer import EnsembleTrainer
 
 CONFIGURATIONS = range(20)
 # Relative error of a sum of a few hundred products: about sqrt(300) units in the last place, with a margin of 5.
@@ -38,11 +41,11 @@ def relative(a, b):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("kind", ["minimal", "transformer"])
+@pytest.mark.parametrize("kind", ["minimal", "transformer", "deep"])
 @pytest.mark.parametrize("i", CONFIGURATIONS)
 def test_logits_and_gradients_equal_the_plain_modules(kind, i, dtype):
     task, k, width, seeds = configuration(i)
-    batch = Sequences(task, k, seeds, 16, dtype=dtype).batch(0)
+    batch = Sequences(task, k, seeds, 16, noise=0.5 * (i % 5 == 0), shuffled=kind == "deep", dtype=dtype).batch(0)
     if kind == "minimal":
         ensemble = MinimalEnsemble(task.target_in_softmax)
         w0, beta0 = [0.3, -0.2, 1.0], [0.5, -1.0, 2.0]
@@ -52,12 +55,14 @@ def test_logits_and_gradients_equal_the_plain_modules(kind, i, dtype):
             for w, b in zip(w0, beta0, strict=True)
         ]
     else:
-        ensemble = TransformerEnsemble()
+        depth = 1 if kind == "transformer" else 2 + i % 2
+        ensemble = TransformerEnsemble(depth)
         parameters = ensemble.initialise(seeds, int(task.dimension), width, 3)
         generator = torch.Generator().manual_seed(i)
-        for name in ("attention.norm.weight", "attention.norm.bias"):  # away from (1, 0), where parts would drop out
+        norms = [name for name in parameters if ".norm." in name]  # away from (1, 0), where parts would drop out
+        for name in norms:
             parameters[name] = parameters[name] + 0.3 * torch.randn(parameters[name].shape, generator=generator)
-        models = [Transformer(int(task.dimension), width) for _ in seeds]
+        models = [Transformer(int(task.dimension), width, depth=depth) for _ in seeds]
     parameters = {name: value.to(dtype).requires_grad_(True) for name, value in parameters.items()}
     logits, _ = ensemble.forward(parameters, batch)
     F.softplus(-logits * batch.target_labels).mean(1).sum().backward()
@@ -76,16 +81,56 @@ def test_logits_and_gradients_equal_the_plain_modules(kind, i, dtype):
             assert float((ours[s] - value.grad).norm()) < TOLERANCE[dtype] * largest
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", ["minimal", "transformer"])
+@pytest.mark.parametrize("i", CONFIGURATIONS)
+def test_the_hand_written_step_is_the_differentiated_one(kind, i, dtype):
+    task, k, width, seeds = configuration(i)
+    if kind == "transformer":
+        task = Task(task.context_length, dimension=task.dimension)
+    run = Run(
+        kind, task, 0, width=width, learning_rate=0.2, rate_ratio=0.5, batch_size=16, budget=1, w0=0.3, beta0=None,
+        decay_attention=0.05 * (i % 2), decay_memory=0.01 * (i % 2), noise=0.5 * (i % 5 == 0), test_size=10,
+    )  # fmt: skip
+    runs = [run.with_(task_diversity=size, seed=seed) for size, seed in zip(k, seeds, strict=True)]
+    ours, reference = EnsembleTrainer(runs, dtype=dtype), EnsembleTrainer(runs, dtype=dtype)
+    reference.computation = Differentiated(computation_reference(run))
+    assert not isinstance(ours.computation, Differentiated)
+    outputs = [t.computation.forward(t.parameters, t.icl_test) for t in (ours, reference)]
+    for mine, theirs in zip(*outputs, strict=True):
+        assert relative(mine, theirs) < TOLERANCE[dtype]
+    start = {name: value.clone() for name, value in ours.parameters.items()}
+    for trainer in (ours, reference):
+        trainer._train_step()
+    largest = max(float((value - start[name]).norm()) for name, value in reference.parameters.items())
+    for name, value in reference.parameters.items():
+        # A weight of order 1 keeps a change to half a unit in its last place, whatever the step.
+        rounding = torch.finfo(dtype).eps * float(value.norm())
+        assert float((ours.parameters[name] - value).norm()) < TOLERANCE[dtype] * largest + rounding
+    assert relative(ours.loss_sum, reference.loss_sum) < TOLERANCE[dtype]
+
+
+def computation_reference(run):
+    return MinimalEnsemble(run.task.target_in_softmax) if run.network == "minimal" else TransformerEnsemble()
+
+
+def test_other_devices_and_depths_are_differentiated():
+    run = Run("transformer", Task(6, dimension=5), 0)
+    assert isinstance(computation_of(run, "cuda"), Differentiated)
+    assert isinstance(computation_of(run.with_(depth=2), "cpu"), Differentiated)
+
+
+@pytest.mark.parametrize("kind", ["minimal", "transformer", "deep"])
 def test_initialisation_is_pytorchs_for_the_same_seed(kind):
     seeds = [3, 11]
     if kind == "minimal":
         parameters = MinimalEnsemble().initialise(seeds, 9, 8, 3, [0.0, 0.0], [0.0, 0.0])
     else:
-        parameters = TransformerEnsemble().initialise(seeds, 9, 8, 3)
+        depth = 1 if kind == "transformer" else 2
+        parameters = TransformerEnsemble(depth).initialise(seeds, 9, 8, 3)
     for s, seed in enumerate(seeds):
         torch.manual_seed(derive_seed(seed, Purpose.INITIALISATION))
-        model = MinimalModel(9, 8) if kind == "minimal" else Transformer(9, 8)
+        model = MinimalModel(9, 8) if kind == "minimal" else Transformer(9, 8, depth=depth)
         for name, value in model.named_parameters():
             assert torch.equal(parameters[name][s], value)
 

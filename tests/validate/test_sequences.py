@@ -87,6 +87,34 @@ def test_half_of_the_items_have_each_label_and_norm_about_one():
     assert abs(float(table.items.square().sum(-1).mean()) - 1) < 0.07
 
 
+@pytest.mark.parametrize("k", [(16, 40), (math.inf, math.inf)])
+def test_within_class_noise_makes_the_copy_another_exemplar(k):
+    noise, task = 0.7, Task(context_length=6, dimension=200)
+    clean, noisy = (make(task, k=k, seeds=(0, 1), size=50, noise=e) for e in (0.0, noise))
+    for batch in (noisy.batch(2), noisy.icl_test(50)):
+        copy, target = (batch.table.rows(batch.table.items, i) for i in (batch.context[..., 0], batch.target))
+        # Items of length 1 before and after; two exemplars of a class overlap by 1/(1 + ε²); spread 1/√D, 100 of them.
+        assert float(target.square().sum(-1).mean()) == pytest.approx(1, abs=5 * (2 / 200 / 100) ** 0.5)
+        assert float((copy * target).sum(-1).mean()) == pytest.approx(1 / 1.49, abs=5 * (1 / 200 / 100) ** 0.5)
+    assert torch.equal(noisy.batch(2).context_labels, clean.batch(2).context_labels)
+    assert torch.equal(noisy.batch(2).table.items, noisy.batch(2).table.items)
+    alone = make(task, k=k[1:], seeds=(1,), size=50, noise=noise).batch(2)
+    assert torch.equal(noisy.batch(2).table.items[1], alone.table.items[0])
+
+
+def test_shuffling_gives_the_copy_every_place_alike_and_changes_nothing_else():
+    plain, shuffled = (
+        make(k=(math.inf,), seeds=(0,), size=4000),
+        make(k=(math.inf,), seeds=(0,), size=4000, shuffled=True),
+    )
+    before, after = plain.batch(1), shuffled.batch(1)
+    assert torch.equal(before.context.sort(-1).values, after.context.sort(-1).values)
+    places = (after.context == after.target[..., None]).float().argmax(-1).flatten()
+    assert stats.chisquare(torch.bincount(places, minlength=10).numpy()).pvalue > 1e-3
+    # Negative control: without shuffling the copy stands first.
+    assert int((before.context == before.target[..., None]).float().argmax(-1).max()) == 0
+
+
 @pytest.mark.parametrize("k", [(15,), (16, math.inf)])
 def test_impossible_diversities_are_refused(k):
     with pytest.raises(ValueError, match="task_diversity"):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, StoreError, collect, train
+from iclrace.validate.config import content_key
 from iclrace.validate.networks import Transformer, context_tokens, target_tokens
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.trainer import EnsembleTrainer, Status, group, train_group
@@ -21,7 +22,7 @@ RUNS = [RUN.with_(task_diversity=k, seed=s) for k in (8, 16) for s in range(2)]
 def test_the_ensemble_trains_like_pytorchs_sgd():
     run = replace(RUN, network="transformer", decay_attention=0.05, decay_memory=0.01, rate_ratio=0.5, budget=4.0)
     trainer = EnsembleTrainer([run, replace(run, seed=1)], dtype=torch.float64)
-    start = {name: value.detach()[0].clone() for name, value in trainer.parameters.items()}
+    start = {name: value[0].clone() for name, value in trainer.parameters.items()}
     while trainer.active:
         trainer.advance()
     model = Transformer(5, 8).double()
@@ -91,6 +92,20 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(cut):
         assert whole.dataset(s).identical(second.dataset(s))
         for name, value in whole.finished[s].items():
             assert torch.equal(value, second.finished[s][name])
+
+
+def test_fields_added_later_leave_the_addresses_of_older_results_alone():
+    assert "noise" not in RUN.as_json() and "depth" not in RUN.as_json()
+    # The address that results had before these fields existed.
+    assert content_key(Run("minimal", TASK, 0).as_json()) == "039b46628a44baee9ca9"
+    assert RUN.with_(noise=0.5).as_json()["noise"] == 0.5
+
+
+def test_a_deep_transformer_trains_through_the_store(tmp_path):
+    run = replace(RUN, network="transformer", depth=2, noise=0.3, decay_memory=0.01, decay_attention=0.02, budget=4.0)
+    metrics = train([run, run.with_(seed=1)], tmp_path, progress=False)
+    assert metrics.sizes == {"seed": 2, "time": 5}
+    assert np.isfinite(metrics.c1).all()
 
 
 def test_finished_runs_are_loaded_and_not_trained_again(tmp_path, monkeypatch):
@@ -170,6 +185,9 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
         ({"dimension": math.inf}, "dimension"),
         ({"network": "perceptron"}, "network"),
         ({"decay_attention": -1e-3}, "decay_attention"),
+        ({"noise": -0.1}, "noise"),
+        ({"depth": 0}, "depth"),
+        ({"depth": 2}, "depth"),
     ],
 )
 def test_a_run_refuses_what_cannot_be_trained(changes, argument):

@@ -1,0 +1,74 @@
+"""Which code computes a group's networks and their steps: one contract, two implementations held together by a test."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import Run
+from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
+from .fused import FusedMinimal, FusedTransformer
+from .sequences import Batch
+
+
+class Computation(Protocol):
+    """Forward pass and one step of stacked networks; shapes as in :data:`.fused.Step`."""
+
+    def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]: ...
+
+    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor: ...
+
+
+class Differentiated:
+    """Steps of an ensemble by automatic differentiation: any depth, any device."""
+
+    def __init__(self, ensemble: MinimalEnsemble | TransformerEnsemble) -> None:
+        self.ensemble = ensemble
+
+    def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.ensemble.forward(parameters, batch)
+
+    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
+        followed = {name: value.detach().requires_grad_(True) for name, value in parameters.items()}
+        with torch.enable_grad():
+            logits, _ = self.ensemble.forward(followed, batch)
+            loss = F.softplus(-logits * batch.target_labels).mean(1)
+            gradients = torch.autograd.grad(loss.sum(), list(followed.values()))
+        for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
+            if decays:
+                gradient = gradient + decays[name] * value
+            value.addcmul_(gradient, rates[name])
+        return loss.detach()
+
+
+def ensemble_of(run: Run) -> MinimalEnsemble | TransformerEnsemble:
+    """The stacked networks of runs like ``run``."""
+    if run.network == "minimal":
+        return MinimalEnsemble(run.task.target_in_softmax)
+    return TransformerEnsemble(run.depth)
+
+
+def computation_of(run: Run, device: str) -> Computation:
+    """Hand-written on a CPU at depth 1; differentiated elsewhere."""
+    if run.depth > 1 or torch.device(device).type != "cpu":
+        return Differentiated(ensemble_of(run))
+    return FusedMinimal(run.task.target_in_softmax) if run.network == "minimal" else FusedTransformer()
+
+
+def rates_and_decays(
+    runs: list[Run], parameters: Parameters, device: str, dtype: torch.dtype
+) -> tuple[Parameters, Parameters]:
+    """Minus the learning rates and the weight decays, each (S, 1, ...) per parameter; no decays if all are zero."""
+    rates: Parameters = {}
+    decays: Parameters = {}
+    for name, value in parameters.items():
+        memory = in_memory_group(name)
+        shape = (-1, *[1] * (value.ndim - 1))
+        rate = [-run.learning_rate * (run.rate_ratio if memory else 1.0) for run in runs]
+        decay = [run.decay_memory if memory else run.decay_attention for run in runs]
+        rates[name] = torch.tensor(rate, dtype=dtype, device=device).view(shape)
+        decays[name] = torch.tensor(decay, dtype=dtype, device=device).view(shape)
+    return rates, decays if any(bool(decay.any()) for decay in decays.values()) else {}
