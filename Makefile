@@ -43,5 +43,5 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/developing: $(VENV)/installed
-	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[dev]"
+	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[dev,cluster]"
 	touch $@

@@ -12,10 +12,11 @@ import xarray as xr
 
 from ..theory._arguments import require
 from .config import Run
+from .executors import Submitter, split, train_jobs
 from .memory import MemoryTraining, train_memory
 from .progress import Bar
 from .store import RunStore
-from .trainer import Status, group, train_group
+from .trainer import Status, train_group
 
 ENDINGS = {status.name.lower(): int(status) for status in Status}
 
@@ -27,6 +28,8 @@ def train(
     progress: bool = True,
     device: str = "cpu",
     description: str = "training",
+    executor: str | Submitter | None = None,
+    networks_per_job: int | None = None,
 ) -> xr.Dataset:
     """Train networks and return their metrics; a run that is already in ``out`` is not trained again.
 
@@ -40,6 +43,11 @@ def train(
         Show a bar with loss, ICL and IWL accuracy.
     device : str
         Where to train, "cpu" or "cuda".
+    executor : str or object with ``submit``, optional
+        Trains groups as independent jobs: "dask", "tcp://…", "slurm", "local" or any ``concurrent.futures`` executor
+        (:func:`open_executor`). In this process by default.
+    networks_per_job : int >= 1, optional
+        Split groups into jobs of at most so many networks (:func:`split`). Part of what decides the last digits.
 
     Returns
     -------
@@ -49,7 +57,9 @@ def train(
     Raises
     ------
     ValueError
-        For an empty list.
+        For an empty list, or an executor that is not known.
+    ImportError
+        If the executor needs the extra ``cluster`` and it is not installed.
     StoreError
         If a file cannot be written or a stored one is damaged.
     KeyboardInterrupt
@@ -64,7 +74,11 @@ def train(
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require(len(runs) > 0, "runs", "hold at least one run", runs)
     store = RunStore(out)
-    for members in group(runs):
+    if executor is not None:
+        with Bar(f"{description} ({len(runs)} networks)", show=progress) as bar:
+            train_jobs(runs, out, executor, networks_per_job=networks_per_job, device=device, bar=bar)
+        return collect(runs, store)
+    for members in split(runs, networks_per_job):
         if any(run not in store for run in members):
             with Bar(f"{description} ({len(members)} networks)", show=progress) as bar:
                 train_group(members, store, bar=bar, device=device)

@@ -13,6 +13,7 @@ from iclrace.validate.config import Run
 from iclrace.validate.measure import first_crossing
 from iclrace.validate.memory import clock_at, train_memory
 from iclrace.validate.predict import predict_clock, predict_threshold
+from scipy import stats
 
 K = np.array([100, 200, 300, 400, 600, 800.0])
 
@@ -46,6 +47,31 @@ def test_power_law_is_recovered_with_the_stated_coverage():
     assert np.all(np.abs(np.mean(hits, 0) - 0.95) < 0.03)
 
 
+def test_a_power_law_is_recovered_where_points_scatter_unequally():
+    # Two x, one far out and ten times noisier: classical least squares spreads its scatter over all points.
+    x = np.concatenate([np.repeat([50.0, 60.0, 70.0, 80.0], 8), np.full(8, 250.0)])
+    spread = np.where(x > 100, 0.5, 0.05)
+    rng = np.random.default_rng(4)
+    robust, classical, weighted = [], [], []
+    for _ in range(1000):
+        y = 2.0 * x * np.exp(spread * rng.standard_normal(x.size))
+        robust.append(measure_power_law(x, y)[1].contains(1.0))
+        fit = stats.linregress(np.log(x), np.log(y))
+        classical.append(abs(fit.slope - 1) < stats.t.ppf(0.975, x.size - 2) * fit.stderr)
+        weighted.append(measure_power_law(x, y, 1 / spread**2)[1])
+    # 95 % of 1000: the binomial's standard deviation is 0.7 %, four of them on either side.
+    assert 0.92 < np.mean(robust) < 0.98
+    assert 0.92 < np.mean([estimate.contains(1.0) for estimate in weighted]) < 0.98
+    assert np.mean(classical) < 0.9
+
+
+def test_a_power_law_needs_two_diversities():
+    with pytest.raises(ValueError, match="two different"):
+        measure_power_law([5, 5, 5], [1, 2, 3])
+    with pytest.raises(ValueError, match="'y'"):
+        measure_power_law([1, 2, 3], [1, 2, -3])
+
+
 @pytest.mark.parametrize("truth", [250.0, 350.0])
 def test_threshold_finds_the_step_between_two_diversities(truth):
     accuracy = np.where(K[:, None] > truth, 0.98, 0.5) * np.ones((1, 3))
@@ -54,14 +80,38 @@ def test_threshold_finds_the_step_between_two_diversities(truth):
     assert estimate.low >= K[truth > K].max() and estimate.high <= K[truth < K].min()
 
 
-def test_threshold_covers_the_truth_of_bimodal_outcomes():
+def bimodal_outcomes(rng, diversities, seeds, *, paired=False):
+    """Final accuracies of networks whose chance to acquire is a sigmoid of ln K about 320."""
+    probability = 1 / (1 + np.exp(-np.log(diversities / 320) / 0.4))
+    return np.where(rng.random((1 if paired else diversities.size, seeds)) < probability[:, None], 0.98, 0.52)
+
+
+def coverage(diversities, seeds, repeats, truth=320, **options):
     rng = np.random.default_rng(2)
-    hits = []
-    for _ in range(100):
-        probability = 1 / (1 + np.exp(-np.log(K / 320) / 0.25))
-        outcomes = np.where(rng.random((K.size, 8)) < probability[:, None], 0.98, 0.52)
-        hits.append(measure_threshold(K, outcomes).contains(320))
-    assert np.mean(hits) >= 0.9  # never narrower than the scan's spacing, so coverage may only exceed 95 %
+    paired = bool(options.pop("drawn_in_pairs", False))
+    outcomes = (bimodal_outcomes(rng, diversities, seeds, paired=paired) for _ in range(repeats))
+    return np.mean([measure_threshold(diversities, outcome, **options).contains(truth) for outcome in outcomes])
+
+
+def test_threshold_covers_the_truth_of_bimodal_outcomes():
+    # 100 repeats: the binomial's standard deviation is 2.2 %, three of them below 95 %.
+    assert coverage(np.geomspace(100, 1000, 8), 8, 100) > 0.88
+    assert coverage(np.geomspace(100, 1000, 8), 8, 50, truth=800) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("diversities", "seeds"), [(6, 4), (8, 8), (10, 16)])
+def test_threshold_covers_the_truth_as_often_as_it_says(diversities, seeds):
+    # 95 % of 1000: the binomial's standard deviation is 0.7 %, four of them on either side.
+    assert 0.92 < coverage(np.geomspace(100, 1000, diversities), seeds, 1000) < 0.98
+
+
+@pytest.mark.slow
+def test_seeds_that_share_their_luck_are_resampled_whole():
+    many = np.geomspace(100, 1000, 12)
+    assert coverage(many, 16, 300, paired=True, drawn_in_pairs=True) > 0.91  # three standard deviations of 1.3 %
+    # The control: taken for independent, the same outcomes give intervals far too narrow.
+    assert coverage(many, 16, 300, paired=False, drawn_in_pairs=True) < 0.8
 
 
 def test_threshold_outside_the_scan_is_open():

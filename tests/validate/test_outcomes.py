@@ -1,0 +1,102 @@
+"""Outcomes of known truth: accuracy at a budget, two kinds of runs, the plateau of the acquiring fraction."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from iclrace.validate import accuracy_at, measure_bimodality, measure_plateau
+from scipy import stats
+
+
+def test_the_accuracy_is_read_at_the_stated_budget():
+    icl = [[0.5, 0.7, 1.0, 0.9], [0.5, 0.98, np.nan, np.nan]]
+    runs = xr.Dataset({"icl_accuracy": (("seed", "time"), icl)}, coords={"time": [0.0, 5.0, 10.0, 15.0]})
+    assert accuracy_at(runs, 12.0).values.tolist() == [1.0, 0.98]
+    assert accuracy_at(runs, 5.0).values.tolist() == [0.7, 0.98]
+    assert accuracy_at(runs, 5.0).attrs == {"budget": 5.0}
+    with pytest.raises(ValueError, match="budget"):
+        accuracy_at(runs, -1.0)
+
+
+@pytest.mark.parametrize(("truth", "runs"), [(0.5, 32), (0.7, 40), (0.9, 60)])
+def test_the_plateau_covers_the_truth(truth, runs):
+    rng = np.random.default_rng(runs)
+    outcomes = rng.random((1000, 4, runs // 4)) < truth
+    # One estimate a count: outcomes at one fraction are exchangeable.
+    fractions = [measure_plateau([1, 2, 3, 4], outcome).fraction for outcome in outcomes]
+    # 95 % of 1000: the binomial's standard deviation is 0.7 %, four of them on either side.
+    assert 0.92 < np.mean([fraction.contains(truth) for fraction in fractions]) < 0.98
+    assert np.mean([fraction.contains(truth - 0.4) for fraction in fractions]) < 0.05
+
+
+def test_a_fraction_that_still_rises_is_no_plateau():
+    rng = np.random.default_rng(0)
+    k = np.array([100, 200, 400, 800, 1600])
+    rising = rng.random((200, 5, 16)) < np.array([0.1, 0.3, 0.5, 0.7, 0.9])[:, None]
+    flat = rng.random((200, 5, 16)) < 0.6
+    assert np.mean([measure_plateau(k, outcome).trend_p_value < 0.05 for outcome in rising]) > 0.95
+    # 5 % of 200 and four standard deviations of 1.5 %.
+    assert np.mean([measure_plateau(k, outcome).trend_p_value < 0.05 for outcome in flat]) < 0.112
+
+
+def test_only_diversities_on_the_plateau_are_pooled():
+    acquired = [[False, False], [True, False], [True, True]]
+    assert measure_plateau([1, 2, 3], acquired, beyond=2).fraction.value == 0.75
+    whole = measure_plateau([1, 2, 3], [True, True, True])
+    assert whole.fraction.high == 1.0 and whole.trend_p_value == 1.0
+    with pytest.raises(ValueError, match="beyond"):
+        measure_plateau([1, 2, 3], acquired, beyond=4)
+    with pytest.raises(ValueError, match="acquired"):
+        measure_plateau([1, 2], acquired)
+
+
+DRAWS = {
+    "normal": lambda rng, n: rng.normal(0.9, 0.05, n),
+    "uniform": lambda rng, n: rng.uniform(0.5, 1.0, n),
+    "skewed": lambda rng, n: 1 - 0.1 * rng.exponential(1.0, n),
+}
+
+
+@pytest.mark.parametrize("law", DRAWS)
+def test_one_kind_of_outcome_is_not_called_two(law):
+    rng = np.random.default_rng(1)
+    found = [measure_bimodality(DRAWS[law](rng, 24)) for _ in range(300)]
+    # A level of 5 % in 300 repeats: the standard deviation is 1.3 %, three of them above.
+    assert np.mean([f.bimodal for f in found]) < 0.09
+    if law == "normal":
+        # The mixture's own null law: its level is exact but for the 399 samples that stand for the law (1.1 %) and
+        # the repeats (1.3 %); three standard deviations of both.
+        assert 0.0 < np.mean([f.mixture_p_value < 0.05 for f in found]) < 0.10
+
+
+def test_two_kinds_of_outcome_are_found_with_their_shares():
+    rng = np.random.default_rng(2)
+    hits = []
+    for _ in range(300):
+        upper = rng.random(24) < 0.4
+        found = measure_bimodality(np.where(upper, 0.97, 0.52) + 0.02 * rng.standard_normal(24))
+        assert found.mixture_p_value <= 0.01 and found.bic_difference > 0
+        assert found.means == pytest.approx((0.52, 0.97), abs=0.05)
+        hits.append((found.bimodal, found.upper.contains(0.4)))
+    # 95 % of 300: three standard deviations of 1.3 %.
+    assert np.all(np.mean(hits, 0) > 0.91)
+
+
+def test_equal_outcomes_are_of_one_kind():
+    found = measure_bimodality(np.ones(10))
+    assert not found.bimodal and found.upper.value == 1.0
+    two = measure_bimodality([0.5] * 5 + [1.0] * 5)
+    assert two.bimodal and two.means == pytest.approx((0.5, 1.0))
+    with pytest.raises(ValueError, match="four"):
+        measure_bimodality([0.5, 1.0, 1.0])
+
+
+def test_the_mixture_is_the_likelihood_of_its_parameters():
+    x = np.sort(np.random.default_rng(3).normal(0, 1, 30) + 3 * (np.arange(30) % 2))
+    found = measure_bimodality(x)
+    part = found.upper.value
+    two = (1 - part) * stats.norm.pdf(x, found.means[0], found.width) + part * stats.norm.pdf(
+        x, found.means[1], found.width
+    )
+    ratio = 2 * (np.log(two).sum() - stats.norm.logpdf(x, x.mean(), x.std()).sum())
+    # The share of runs nearer to a component stands in for its weight, which the likelihood feels in second order.
+    assert found.bic_difference + 2 * np.log(30) == pytest.approx(ratio, abs=0.3)
