@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # typer may carry its own copy of click, so the base of its usage errors is reached through typer.
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
+# What typer returns, in place of raising it, for a KeyboardInterrupt.
+_INTERRUPTED = 130
+
 DONE, ERROR, BAD_ARGUMENT, VERDICT_FAILED = 0, 1, 2, 3
 
 app = typer.Typer(
@@ -160,6 +163,8 @@ def main() -> None:
     """Run the command line; every outcome has its exit code, every refusal its one line."""
     try:
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
         code = _refuse("interrupted; the same command continues where this one stopped", ERROR)
     except _UsageError as error:
