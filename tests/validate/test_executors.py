@@ -141,7 +141,8 @@ def test_a_sweep_on_a_dask_cluster_outlives_a_killed_worker(tmp_path):
         assert victim not in client.run(os.getpid).values()
     assert collect(SWEEP, store).identical(reference)
     assert {path: when for path, when in results(folder).items() if path in before} == before
-    assert not list(folder.glob("checkpoints/*"))
+    # A write cut short leaves its temporary file, which nothing reads.
+    assert not list(folder.glob("checkpoints/*.safetensors"))
 
 
 @pytest.mark.slow
