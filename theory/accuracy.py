@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from ._arguments import real, require
+from ._arguments import broadcast, number, real
 from ._roots import root
 from .attention import BETA_MAX
 from .balanced import balanced_accuracy, balanced_acquired_beta
@@ -36,7 +36,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     Raises
     ------
     ValueError
-        If w or β is not finite.
+        If w or β is not finite, or their shapes do not broadcast.
 
     Source: docs/derivation.md, "accuracy"; paper, section 4.
 
@@ -46,7 +46,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     >>> round(float(icl_accuracy(1.0, acquired_beta(task), task)), 12)
     0.95
     """
-    w, beta = real("w", w), np.clip(real("beta", beta), -BETA_MAX, BETA_MAX)
+    w, beta = broadcast(w=real("w", w), beta=np.clip(real("beta", beta), -BETA_MAX, BETA_MAX))
     if task.score_std > 0.0:
         return 0.5 + np.sign(w) * (rough_accuracy(beta, task) - 0.5)
     if task.labels == "balanced":
@@ -80,7 +80,7 @@ def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     >>> round(math.exp(acquired_beta(Task(context_length=101))), 3)   # 1.645 √(N − 1)
     16.449
     """
-    require(0.5 < accuracy < 1.0, "accuracy", "lie in (1/2, 1)", accuracy)
+    accuracy = number("accuracy", accuracy, minimum=0.5, maximum=1.0, exclusive=True)
     if task.score_std > 0.0:
         return root(lambda beta: float(rough_accuracy(np.array(beta), task)) - accuracy, -50.0, 50.0)
     if task.labels == "balanced":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real, require
+from ._arguments import broadcast, number, real, require
 from .accuracy import ACQUIRED, acquired_beta
 from .attention import BETA_MAX
 from .balanced import balanced_acquisition_time
@@ -29,18 +29,33 @@ WEIGHT_MAX = 5.0
 CUT = -4.0
 
 
-def early_drag(task: Task, c2: float = 0.5) -> float:
+def early_drag(task: Task, c2: ArrayLike = 0.5) -> Array:
     """κ = s² c2/m, the drag of the early system for N → ∞ (0 for balanced labels, whose n does not fluctuate).
 
-    ``c2`` is 1/2 for K → ∞ and rises to 1 as the memory forms. Source: docs/derivation.md, "early system".
+    Parameters
+    ----------
+    task : Task
+    c2 : array_like in [0, 1]
+        1/2 for K → ∞; it rises to 1 as the memory forms.
+
+    Returns
+    -------
+    array shaped like ``c2``
+
+    Raises
+    ------
+    ValueError
+        If ``c2`` is out of range.
+
+    Source: docs/derivation.md, "early system".
 
     Examples
     --------
-    >>> early_drag(Task(context_length=100, copies=2))
+    >>> float(early_drag(Task(context_length=100, copies=2)))
     0.25
     """
-    c2 = float(real("c2", c2, minimum=0.0, maximum=1.0))
-    return 0.0 if task.labels == "balanced" else task.label_std**2 * c2 / task.copies
+    fluctuation = 0.0 if task.labels == "balanced" else task.label_std**2 / task.copies
+    return np.asarray(fluctuation * real("c2", c2, minimum=0.0, maximum=1.0))
 
 
 def acquisition_time(
@@ -65,16 +80,16 @@ def acquisition_time(
     Parameters
     ----------
     task : Task
-        All statistics count except ``task_diversity``. ``score_std`` > 0 has no closed form: see
-        :func:`rough_acquisition_time`.
+        All statistics count except ``task_diversity``. ``score_std`` > 0 has no closed form and is
+        refused: integrate :func:`icl_field`.
     beta0, w0 : array_like
         Initial attention strength, |β0| <= 300, and readout weight, |w0| <= 5 (0.5 % for w0 ≠ 0, at worst 4 %: w0 = 5,
         β0 = −3).
     accuracy : float in (1/2, 1)
         Accuracy, on sequences of the task itself, that counts as acquired.
     until_beta : float, optional
-        Attention strength that counts as acquired, in place of ``accuracy``: a network trained on balanced contexts
-        but tested on i.i.d. ones has to reach the latter's ``acquired_beta``.
+        Attention strength, at most ln(N/m − 1), that counts as acquired, in place of ``accuracy``: a network trained on
+        balanced contexts but tested on i.i.d. ones has to reach the latter's ``acquired_beta``.
     average : "gaussian" or "binomial"
         How the label sum is averaged.
 
@@ -85,7 +100,7 @@ def acquisition_time(
     Raises
     ------
     ValueError
-        If an argument is out of range, or the task has rough attention.
+        If an argument is out of range, shapes do not broadcast, or the task has rough attention.
 
     Source: docs/derivation.md, "acquisition time"; paper, section 4.
 
@@ -95,16 +110,31 @@ def acquisition_time(
     141.8
     """
     require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
-    beta0, w0 = (
-        real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
-        real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    beta0, w0 = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
-    beta0, w0 = np.broadcast_arrays(beta0, w0)
     shape = beta0.shape
-    target = acquired_beta(task, accuracy) if until_beta is None else float(real("until_beta", until_beta))
+    if until_beta is None:
+        target = acquired_beta(task, accuracy)
+    else:
+        target = number("until_beta", until_beta, minimum=-BETA_MAX, maximum=BETA_MAX)
+    _require_unsaturated(task, target, "accuracy" if until_beta is None else "until_beta")
     if task.labels == "balanced":
         return balanced_acquisition_time(task, beta0, w0, target)
     return _time_along_path(task, beta0.ravel(), w0.ravel(), max(target, -BETA_MAX), average).reshape(shape)
+
+
+def _require_unsaturated(task: Task, target: float, argument: str) -> None:
+    """Refuse a level of β whose copies hold most of the attention: from there on the early path is no guide.
+
+    Up to m e^β = N − m the time is good to 2 %; an e-fold beyond, errors reach 10 %, and then anything. The 95 % level
+    itself is always admitted: it lies there for N <= 3 or large s alone.
+    """
+    if task.labels == "balanced":
+        return
+    most = max(math.log((task.context_length - task.copies) / task.copies), acquired_beta(task))
+    require(target <= most, argument, f"put the end at β <= {most:.4g}, where attention saturates", target)
 
 
 def _time_along_path(task: Task, beta0: Array, w0: Array, target: float, average: Average) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from ._arguments import require
+from ._arguments import real, require
 from .clock import acquisition_clock
 from .field import icl_field
 from .labels import NODES, Average
@@ -83,7 +83,7 @@ def bursty_field(
     return np.asarray(dw), np.asarray(dbeta)
 
 
-def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: float = 0.5) -> Array:
+def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: ArrayLike = 0.5) -> Array:
     """I* = N τ*(κ)/⟨m⟩ with κ = s² c2/⟨m⟩: early, copies act through their mean alone, ⟨m⟩ = 1 + (N − 1)/K.
 
     The drive m e^β is linear in m and the drag s² (N − m) does not depend on it for m ≪ N.
@@ -93,7 +93,7 @@ def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: float = 
     task : Task
         With a finite ``task_diversity``, i.i.d. labels.
     beta0, w0 : array_like
-    c2 : float in [0, 1]
+    c2 : array_like in [0, 1]
 
     Returns
     -------
@@ -102,7 +102,7 @@ def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: float = 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or labels are balanced.
 
     Source: docs/derivation.md, "bursts and skewed frequencies".
 
@@ -114,4 +114,6 @@ def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: float = 
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
     mean = 1.0 + (task.context_length - 1) / task.task_diversity
-    return task.context_length / mean * acquisition_clock(beta0, w0, task.label_std**2 * c2 / mean)
+    c2 = real("c2", c2, minimum=0.0, maximum=1.0)
+    with np.errstate(over="ignore"):
+        return task.context_length / mean * acquisition_clock(beta0, w0, task.label_std**2 * c2 / mean)

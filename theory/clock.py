@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real
+from ._arguments import broadcast, real
 from .mills import log_mills_ratio
 
 #: κ e^{−β} beyond this has the drag dominate by more than float64 resolves in τ* ≈ κ e^{−2β}/2 (and it would overflow).
@@ -34,7 +34,7 @@ def acquisition_clock(beta0: ArrayLike, w0: ArrayLike = 0.0, drag: ArrayLike = 0
     Raises
     ------
     ValueError
-        If an argument is not finite, or ``drag`` is negative.
+        If an argument is not finite, ``drag`` is negative, or shapes do not broadcast.
 
     Source: docs/derivation.md, "crossover function"; the drag-free case is the paper's, section 4.
 
@@ -44,7 +44,7 @@ def acquisition_clock(beta0: ArrayLike, w0: ArrayLike = 0.0, drag: ArrayLike = 0
     [205.633335, 1.498965, 0.062934]
     """
     beta0, w0, drag = real("beta0", beta0), real("w0", w0), real("drag", drag, minimum=0.0)
-    beta0, w0, drag = np.broadcast_arrays(beta0, w0, drag)
+    beta0, w0, drag = broadcast(beta0=beta0, w0=w0, drag=drag)
     # v0 = κ e^{−β0}, formed in logarithms so that κ = 0 and extreme β0 neither overflow nor warn.
     with np.errstate(divide="ignore"):
         log_ratio = np.log(drag) - beta0

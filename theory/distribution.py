@@ -8,19 +8,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from ._arguments import real, require
+from ._arguments import integer, number, real, require
 from .accuracy import acquired_beta
 from .acquisition import WEIGHT_MAX, acquisition_time
+from .attention import BETA_MAX
 from .task import Task
 
 if TYPE_CHECKING:
     from scipy.interpolate import PchipInterpolator
 
 Array = NDArray[np.float64]
+RandomState = int | np.random.Generator | np.random.RandomState | np.random.SeedSequence | None
 
 #: Initial attention strengths that carry the map β0 → t, and how many standard deviations they span. Beyond 9 lies
 #: 1e-19 of the probability; 600 points leave 1e-6 in ln t between them.
 POINTS, SPAN = 600, 9.0
+#: Mean attention strengths beyond this are refused: the times are then powers of e^{200}.
+MEAN_MAX = 200.0
 
 
 class AcquisitionDistribution:
@@ -31,12 +35,28 @@ class AcquisitionDistribution:
     log-normal of width σ_β for β0 ≫ ln κ, 2σ_β in the drag branch. Two atoms are possible: at t = 0 (β0 so large that
     ICL is there from the start) and at t = ∞ (balanced labels, β0 < 0).
 
-    Made by :func:`acquisition_distribution`, whose docstring states the arguments.
+    Made by :func:`acquisition_distribution`, whose docstring states the arguments, their ranges and errors. Methods
+    broadcast over arrays of times or probabilities.
+
+    Source: docs/derivation.md, "long tail"; paper, section 4.
+
+    Examples
+    --------
+    >>> law = AcquisitionDistribution(Task(context_length=100), beta0_mean=0.0, beta0_std=1.0)
+    >>> law.ppf([0.1, 0.5, 0.9]).round(1).tolist()
+    [72.1, 277.1, 1252.2]
+    >>> law.rvs(size=(2, 3), random_state=0).shape
+    (2, 3)
     """
 
     def __init__(self, task: Task, beta0_mean: float, beta0_std: float, w0: float = 0.0) -> None:
-        self.task, self.w0 = task, float(w0)
-        self.beta0_mean, self.beta0_std = float(beta0_mean), float(beta0_std)
+        require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
+        self.task, self.w0 = task, number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
+        self.beta0_mean = number("beta0_mean", beta0_mean, minimum=-MEAN_MAX, maximum=MEAN_MAX)
+        # the law is tabulated within SPAN standard deviations, all of which the acquisition time has to admit
+        self.beta0_std = number("beta0_std", beta0_std, minimum=0.0, exclusive=True)
+        most = (BETA_MAX - abs(self.beta0_mean)) / SPAN
+        require(self.beta0_std <= most, "beta0_std", f"be at most {most:.4g} for this mean", self.beta0_std)
 
     def time(self, beta0: ArrayLike) -> Array:
         """T(β0)."""
@@ -121,12 +141,25 @@ class AcquisitionDistribution:
         """Quantile T(mean − std Φ⁻¹(probability)): exact, no table; ``inf`` beyond the probability of acquiring."""
         probability = real("probability", probability, minimum=0.0, maximum=1.0)
         z = np.clip(ndtri(probability), -38.0, 38.0)  # Φ(±38) is 0 or 1 in float64
-        return self.time(self.beta0_mean - self.beta0_std * z)
+        return self.time(np.clip(self.beta0_mean - self.beta0_std * z, -BETA_MAX, BETA_MAX))
 
-    def rvs(self, size: int | tuple[int, ...] = (), *, seed: int | np.random.Generator) -> Array:
-        """Samples of shape ``size``: T of normal draws from ``seed``."""
-        draws = np.random.default_rng(seed).standard_normal(size)
-        return self.time(self.beta0_mean + self.beta0_std * draws)
+    def rvs(self, size: int | tuple[int, ...] | None = None, random_state: RandomState = None) -> Array:
+        """Samples of shape ``size`` (one number for None): T of normal draws.
+
+        ``random_state`` is, as in scipy, None (fresh entropy), a seed, or a generator, which is advanced.
+        """
+        try:
+            legacy = isinstance(random_state, np.random.RandomState)
+            generator = random_state if legacy else np.random.default_rng(random_state)
+        except (TypeError, ValueError):
+            require(False, "random_state", "be None, a seed or a numpy random generator", random_state)
+            raise
+        try:
+            draws = generator.standard_normal(size)
+        except (TypeError, ValueError):
+            require(False, "size", "be None, an integer >= 0 or a tuple of them", size)
+            raise
+        return self.time(np.clip(self.beta0_mean + self.beta0_std * np.asarray(draws), -BETA_MAX, BETA_MAX))
 
     @property
     def median(self) -> float:
@@ -140,7 +173,7 @@ class AcquisitionDistribution:
 
     def moment(self, order: int) -> float:
         """⟨t^order⟩ = ∫ T(β0)^order dP(β0); ``inf`` if ICL may never be acquired."""
-        require(isinstance(order, int) and order >= 1, "order", "be an integer >= 1", order)
+        order = integer("order", order, minimum=1)
         if self.probability < 1.0 - 1e-12:
             return math.inf
         # T^order grows up to e^{2 order |β0|}: the integrand peaks 2 · order · std standard deviations below the mean
@@ -166,7 +199,7 @@ class AcquisitionDistribution:
 
     def tail_ratio(self, probability: float = 0.99) -> float:
         """Long tail against a normal: (q_p − q_½)/(q_½ − q_{1−p}), which is 1 for every symmetric law."""
-        require(0.5 < probability < 1.0, "probability", "lie in (1/2, 1)", probability)
+        probability = number("probability", probability, minimum=0.5, maximum=1.0, exclusive=True)
         low, middle, high = self.ppf([1.0 - probability, 0.5, probability])
         return math.inf if math.isinf(high) or middle == low else float((high - middle) / (middle - low))
 
@@ -181,8 +214,8 @@ def acquisition_distribution(
     Parameters
     ----------
     task : Task
-    beta0_mean : float
-    beta0_std : float, > 0
+    beta0_mean : float in [−200, 200]
+    beta0_std : float in (0, (300 − |mean|)/9]
     w0 : float in [−5, 5]
 
     Returns
@@ -203,8 +236,4 @@ def acquisition_distribution(
     >>> round(law.median, 1), round(float(law.cdf(law.median)), 4), law.tail_ratio(0.99) > 10
     (277.1, 0.5, True)
     """
-    mean, std = real("beta0_mean", beta0_mean), real("beta0_std", beta0_std, minimum=0.0, exclusive=True)
-    weight = real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
-    for name, array in (("beta0_mean", mean), ("beta0_std", std), ("w0", weight)):
-        require(array.ndim == 0, name, "be a single number", array)
-    return AcquisitionDistribution(task, float(mean), float(std), float(weight))
+    return AcquisitionDistribution(task, beta0_mean, beta0_std, w0)

@@ -1,9 +1,8 @@
 """The one answer type: theory and measurement both return a value with its interval."""
 
-import math
 from dataclasses import dataclass
 
-from ._arguments import real, require
+from ._arguments import number, require
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class Estimate:
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):
-            require(not math.isnan(getattr(self, name)), name, "be a number", getattr(self, name))
+            number(name, getattr(self, name), finite=False)
         require(self.low <= self.value, "low", f"be at most the value {self.value!r}", self.low)
         require(self.high >= self.value, "high", f"be at least the value {self.value!r}", self.high)
-        real("confidence", self.confidence, minimum=0.0, maximum=1.0)
+        number("confidence", self.confidence, minimum=0.0, maximum=1.0)
         require(self.confidence > 0, "confidence", "be positive", self.confidence)
 
     @classmethod

@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx
 
+from ._arguments import number, real
 from ._roots import root
 from .acquisition import acquisition_time
 from .memory import PowerLawMemory
@@ -42,6 +44,13 @@ class Exponent:
         The same as an interval of ``coordinate``; infinite ends are open, (−inf, inf) where the law is exact.
     coordinate : str
         What ``bounds`` are values of.
+
+    Source: docs/derivation.md, "exponents".
+
+    Examples
+    --------
+    >>> [law.expression for law in exponents() if (law.quantity, law.variable) == ("K*", "N")]
+    ['1/nu']
     """
 
     quantity: str
@@ -55,30 +64,58 @@ class Exponent:
     coordinate: str
 
 
-def crossover_slope(b: float) -> float:
+def crossover_slope(b: ArrayLike) -> NDArray[np.float64]:
     """d ln F/db at w0 = 0, F(b) = ln[1 + e^{−b} M(−e^{−b})]: −1 for b → +∞, −2 for b → −∞.
 
     With v = e^{−b}, M′(x) = x M − 1: d/db ln(1 + v M(−v)) = −v [M + v(1 + v M)]/(1 + v M) = −v [M/(1 + v M) + v].
+
+    Parameters
+    ----------
+    b : array_like
+        β0 − ln κ.
+
+    Returns
+    -------
+    array shaped like ``b``, in (−2, −1)
+
+    Raises
+    ------
+    ValueError
+        If an entry is not a finite number.
 
     Source: docs/derivation.md, "crossover function".
 
     Examples
     --------
-    >>> [round(crossover_slope(b), 3) for b in (-5.0, 0.0, 5.0)]
+    >>> crossover_slope([-5.0, 0.0, 5.0]).round(3).tolist()
     [-1.999, -1.185, -1.001]
     """
-    v = math.exp(-b)
-    mills = math.sqrt(math.pi / 2.0) * float(erfcx(-v / math.sqrt(2.0))) if v < 30.0 else math.inf
-    # for v >= 30, v M exceeds 1e190: M/(1 + v M) = 1/v
-    part = mills / (1.0 + v * mills) if v < 30.0 else 1.0 / v
-    value = math.log1p(v * mills) if v < 30.0 else v**2 / 2.0 + math.log(math.sqrt(2.0 * math.pi) * v)
+    v = np.exp(-np.clip(real("b", b), -300.0, 300.0))  # at ±300 the limits are reached in float64
+    deep = v >= 30.0  # v M exceeds 1e190 there, and M/(1 + v M) = 1/v
+    mills = math.sqrt(math.pi / 2.0) * erfcx(-np.where(deep, 0.0, v) / math.sqrt(2.0))
+    part = np.where(deep, 1.0 / v, mills / (1.0 + v * mills))
+    value = np.where(deep, v**2 / 2.0 + np.log(math.sqrt(2.0 * math.pi) * v), np.log1p(v * mills))
     return -v * (part + v) / value
 
 
 def crossover_regimes(tolerance: float = TOLERANCE) -> tuple[float, float]:
     """(b_drag, b_free): the slope of t_ICL in β0 is −2 for β0 − ln κ < b_drag and −1 for β0 − ln κ > b_free.
 
-    Both to within ``tolerance``, relative.
+    Parameters
+    ----------
+    tolerance : float in [1e-6, 0.4]
+        Relative distance of the local slope from −2 or −1 that is allowed.
+
+    Returns
+    -------
+    drag, free : floats
+
+    Raises
+    ------
+    ValueError
+        If ``tolerance`` is out of range.
+
+    Source: docs/derivation.md, "exponents".
 
     Examples
     --------
@@ -86,9 +123,13 @@ def crossover_regimes(tolerance: float = TOLERANCE) -> tuple[float, float]:
     >>> low < 0.0 < high
     True
     """
-    low = root(lambda b: crossover_slope(b) + 2.0 * (1.0 - tolerance), -12.0, 0.0)
-    high = root(lambda b: crossover_slope(b) + 1.0 + tolerance, 0.0, 12.0)
-    return low, high
+    tolerance = number("tolerance", tolerance, minimum=1e-6, maximum=0.4)
+    return _where_slope_is(-2.0 * (1.0 - tolerance)), _where_slope_is(-1.0 - tolerance)
+
+
+def _where_slope_is(slope: float) -> float:
+    """The b at which the crossover function's slope, which rises from −2 to −1, has this value."""
+    return root(lambda b: float(crossover_slope(b)) - slope, -20.0, 20.0)
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +161,7 @@ def exponents() -> tuple[Exponent, ...]:
     variance = sp.Symbol("variance", positive=True)
     low, high = crossover_regimes()
     # d ln τ*/d ln κ = −1 − d ln F/db reaches 95 % of 1 only where the slope in β0 is −1.95
-    low_variance = root(lambda b: crossover_slope(b) + 2.0 - TOLERANCE, -12.0, 0.0)
+    low_variance = _where_slope_is(-2.0 + TOLERANCE)
     ratio = sp.Symbol("rho", positive=True)
     found: list[Exponent] = []
     for branch, clock in (("no drag", outcome.clock_free), ("drag", outcome.clock_drag.subs(drag_law))):

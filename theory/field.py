@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from ._arguments import real
+from ._arguments import broadcast, real
 from .attention import Attended, attended_label, context_nodes
 from .labels import NODES, Average
 from .task import Task
@@ -106,7 +106,7 @@ def averaged(
     nodes: int,
 ) -> tuple[Array, ...]:
     """``function(w, attended, margin, weight)`` over broadcast points, the nodes last, in chunks of bounded memory."""
-    w, beta, margin = _broadcast(w, beta, margin)
+    w, beta, margin = broadcast(w=real("w", w), beta=real("beta", beta), margin=real("margin", margin))
     context = context_nodes(task, average, nodes)
     step = max(1, _CHUNK // context.weight.size)
     flat = [array.ravel() for array in (w, beta, margin)]
@@ -116,15 +116,3 @@ def averaged(
         attended = attended_label(beta_part, task, context)
         parts.append(function(w_part[:, None], attended, margin_part[:, None], context.weight))
     return tuple(np.concatenate(columns, axis=-1).reshape(w.shape) for columns in zip(*parts, strict=True))
-
-
-def _broadcast(w: ArrayLike, beta: ArrayLike, margin: ArrayLike) -> tuple[Array, Array, Array]:
-    arrays = (real("w", w), real("beta", beta), real("margin", margin))
-    try:
-        w, beta, margin = np.broadcast_arrays(*arrays)
-    except ValueError:
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ValueError(
-            f"Argument 'w' must broadcast against 'beta' and 'margin', but the shapes are {shapes}."
-        ) from None
-    return w, beta, margin

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real, require
+from ._arguments import integer, number, real
 from .memory import PowerLawMemory
 
 Array = NDArray[np.float64]
@@ -30,16 +30,15 @@ def item_frequencies(task_diversity: int, skew: float) -> Array:
     ValueError
         If an argument is out of range.
 
-    Source: paper, appendix on data statistics.
+    Source: docs/derivation.md, "bursts and skewed frequencies"; the paper's appendix on data statistics.
 
     Examples
     --------
     >>> item_frequencies(4, 1.0).round(2).tolist()
     [0.48, 0.24, 0.16, 0.12]
     """
-    is_integer = isinstance(task_diversity, int | np.integer) and not isinstance(task_diversity, bool)
-    require(is_integer and task_diversity >= 1, "task_diversity", "be an integer K >= 1", task_diversity)
-    skew = float(real("skew", skew, minimum=0.0))
+    task_diversity = integer("task_diversity", task_diversity, minimum=1)
+    skew = number("skew", skew, minimum=0.0)
     weight = np.arange(1, task_diversity + 1, dtype=np.float64) ** -skew
     return weight / weight.sum()
 
@@ -90,8 +89,8 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     inner = margin[:-1, None] + half[:, None] * (x + 1.0)
     steps = half * (((1.0 + np.exp(inner)) / (1.0 + inner / scale) ** q) @ weights)
     log_elapsed = np.log(np.cumsum(steps))
-    scaled = time[..., None] * share * float(memory.rate(task_diversity))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
+        scaled = time[..., None] * share * float(memory.rate(task_diversity))
         log_scaled = np.log(scaled)
     # ln φ against ln H: straight at either end
     reached = np.exp(np.interp(log_scaled, log_elapsed, np.log(margin[1:])))

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real, require
+from ._arguments import integer, number, real, require
 
 Array = NDArray[np.float64]
 
@@ -47,9 +47,9 @@ def tangent_kernel(items: ArrayLike, width: int) -> Array:
     >>> bool(np.allclose(kernel, kernel.T)), bool(np.linalg.eigvalsh(kernel)[0] > 0)
     (True, True)
     """
-    items = real("items", items)
+    items = real("items", items, minimum=-1e100, maximum=1e100)
     require(items.ndim == 2, "items", "have shape (item, dimension)", items.shape)
-    require(isinstance(width, int) and width >= 1, "width", "be an integer >= 1", width)
+    width = integer("width", width, minimum=1)
     overlap = items @ items.T
     first, first_slope = _relu_averages((overlap + 1.0) / (3.0 * items.shape[1]))
     second, second_slope = _relu_averages(first / 3.0 + 1.0 / (3.0 * width))
@@ -104,11 +104,11 @@ def kernel_clock(
     >>> small < large
     True
     """
-    for name, value, least in (("task_diversity", task_diversity, 2), ("dimension", dimension, 1)):
-        require(isinstance(value, int) and value >= least, name, f"be an integer >= {least}", value)
-    norm = float(real("norm", norm, minimum=0.0, exclusive=True))
-    margin = float(real("margin", margin, minimum=0.0, exclusive=True))
-    rng = np.random.default_rng(seed)
+    task_diversity = integer("task_diversity", task_diversity, minimum=2)
+    dimension = integer("dimension", dimension, minimum=1)
+    norm = number("norm", norm, minimum=0.0, maximum=1e90, exclusive=True)
+    margin = number("margin", margin, minimum=0.0, exclusive=True)
+    rng = np.random.default_rng(integer("seed", seed, minimum=0))
     items = norm / math.sqrt(dimension) * rng.standard_normal((task_diversity, dimension))
     labels = np.where(np.arange(task_diversity) < task_diversity // 2, 1.0, -1.0)
     return margin * float(labels @ np.linalg.solve(tangent_kernel(items, width), labels))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from ._arguments import require
+from ._arguments import integer, require
 from .task import Task
 
 Average = Literal["gaussian", "binomial"]
@@ -51,8 +51,9 @@ def label_sum_nodes(
     >>> [float(v) for v in n], [float(v) for v in p.round(4)]
     ([-4.0, -2.0, 0.0, 2.0, 4.0], [0.0625, 0.25, 0.375, 0.25, 0.0625])
     """
-    require(average in ("gaussian", "binomial"), "average", 'be "gaussian" or "binomial"', average)
-    require(isinstance(nodes, int) and nodes >= 1, "nodes", "be an integer >= 1", nodes)
+    known = isinstance(average, str) and average in ("gaussian", "binomial")
+    require(known, "average", 'be "gaussian" or "binomial"', average)
+    nodes = integer("nodes", nodes, minimum=1)
     return _nodes(task.labels, task.context_length, task.copies, float(task.label_std), average, nodes)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ._arguments import real, require
+from ._arguments import number, require
 from .accuracy import acquired_beta
-from .acquisition import acquisition_time, early_drag
+from .acquisition import WEIGHT_MAX, acquisition_time, early_drag
+from .attention import BETA_MAX
 from .clock import acquisition_clock
 from .early import EarlyPath, clock_along, reaching
 from .labels import Average
@@ -21,7 +22,15 @@ Integrator = Callable[[Task, float, float, Average], float]
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung: its name, t_ICL there, and the relative error to the rung above (0 for the topmost)."""
+    """One rung: its name, t_ICL there, and the relative error to the rung above (0 for the topmost).
+
+    Times are gradient-flow times. Made by :func:`ladder`. Source: docs/derivation.md, "ladder".
+
+    Examples
+    --------
+    >>> ladder(Task(context_length=100), 0.0)[0].name
+    'binomial'
+    """
 
     name: str
     time: float
@@ -43,7 +52,7 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     ----------
     task : Task
         i.i.d. labels, flat attention; ``task_diversity`` plays no part.
-    beta0, w0 : float
+    beta0, w0 : float, |β0| <= 300, |w0| <= 5
     integrate : callable (task, beta0, w0, average) → float, optional
         Integrates :func:`icl_field` until ICL accuracy is 95 % (``iclrace.simulate`` has one). Without it the three
         topmost rungs are closed forms of the same field, accurate to 0.1 % for N >= 50.
@@ -55,7 +64,7 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     Raises
     ------
     ValueError
-        If the task has balanced labels or rough attention, or a start is not a finite number.
+        If the task has balanced labels or rough attention, or a start is out of range.
 
     Source: docs/derivation.md, "ladder".
 
@@ -68,7 +77,8 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     mills       250.7 -0.084
     """
     require(task.labels == "iid" and task.score_std == 0.0, "task", "have i.i.d. labels and flat attention", task)
-    beta0, w0 = float(real("beta0", beta0)), float(real("w0", w0))
+    beta0 = number("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX)
+    w0 = number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
     if integrate is None:
         integrate = _closed_form
     orthogonal = replace(task, dimension=math.inf)
@@ -91,7 +101,7 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
 
 def early_clock(task: Task, beta0: float, w0: float, beta: float) -> float:
     """Clock τ at which the early system, drag κ = s²/(2m), passes ``beta`` with w > 0."""
-    path = EarlyPath(np.array([beta0]), np.array([w0]), early_drag(task))
+    path = EarlyPath(np.array([beta0]), np.array([w0]), float(early_drag(task)))
     return float(clock_along(path, reaching(path, beta))[0])
 
 

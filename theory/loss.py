@@ -108,7 +108,8 @@ def loss_hessian(
         a, slope = attended.value, w * attended.slope
         ww = (curvature * a**2) @ weight
         wb = (curvature * a * slope - residual * attended.slope) @ weight
-        bb = (curvature * slope**2 - residual * w * attended.curvature) @ weight
+        with np.errstate(over="ignore", invalid="ignore"):  # w² a²: beyond float64 only where w itself nearly is
+            bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
         return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
 
     ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, average, nodes)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
-from ._arguments import real, require
+from ._arguments import broadcast, integer, number, real, require
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,14 @@ class MemoryRun:
     ------
     ValueError
         If a shape or a range is wrong, or the clock does not increase.
+
+    Source: docs/derivation.md, "memory law".
+
+    Examples
+    --------
+    >>> run = MemoryRun(250, clock=[0.0, 30.0, 53.0], c1=[0.5, 0.1, 0.002], c2=[0.5, 0.9, 1.0], c3=[1.0, 0.1, 0.002])
+    >>> run.total
+    53.0
     """
 
     task_diversity: float
@@ -44,7 +52,7 @@ class MemoryRun:
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen: set once, here)
-        put("task_diversity", float(real("task_diversity", self.task_diversity, minimum=1.0)))
+        put("task_diversity", number("task_diversity", self.task_diversity, minimum=1.0))
         clock = real("clock", self.clock, minimum=0.0)
         require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (time,) with two or more times", clock.shape)
         require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
@@ -54,7 +62,7 @@ class MemoryRun:
             require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
             put(name, values)
         total = clock[-1] if self.total is None else self.total
-        put("total", float(real("total", total, minimum=float(clock[-1]), finite=False)))
+        put("total", number("total", total, minimum=float(clock[-1]), finite=False))
         if self.margins is None:
             put("margins", -logit(np.clip(self.c1, 1e-300, 1.0 - 1e-16))[:, None])
         else:
@@ -69,7 +77,7 @@ class MemoryRun:
         There dI/dφ ∝ φ^{−q}, q = 2 − 2/L, so the rest is φ_end/(q − 1) times dI/dφ at the end, read off the last
         e-fold of c1. It is gained exponentially slowly, and no training budget sees all of it.
         """
-        require(isinstance(depth, int) and depth >= 3, "depth", "be an integer L >= 3", depth)
+        depth = integer("depth", depth, minimum=3)
         margin = -logit(np.clip(self.c1, 1e-300, 1.0 - 1e-16))
         end = float(margin[-1])
         require(end >= 2.0, "c1", "end below 0.12 before a tail can be told", float(self.c1[-1]))
@@ -122,7 +130,7 @@ class MeasuredMemory:
     def __init__(self, runs: Sequence[MemoryRun], rate_ratio: float = 1.0) -> None:
         require(len(runs) >= 1, "runs", "hold at least one run", runs)
         self.runs = tuple(sorted(runs, key=lambda run: run.task_diversity))
-        self.rate_ratio = float(real("rate_ratio", rate_ratio, minimum=0.0, exclusive=True))
+        self.rate_ratio = number("rate_ratio", rate_ratio, minimum=0.0, exclusive=True)
         self.task_diversity = np.array([run.task_diversity for run in self.runs])
         self.total = np.array([run.total for run in self.runs], dtype=np.float64)
         distinct = bool(np.all(np.diff(self.task_diversity) > 0))
@@ -143,6 +151,8 @@ class MeasuredMemory:
         rate_ratio: float = 1.0,
     ) -> "MeasuredMemory":
         """Build the law from one entry per run in every argument (see :class:`MemoryRun`)."""
+        shape = real("task_diversity", task_diversity, minimum=1.0).shape
+        require(len(shape) == 1, "task_diversity", "have shape (run,)", shape)
         columns = {"clock": clock, "c1": c1, "c2": c2, "c3": c3, "total": total, "margins": margins}
         given = {name: column for name, column in columns.items() if column is not None}
         for name, column in given.items():
@@ -180,6 +190,7 @@ class MeasuredMemory:
 
         Where the table does not reach ``clock``, the bound on that side is the table's end or nothing at all (1, ∞).
         """
+        clock = number("clock", clock, minimum=0.0, finite=False)
         upper = float(self.critical_diversity(clock))
         totals = self.total + np.array([run.tail(depth) if run.total == run.clock[-1] else 0.0 for run in self.runs])
         reading = np.asarray(clock * self.rate_ratio, dtype=np.float64)
@@ -198,7 +209,8 @@ class MeasuredMemory:
     def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
         """dJ/dt = r · residual with the state J in the circuit's own units, whatever K."""
         state, residual = real("state", state, minimum=0.0), real("residual", residual, minimum=0.0, maximum=1.0)
-        return np.broadcast_arrays(self.rate_ratio * residual, state, task_diversity)[0]
+        diversity = real("task_diversity", task_diversity, minimum=1.0, finite=False)
+        return self.rate_ratio * broadcast(residual=residual, state=state, task_diversity=diversity)[0]
 
     def margins(self, state: ArrayLike, task_diversity: float | None = None) -> tuple[Array, Array]:
         """Margin quantiles (..., quantile) at clock J, and equal weights."""
@@ -222,6 +234,7 @@ class MeasuredMemory:
         if task_diversity is None:
             require(len(self.runs) == 1, "task_diversity", "be given when there are several runs", task_diversity)
             task_diversity = float(self.task_diversity[0])
+        task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
         fraction = state / (self.total_clock(task_diversity) * self.rate_ratio)
         upper = int(np.searchsorted(self.task_diversity, task_diversity))
         if upper == 0 or upper == len(self.runs):  # beyond the table the outermost run is rescaled by its total clock

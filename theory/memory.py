@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from ._arguments import real, require
+from ._arguments import broadcast, is_integer, number, real, require
 
 Array = NDArray[np.float64]
 
@@ -18,6 +18,13 @@ class Memory(Protocol):
 
     ``state`` is the law's own coordinate: the margin φ for the homogeneous law, the clock J for a measured one. The
     curves c1, c2, c3 and the margins need ``task_diversity`` only where they depend on it at a given state.
+
+    Source: docs/derivation.md, "memory law".
+
+    Examples
+    --------
+    >>> isinstance(PowerLawMemory(amplitude=3.9, exponent=0.7), Memory)
+    True
     """
 
     def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
@@ -92,10 +99,9 @@ class PowerLawMemory:
 
     def __post_init__(self) -> None:
         for name in ("amplitude", "exponent", "margin_scale", "rate_ratio"):
-            value = real(name, getattr(self, name), minimum=0.0, exclusive=True)
-            require(value.ndim == 0, name, "be a single number", getattr(self, name))
+            number(name, getattr(self, name), minimum=0.0, exclusive=True)
         require(
-            isinstance(self.depth, int) and self.depth >= 3,
+            is_integer(self.depth) and self.depth >= 3,
             "depth",
             "be an integer L >= 3 (I_K(∞) is finite only for L > 2)",
             self.depth,
@@ -123,9 +129,13 @@ class PowerLawMemory:
 
     def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
         """dφ/dt = r_K (1 + φ/p)^q residual, the state being the margin φ >= −p."""
-        margin = real("state", state, minimum=-self.margin_scale)
-        growth = (1.0 + margin / self.margin_scale) ** self.growth_exponent
-        return self.rate(task_diversity) * growth * real("residual", residual, minimum=0.0, maximum=1.0)
+        margin, residual, rate = broadcast(
+            state=real("state", state, minimum=-self.margin_scale),
+            residual=real("residual", residual, minimum=0.0, maximum=1.0),
+            task_diversity=self.rate(task_diversity),
+        )
+        # the cap keeps q-th powers within float64; no margin comes near it
+        return rate * np.minimum(1.0 + margin / self.margin_scale, 1e150) ** self.growth_exponent * residual
 
     def margins(self, state: ArrayLike, task_diversity: float | None = None) -> tuple[Array, Array]:
         """One margin for all items: φ itself, with weight 1."""
@@ -133,13 +143,18 @@ class PowerLawMemory:
 
     def clock(self, margin: ArrayLike, task_diversity: ArrayLike) -> Array:
         """I_K at margin φ, memory alone: I_K(∞) [1 − (1 + φ/p)^{1−q}]."""
-        margin = real("margin", margin, minimum=0.0, finite=False)
+        margin, total = broadcast(
+            margin=real("margin", margin, minimum=0.0, finite=False), task_diversity=self.total_clock(task_diversity)
+        )
         decay = (1.0 + margin / self.margin_scale) ** (1.0 - self.growth_exponent)
-        return self.total_clock(task_diversity) * (1.0 - decay)
+        return total * (1.0 - decay)
 
     def margin(self, clock: ArrayLike, task_diversity: ArrayLike) -> Array:
         """Inverse of :meth:`clock`: φ = p [(1 − I_K/I_K(∞))^{−1/(q−1)} − 1]; ``inf`` from I_K(∞) on."""
-        left = 1.0 - real("clock", clock, minimum=0.0) / self.total_clock(task_diversity)
+        clock, total = broadcast(
+            clock=real("clock", clock, minimum=0.0), task_diversity=self.total_clock(task_diversity)
+        )
+        left = 1.0 - clock / total
         with np.errstate(divide="ignore"):
             return self.margin_scale * (np.maximum(left, 0.0) ** (-1.0 / (self.growth_exponent - 1.0)) - 1.0)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real, require
+from ._arguments import number, real, require
 from .acquisition import acquisition_time
 from .distribution import acquisition_distribution
 from .estimate import Estimate
@@ -17,7 +17,8 @@ from .task import Task
 def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> NDArray[np.float64]:
     """I* = t_ICL(K → ∞)/2: the memory's clock when ICL is acquired, the same whatever K (clock collapse).
 
-    With K → ∞, c1 = 1/2 throughout. For N → ∞, I* = N τ*/m.
+    With K → ∞, c1 = 1/2 throughout. For N → ∞, I* = N τ*/m. Arguments, what is returned and errors as for
+    :func:`acquisition_time`; in gradient-flow time.
 
     Source: docs/derivation.md, "threshold"; paper, section 4.
 
@@ -66,9 +67,9 @@ def threshold(task: Task, memory: Memory, beta0: float, w0: float = 0.0, *, cloc
     """
     require(isinstance(memory, Memory), "memory", "be a memory law", memory)
     if clock is None:
-        beta0, w0 = _number("beta0", beta0), _number("w0", w0)
+        beta0, w0 = number("beta0", beta0), number("w0", w0)
         clock = float(clock_at_acquisition(task, beta0, w0))
-    reading = _number("clock", clock, minimum=0.0, finite=False)
+    reading = number("clock", clock, minimum=0.0, finite=False)
     value = math.inf if math.isinf(reading) else float(memory.critical_diversity(reading))
     if not isinstance(memory, MeasuredMemory) or math.isinf(reading) or reading == 0.0:
         return Estimate.exact(value)
@@ -111,8 +112,8 @@ def threshold_at_budget(
     >>> [round(threshold_at_budget(task, memory, 0.0, budget).value) for budget in (1e3, 1e6)]
     [601, 354]
     """
-    budget = _number("budget", budget, minimum=0.0, exclusive=True)
-    clock = float(clock_at_acquisition(task, _number("beta0", beta0), _number("w0", w0)))
+    budget = number("budget", budget, minimum=0.0, exclusive=True)
+    clock = float(clock_at_acquisition(task, number("beta0", beta0), number("w0", w0)))
     if budget <= 2.0 * clock:
         return Estimate.exact(math.inf if clock > 0.0 else 1.0)
     if clock == 0.0:
@@ -194,9 +195,3 @@ def acquisition_probability(
     diversity = task.task_diversity if task_diversity is None else task_diversity
     diversity = real("task_diversity", diversity, minimum=1.0, finite=False)
     return acquisition_distribution(task, beta0_mean, beta0_std, w0).cdf(2.0 * memory.total_clock(diversity))
-
-
-def _number(argument: str, value: object, **bounds: float | bool) -> float:
-    array = real(argument, value, **bounds)  # pyright: ignore[reportArgumentType]
-    require(array.ndim == 0, argument, "be a single number", value)
-    return float(array)

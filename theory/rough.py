@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import real, require
+from ._arguments import broadcast, real, require
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 SCORE_POINTS, LAPLACE_POINTS = 241, 801
 
 
-def rough_attention(beta: ArrayLike, task: Task, c2: float = 0.5) -> tuple[Array, Array, Array]:
+def rough_attention(beta: ArrayLike, task: Task, c2: ArrayLike = 0.5) -> tuple[Array, Array, Array]:
     """Drive and drag of the early system with rough attention, dw/dτ = A(β) − κ w and dβ/dτ = w A′(β).
 
         a_j ∝ e^{β δ_{jc} + ξ_j},  ξ_j ~ N(0, σ_s²)
@@ -30,11 +30,11 @@ def rough_attention(beta: ArrayLike, task: Task, c2: float = 0.5) -> tuple[Array
     beta : array_like
     task : Task
         i.i.d. labels; D → ∞ (the overlaps' spread is a score term of its own, of width β/√D).
-    c2 : float in [0, 1]
+    c2 : array_like in [0, 1]
 
     Returns
     -------
-    drive, drive_slope, drag : arrays shaped like ``beta``
+    drive, drive_slope, drag : arrays of the broadcast shape of ``beta`` and ``c2``
         A, A′ = dA/dβ and κ.
 
     Raises
@@ -51,8 +51,7 @@ def rough_attention(beta: ArrayLike, task: Task, c2: float = 0.5) -> tuple[Array
     (1.0, True)
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    beta = np.clip(real("beta", beta), -50.0, 50.0)
-    c2 = float(real("c2", c2, minimum=0.0, maximum=1.0))
+    beta, c2 = broadcast(beta=np.clip(real("beta", beta), -50.0, 50.0), c2=real("c2", c2, minimum=0.0, maximum=1.0))
     score, density, s, ds = _grids(task.score_std)
     copies, others, n = task.copies, task.context_length - task.copies, task.context_length
     item = np.exp(score)
@@ -96,6 +95,15 @@ def _grids(score_std: float) -> tuple[Array, Array, Array, Array]:
 
 def effective_context(task: Task) -> float:
     """N_eff = 1/⟨Σ_j a_j²⟩ at β = 0: the number of tokens the first attention rests on.
+
+    Parameters
+    ----------
+    task : Task
+        N and σ_s count; labels, copies and dimension do not.
+
+    Returns
+    -------
+    float in [1, N]
 
     Source: docs/derivation.md, "rough attention".
 

@@ -6,10 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from ._arguments import real, require
+from ._arguments import broadcast, number, real, require
+from .acquisition import early_drag
 from .attention import attended_label, context_nodes
 from .field import mean_residual
 from .labels import NODES
@@ -26,11 +27,23 @@ Array = NDArray[np.float64]
 POINTS, ZOOMS = 241, 3
 #: Range of margins searched: at −30 ICL would have to unlearn, at 80 its residual is 1e-35.
 MARGINS = (-30.0, 80.0)
+#: Decay outside this range is refused: below, rounding makes folds of its own; above, squares of it overflow.
+DECAY_MIN, DECAY_MAX = 1e-10, 1e100
 
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """A fixed point of (w, β) at margin φ, and the growth rates of small deviations (``eigenvalues``, ascending)."""
+    """A fixed point of (w, β) at margin φ, and the growth rates of small deviations (``eigenvalues``, ascending).
+
+    Rates are per unit of gradient-flow time. Made by :func:`fixed_points`, :func:`fold` and :func:`acquisition_fold`.
+
+    Source: docs/derivation.md, "transience".
+
+    Examples
+    --------
+    >>> FixedPoint(w=2.2, beta=3.6, margin=4.2, eigenvalues=(-0.2, -0.001)).stable
+    True
+    """
 
     w: float
     beta: float
@@ -61,9 +74,9 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     Parameters
     ----------
     task : Task
-    decay : float, λ > 0
+    decay : float, λ in [1e−10, 1e100]
         Weight decay of w and β alike, per unit of gradient-flow time.
-    margin : float
+    margin : float in (−30, 80)
         Memory margin φ, held fixed: it moves slowly compared with (w, β).
 
     Returns
@@ -73,7 +86,7 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     Raises
     ------
     ValueError
-        If ``decay`` is not positive or ``margin`` not finite.
+        If ``decay`` is not one number in that range, or ``margin`` out of range.
 
     Source: docs/derivation.md, "transience"; paper, section 5.
 
@@ -82,7 +95,7 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     >>> [point.stable for point in fixed_points(Task(context_length=100), decay=1e-3, margin=3.5)]
     [True, False, True]
     """
-    margin = float(real("margin", margin))
+    margin = number("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
     branch = _branch(task, _decay(decay))
     gap = branch.margin - margin
     found = []
@@ -105,16 +118,17 @@ def fold(task: Task, decay: float) -> FixedPoint | None:
     Parameters
     ----------
     task : Task
-    decay : float, λ > 0
+    decay : float, λ in [1e−10, 1e100]
 
     Returns
     -------
-    FixedPoint, or None where decay is so strong that ICL has no branch of its own
+    FixedPoint, or None where there is no fold: the decay is so strong that ICL has no branch of its own, or N is so
+    small (N <= 10 for one copy) that ICL fades without one
 
     Raises
     ------
     ValueError
-        If ``decay`` is not positive.
+        If ``decay`` is not one number in that range.
 
     Source: docs/derivation.md, "transience".
 
@@ -140,7 +154,7 @@ def acquisition_fold(task: Task, decay: float) -> FixedPoint | None:
     return _folds(task, _decay(decay))[0]
 
 
-def critical_decay(task: Task, c1: float = 0.5, c2: float = 0.5) -> float:
+def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Array:
     """λ_c = (m c1/N) [√(κ² + 8e) − κ]/2: decay beyond which ICL is never acquired from small β.
 
     In the clock, with λ′ = λ N/(m c1), the early system's fixed points obey e^{2β}/β = λ′(κ + λ′), whose left side is
@@ -150,12 +164,12 @@ def critical_decay(task: Task, c1: float = 0.5, c2: float = 0.5) -> float:
     ----------
     task : Task
         i.i.d. labels.
-    c1, c2 : float in (0, 1]
+    c1, c2 : array_like in [0, 1]
         State of the memory when ICL is to be acquired; both 1/2 for K → ∞.
 
     Returns
     -------
-    float, per unit of gradient-flow time
+    array of the broadcast shape, per unit of gradient-flow time
 
     Raises
     ------
@@ -166,13 +180,13 @@ def critical_decay(task: Task, c1: float = 0.5, c2: float = 0.5) -> float:
 
     Examples
     --------
-    >>> round(critical_decay(Task(context_length=100)), 5)
+    >>> round(float(critical_decay(Task(context_length=100))), 5)
     0.01048
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    c1 = float(real("c1", c1, minimum=0.0, maximum=1.0))
-    kappa = task.label_std**2 * float(real("c2", c2, minimum=0.0, maximum=1.0)) / task.copies
-    root = 0.5 * (math.sqrt(kappa**2 + 8.0 * math.e) - kappa)
+    c1, kappa = broadcast(c1=real("c1", c1, minimum=0.0, maximum=1.0), c2=early_drag(task, c2))
+    # (√(κ² + 8e) − κ)/2, without the difference of two large numbers
+    root = 4.0 * math.e / (np.hypot(kappa, math.sqrt(8.0 * math.e)) + kappa)
     return task.copies * c1 / task.context_length * root
 
 
@@ -266,6 +280,7 @@ def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float)
     return FixedPoint(w, beta, margin, (float(low), float(high)))
 
 
+@lru_cache(maxsize=128)
 def icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, FixedPoint] | None":
     """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
     from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
@@ -284,6 +299,4 @@ def icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, Fix
 
 
 def _decay(decay: float) -> float:
-    value = real("decay", decay, minimum=0.0, exclusive=True)
-    require(value.ndim == 0, "decay", "be a single number", decay)
-    return float(value)
+    return number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)

@@ -1,10 +1,12 @@
 """The task: what a sequence is made of (docs/derivation.md, step 1; paper, section 2)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
-from ._arguments import require
+import numpy as np
+
+from ._arguments import is_integer, require
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,13 @@ class Task:
         Item dimension; ``inf`` makes distinct items exactly orthogonal.
     labels : "iid" or "balanced"
         Independent context labels, or exactly N/2 of each sign (then N must be even).
-    label_std : float, s >= 0
+    label_std : float in [0, 1e100], s
         Standard deviation of a single context label (1 for ±1 labels). Balanced labels have s = 1.
     copies : int, 1 <= m < N
         Copies of the target in the context (burstiness).
     target_in_softmax : bool
         The target itself also takes part in the softmax, with label 0.
-    score_std : float, σ_s >= 0
+    score_std : float in [0, 20], σ_s
         Standard deviation of a frozen Gaussian term of every attention score (rough initial attention).
 
     Raises
@@ -57,8 +59,12 @@ class Task:
     score_std: float = 0.0
 
     def __post_init__(self) -> None:
+        for field in fields(self):  # a numpy scalar is as good as Python's own, and is stored as that
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, field.name, value.item())
         n = self.context_length
-        require(_is_integer(n) and n >= 2, "context_length", "be an integer N >= 2", n)
+        require(is_integer(n) and n >= 2, "context_length", "be an integer N >= 2", n)
         require(
             _is_number(self.task_diversity) and self.task_diversity >= 1,
             "task_diversity",
@@ -66,20 +72,23 @@ class Task:
             self.task_diversity,
         )
         require(_is_number(self.dimension) and self.dimension >= 1, "dimension", "be D >= 1", self.dimension)
-        require(self.labels in ("iid", "balanced"), "labels", 'be "iid" or "balanced"', self.labels)
+        known = isinstance(self.labels, str) and self.labels in ("iid", "balanced")
+        require(known, "labels", 'be "iid" or "balanced"', self.labels)
         require(
-            _is_number(self.label_std) and 0 <= self.label_std < math.inf,
+            _is_number(self.label_std) and 0 <= self.label_std <= 1e100,
             "label_std",
-            "be finite and >= 0",
+            "lie in [0, 1e100]",
             self.label_std,
         )
-        require(_is_integer(self.copies) and 1 <= self.copies < n, "copies", "be an integer in [1, N - 1]", self.copies)
+        require(is_integer(self.copies) and 1 <= self.copies < n, "copies", "be an integer in [1, N - 1]", self.copies)
         require(
-            _is_number(self.score_std) and 0 <= self.score_std < math.inf,
+            _is_number(self.score_std) and 0 <= self.score_std <= 20,
             "score_std",
-            "be finite and >= 0",
+            "lie in [0, 20]",
             self.score_std,
         )
+        boolean = isinstance(self.target_in_softmax, bool)
+        require(boolean, "target_in_softmax", "be True or False", self.target_in_softmax)
         if self.labels == "balanced":
             require(n % 2 == 0, "context_length", "be even when labels are balanced", n)
             require(self.copies <= n // 2, "copies", "be at most N/2 when labels are balanced", self.copies)
@@ -88,13 +97,9 @@ class Task:
     @classmethod
     def from_len_context(cls, len_context: int, **statistics) -> "Task":
         """The task whose sequences have ``len_context`` tokens, the target included (the paper's N)."""
-        require(_is_integer(len_context) and len_context >= 3, "len_context", "be an integer >= 3", len_context)
+        require(is_integer(len_context) and len_context >= 3, "len_context", "be an integer >= 3", len_context)
         return cls(context_length=len_context - 1, **statistics)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

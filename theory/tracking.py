@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
-from ._arguments import real
+from ._arguments import broadcast, real
 
 Array = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ def tracking_weight(c3: ArrayLike, decay: ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or shapes do not broadcast.
 
     Source: docs/derivation.md, "tracking"; paper, section 5.
 
@@ -40,7 +40,7 @@ def tracking_weight(c3: ArrayLike, decay: ArrayLike) -> Array:
     >>> round(w, 4), round(math.exp(-w) / (1e-4 * w), 12)
     (7.2318, 1.0)
     """
-    c3, decay = np.broadcast_arrays(real("c3", c3, minimum=0.0), real("decay", decay, minimum=0.0))
+    c3, decay = broadcast(c3=real("c3", c3, minimum=0.0), decay=real("decay", decay, minimum=0.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(decay > 0.0, c3 / decay, np.where(c3 > 0.0, np.inf, 0.0))
         finite = np.isfinite(ratio)
@@ -70,7 +70,7 @@ def conserved_weight(
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "tracking"; paper, section 5.
 
@@ -83,4 +83,5 @@ def conserved_weight(
     margin, rate = real("margin", margin, minimum=0.0), real("rate", rate, minimum=0.0, exclusive=True)
     scale = real("margin_scale", margin_scale, minimum=0.0, exclusive=True)
     power = real("growth_exponent", growth_exponent, minimum=1.0, exclusive=True) - 1.0
+    margin, rate, scale, power = broadcast(margin=margin, rate=rate, margin_scale=scale, growth_exponent=power)
     return scale * (1.0 - (1.0 + margin / scale) ** -power) / (rate * power)

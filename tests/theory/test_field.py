@@ -150,7 +150,7 @@ def test_balanced_accuracy_at_finite_dimension_against_sampled_contexts():
         (lambda: icl_field(np.nan, 0.0, Task(10)), "w"),
         (lambda: icl_field(0.0, np.inf, Task(10)), "beta"),
         (lambda: icl_field(0.0, 0.0, Task(10), "deep"), "margin"),
-        (lambda: icl_field(np.zeros(2), np.zeros(3), Task(10)), "w"),
+        (lambda: icl_field(np.zeros(2), np.zeros(3), Task(10)), "beta"),
         (lambda: icl_field(0.0, 0.0, Task(10), average="exact"), "average"),
         (lambda: icl_field(0.0, 0.0, Task(10), nodes=0), "nodes"),
         (lambda: Task(1), "context_length"),

@@ -152,8 +152,8 @@ def test_distribution_is_consistent():
 
 def test_samples_follow_the_distribution_and_the_seed():
     law = acquisition_distribution(TASK, 0.0, 1.0)
-    samples = law.rvs(1500, seed=7)
-    np.testing.assert_array_equal(samples, law.rvs(1500, seed=7))
+    samples = law.rvs(1500, random_state=7)
+    np.testing.assert_array_equal(samples, law.rvs(1500, random_state=7))
     # a true null is refused with probability 1e-4 by this seedable test, and the seed is fixed
     assert kstest(samples, law.cdf).pvalue > 1e-4
     # negative control: a law shifted by a fifth of a standard deviation is refused
