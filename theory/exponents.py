@@ -154,8 +154,8 @@ def exponents() -> tuple[Exponent, ...]:
     """
     import sympy as sp
 
-    from .symbolic import outcome
-    from .symbolic.symbols import A, K, N, beta0, decay, kappa, m, nu, s, sigma_beta
+    from .symbolic import after, outcome
+    from .symbolic.symbols import A, K, N, beta0, decay, kappa, m, nu, r, s, sigma_beta
 
     drag_law = {kappa: s**2 / (2 * m)}
     variance = sp.Symbol("variance", positive=True)
@@ -182,7 +182,8 @@ def exponents() -> tuple[Exponent, ...]:
                 words = f"β0 − ln κ {'>' if branch == 'no drag' else '<'} {edge:.2f}"
                 slope = _slope(expression, variable, beta0)
                 found.append(_exponent(quantity, variable, branch, slope, words, bounds, "beta0 - ln(kappa)"))
-    loss_time = K**nu / decay  # ∝: r_K = p/((q − 1) A K^ν), and λ r_K t_loss has a limit for λ → 0 (transience step)
+    rate = sp.solve(sp.Eq(outcome.total_clock, outcome.power_law), r)[0]  # r_K = p/((q − 1) A K^ν)
+    loss_time = after.lasting(rate)
     bound = _transience_bound()
     words = f"λ < {bound:.0e} at N = 100, p = 1, L = 3 (a logarithm of λ is left over)"
     everywhere = (-math.inf, math.inf)
@@ -254,7 +255,7 @@ def context_bound() -> int:
 def _transience_bound() -> float:
     """The largest λ below which d ln t_loss/d ln λ is within 5 % of −1 (N = 100, p = 1, L = 3, φ_acq = 0)."""
     memory, task = PowerLawMemory(1.0, 1.0), Task(100, task_diversity=1000.0)
-    decays = np.geomspace(1e-5, 1e-2, 10)
+    decays = np.geomspace(1e-4, 1e-2, 7)
     times = np.array([transience_time(task, memory, float(decay)) for decay in decays])
     slope = np.gradient(np.log(times), np.log(decays))
     outside = np.flatnonzero(np.abs(slope + 1.0) > TOLERANCE)

@@ -107,6 +107,13 @@ def _laplace_residual() -> Any:
     return abs(sp.simplify(first)) + abs(sp.simplify(second))
 
 
+def lasting(rate: sp.Expr) -> sp.Expr:
+    """t_loss for λ → 0 at r_K = rate, up to (1 + φ_c/p)^q: ∫ e^φ dφ/(g r_K) up to λ e^{φ_c} = Λ, its leading part."""
+    g, rest, end, x = sp.symbols("g Lambda varphi_c x", positive=True)
+    time = sp.integrate(sp.exp(x) / (g * rate), (x, 0, end)).subs(sp.exp(end), rest / decay)
+    return sp.limit(sp.expand(time * decay), decay, 0) / decay
+
+
 def _transience_residual() -> Any:
     """λ r_K t_loss has a limit: the integral near φ_c, with E[σ(−u)] = g e^{−φ} and λ e^{φ_c} = Λ, is Λ/(g r_K λ …)."""
     g, rest, end, x = sp.symbols("g Lambda varphi_c x", positive=True)

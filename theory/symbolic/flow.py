@@ -106,10 +106,9 @@ def steps() -> tuple[Step, ...]:
             "Minus the gradient of the loss. For D → ∞ and T = 0 it is what follows; the general flow is the "
             "derivative of the same loss and is what the package evaluates.",
             (
-                sp.Eq(dw_dt, sp.Function("E")(sp.Function("sigma")(-u) * (m * match + n) / (m * match + N - m))),
-                sp.Eq(
-                    dbeta_dt,
-                    sp.Function("E")(sp.Function("sigma")(-u) * w * m * match * (N - m - n) / (m * match + N - m) ** 2),
+                *(
+                    sp.Eq(rate, sp.Function("E")(sp.Function("sigma")(-u) * sp.factor(sp.diff(logit_plain, variable))))
+                    for rate, variable in ((dw_dt, w), (dbeta_dt, beta))
                 ),
             ),
             (

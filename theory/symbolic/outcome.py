@@ -5,8 +5,9 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from . import race
 from .step import Check, Step
-from .symbols import A, K, L, N, beta0, kappa, m, mills, nu, p, phi, r, s, sigma_beta, sigmoid, w0
+from .symbols import A, K, L, N, beta, beta0, kappa, m, nu, p, phi, r, s, sigma_beta, sigmoid, w, w0
 
 growth_exponent = 2 - 2 / L
 #: dφ/dt of the homogeneous law, memory alone.
@@ -18,11 +19,10 @@ power_law = A * K**nu
 
 #: τ* at the drag κ = s²/(2m) of K → ∞, t_ICL and K*, as functions of the task.
 drag = s**2 / (2 * m)
-clock = sp.log(1 + kappa * sp.exp(-beta0) * mills(w0 - kappa * sp.exp(-beta0))) / kappa
+clock = race.clock.subs({beta: beta0, w: w0}, simultaneous=True)
 acquisition_time = (2 * N / m * clock).subs(kappa, drag)
 critical_diversity = (N * clock.subs(kappa, drag) / (m * A)) ** (1 / nu)
-#: The two branches of τ*.
-clock_free, clock_drag = sp.sqrt(sp.pi / 2) * sp.exp(-beta0), kappa * sp.exp(-2 * beta0) / 2
+clock_free, clock_drag = race.clock_free, race.clock_drag
 
 
 def _clock_derivative() -> Any:

@@ -13,6 +13,10 @@ from .symbols import N, beta, beta0, c2, kappa, m, mills, n, normal_cdf, s, w, w
 clock = sp.log(1 + kappa * sp.exp(-beta) * mills(w - kappa * sp.exp(-beta))) / kappa
 b = sp.Symbol("b", real=True)
 crossover = sp.log(1 + sp.exp(-b) * mills(w0 - sp.exp(-b)))
+#: F e^b for b → +∞ and F e^{2b} for b → −∞ (w0 = 0), and with them τ* in either branch.
+upper_limit, lower_limit = sp.sqrt(sp.pi / 2), sp.Rational(1, 2)
+clock_free = sp.simplify((upper_limit * sp.exp(-b) / kappa).subs(b, beta0 - sp.log(kappa)))
+clock_drag = sp.simplify((lower_limit * sp.exp(-2 * b) / kappa).subs(b, beta0 - sp.log(kappa)))
 #: The early system in the clock: dw/dτ and dβ/dτ.
 drift_w, drift_beta = sp.exp(beta) - kappa * w, w * sp.exp(beta)
 #: d ln F/db at w0 = 0, minus the local exponent of the acquisition time.
@@ -74,14 +78,14 @@ def _mills_direct_residual() -> Any:
 
 def _upper_limit_residual() -> Any:
     v = sp.Symbol("v", positive=True)  # v = e^{−b} → 0
-    return sp.limit(crossover.subs(w0, 0).subs(sp.exp(-b), v) / v, v, 0) - sp.sqrt(sp.pi / 2)
+    return sp.limit(crossover.subs(w0, 0).subs(sp.exp(-b), v) / v, v, 0) - upper_limit
 
 
 def _lower_limit_residual() -> Any:
     """v = e^{−b} → ∞: erfc(−v/√2) → 2, so F → ln(√(2π) v) + v²/2, whose leading term is e^{−2b}/2."""
     v = sp.Symbol("v", positive=True)
     deep = v**2 / 2 + sp.log(sp.sqrt(2 * sp.pi) * v)
-    return sp.limit(deep / v**2, v, sp.oo) - sp.Rational(1, 2)
+    return sp.limit(deep / v**2, v, sp.oo) - lower_limit
 
 
 def _lower_remainder() -> Any:
@@ -160,7 +164,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             "crossover",
             "Crossover function",
-            ("Acquisition is the blow-up of the early system (its finite end is the next step but two).",),
+            ('Acquisition is the blow-up of the early system (for its finite end see "Acquisition time").',),
             "∫ e^{−β} dY with dΦ = e^{−Y²/2} dY/√(2π) is a logarithm: ∫ dY e^{−Y²/2}/(C + κ√(2π) Φ(Y)) = ln(C + "
             "κ√(2π) Φ)/κ. Between Y0 and ∞ this gives the clock at acquisition, with M the Mills ratio, as one "
             "universal function of β0 − ln κ and w0.",
@@ -195,8 +199,8 @@ def steps() -> tuple[Step, ...]:
             ("w0 = 0.",),
             "For b → +∞ drag does nothing; for b → −∞ the path creeps along the slow manifold w = e^β/κ.",
             (
-                sp.Eq(sp.Limit(sp.Function("F")(b, 0) * sp.exp(b), b, sp.oo), sp.sqrt(sp.pi / 2)),
-                sp.Eq(sp.Limit(sp.Function("F")(b, 0) * sp.exp(2 * b), b, -sp.oo), sp.Rational(1, 2)),
+                sp.Eq(sp.Limit(sp.Function("F")(b, 0) * sp.exp(b), b, sp.oo), upper_limit),
+                sp.Eq(sp.Limit(sp.Function("F")(b, 0) * sp.exp(2 * b), b, -sp.oo), lower_limit),
             ),
             (
                 Check("F e^b → √(π/2) for b → +∞", "limit", _upper_limit_residual),
