@@ -65,12 +65,17 @@ ACQUIRED, LOST, MEMORISED = range(3)
 RUNNING, COMPLETED, STOPPED, STIFF, STEP_UNDERFLOW, TOO_MANY_STEPS, NOT_FINITE, OUT_OF_RANGE, PAUSED = range(9)
 
 
+#: Share of the tolerance given to one step's error. Errors add up and are amplified along the race: at a full share 2 %
+#: of random models end above ten tolerances, at this one none does, for 12 % more evaluations.
+LOCAL_SHARE = 0.3
+
+
 def workspace(quantiles: int, rtol: float, atol: float) -> tuple[np.ndarray, np.ndarray]:
     """``work`` and ``lane_state`` of one thread, with harmless numbers in every lane."""
     work = np.zeros(SCRATCH + (quantiles + 1) * WIDTH)
     for row in (COPIES, OTHERS, PRESENT):
         work[row * WIDTH : (row + 1) * WIDTH] = 1.0
-    work[RTOL : RTOL + WIDTH], work[ATOL : ATOL + WIDTH] = rtol, atol
+    work[RTOL : RTOL + WIDTH], work[ATOL : ATOL + WIDTH] = LOCAL_SHARE * rtol, LOCAL_SHARE * atol
     lane_state = np.zeros(LANE_STATE, dtype=np.int64)
     lane_state[INDEX : INDEX + WIDTH] = -1
     return work, lane_state

@@ -97,8 +97,7 @@ def random_models(count):
 def test_error_in_units_of_the_tolerance():
     """500 random models at a tolerance between 1e-4 and 1e-9 against 1e-13.
 
-    Errors are measured in units of the tolerance at ten times along the way, the time of a transition included: where β
-    rises fast an error in time becomes one in state, so that the unit is tol · (|y| + t |dy/dt| + 1).
+    Errors are measured at ten times along the way, in units of tol · (|y| + 1).
     """
     rng = np.random.default_rng(8)
     worst = []
@@ -107,16 +106,10 @@ def test_error_in_units_of_the_tolerance():
         times = np.geomspace(10.0, end, 10)
         run = solve(model, y0, (0.0, end), tolerance, tolerance, times=times)
         exact = solve(model, y0, (0.0, end), 1e-13, 1e-14, times=times)
-        later = exact.at(np.minimum(times * (1.0 + 1e-4), end))
         assert run.success
-        errors = []
-        for ours, theirs, k in ((run.w, exact.w, 0), (run.beta, exact.beta, 1), (run.memory, exact.memory, 2)):
-            slope = np.abs(later[:, k] - theirs) / 1e-4
-            errors.append(np.max(np.abs(ours - theirs) / (tolerance * (np.abs(theirs) + slope + 1.0))))
-        worst.append(max(errors))
-    # Global errors add up and are amplified on the way; 98.8 % of these models stay below 10, the worst reaches 24.
-    assert np.mean(np.array(worst) < 10.0) > 0.98
-    assert max(worst) < 40.0
+        pairs = ((run.w, exact.w), (run.beta, exact.beta), (run.memory, exact.memory))
+        worst.append(max(np.max(np.abs(ours - theirs) / (np.abs(theirs) + 1.0)) for ours, theirs in pairs) / tolerance)
+    assert max(worst) < 10.0
 
 
 @pytest.mark.parametrize(
@@ -146,7 +139,8 @@ def test_stiff_tail_is_handed_over(diversity):
     run = solve(model, (0.0, 0.0), (0.0, 1e7))
     explicit = solve(model, (0.0, 0.0), (0.0, 1e7), method="explicit")
     assert run.success
-    assert run.evaluations < 4000 < 20_000 < explicit.evaluations
+    # 4000 where a step has the whole tolerance; a share of 0.3 costs an order-5 method 0.3^(−1/5) = 1.27 times that.
+    assert run.evaluations < 1.27 * 4000 < 20_000 < explicit.evaluations
     assert run.events["acquired"] == pytest.approx(explicit.events["acquired"], rel=1e-4, nan_ok=True)
     assert run.memory[-1] == pytest.approx(explicit.memory[-1], abs=1e-4)
 
