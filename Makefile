@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint bench bench-ode figures clean
+.PHONY: run test test-fast lint bench bench-train bench-ode figures clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -23,6 +23,8 @@ lint: $(VENV)/developing
 
 bench: $(VENV)/developing
 	$(BIN)/python -m benchmarks.training
+
+bench-train: bench
 
 bench-ode: $(VENV)/developing
 	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[bench]" || echo "some peers cannot be installed (numbalsoda needs gfortran and cmake)"

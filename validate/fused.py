@@ -112,6 +112,7 @@ class FusedMinimal:
     def _attend(self, beta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The answer Σ_j p_j ℓ_j and its derivative in β, each (S, B)."""
         table = batch.table
+        kernels.share_out(batch.context.numel() * table.items.shape[-1])
         answer, slope = kernels.attend_minimal(
             _flat(table.items).numpy(),
             table.labels.reshape(-1).numpy(),
@@ -128,6 +129,7 @@ class _Attention:
 
     def __init__(self, batch: Batch, own: Tensor) -> None:
         table = batch.table
+        kernels.share_out(batch.context.numel() * own.shape[-1])
         if "rows" not in table.derived:
             rows, moments = kernels.prepare_rows(_flat(table.items).numpy(), LAYER_NORM_EPSILON)
             table.derived.update(rows=torch.from_numpy(rows), moments=torch.from_numpy(moments))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import config, njit, prange, set_num_threads
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -25,6 +25,14 @@ _LANES = 16
 # Sums may be reordered, as every matrix product does; NaN and infinity keep their meaning, so divergence is seen.
 _FASTMATH = {"contract", "reassoc"}
 _compiled: Callable[[Any], Any] = njit(cache=True, parallel=True, fastmath=_FASTMATH)  # pyright: ignore
+
+# Products below which one core does all: on a busy machine threads wait for each other longer than the work takes.
+_WORK_WORTH_THREADS = 2**18
+
+
+def share_out(work: int) -> None:
+    """Let what follows run on all cores, or on one core if its ``work``, in products, is small."""
+    set_num_threads(config.NUMBA_NUM_THREADS if work >= _WORK_WORTH_THREADS else 1)  # pyright: ignore
 
 
 @_compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -12,6 +14,21 @@ from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
 from .fused import FusedMinimal, FusedTransformer
 from .sequences import Batch
+
+# Products per step below which one core does all: threads that wait for each other cost more than they save.
+_WORK_WORTH_THREADS = 2**22
+
+
+@contextmanager
+def threads_for(work: int) -> Iterator[None]:
+    """Inside, matrix products use one core if a step has little ``work``, in products."""
+    before = torch.get_num_threads()
+    if work < _WORK_WORTH_THREADS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Computation(Protocol):

@@ -49,7 +49,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, SafetensorError, RuntimeError) as error:  # the three ways in which the writers report a full disk
         raise StoreError(f"{path} cannot be written: {error}") from error
 
 
@@ -100,10 +100,12 @@ class RunStore:
 
     def save_checkpoint(self, key: str, tensors: dict[str, torch.Tensor]) -> None:
         """Write the state of an unfinished group and keep the one before it."""
-        current = self._checkpoint(key)
+        current, staged = self._checkpoint(key), self.root / "checkpoints" / f"{key}.next"
+        # Whole on the disk before any older one is touched: a full disk must not cost a checkpoint that was saved.
+        write_atomically(staged, lambda temporary: save_file(tensors, temporary))
         if current.exists():
             current.replace(self._checkpoint(key, previous=True))
-        write_atomically(current, lambda temporary: save_file(tensors, temporary))
+        staged.replace(current)
 
     def load_checkpoint(self, key: str, warn: Callable[[str], object]) -> dict[str, torch.Tensor] | None:
         """The newest readable checkpoint of a group; a damaged one is named to ``warn`` and passed over."""
@@ -116,9 +118,10 @@ class RunStore:
         return None
 
     def delete_checkpoint(self, key: str) -> None:
-        for previous in (False, True):
+        staged = self.root / "checkpoints" / f"{key}.next"
+        for path in (self._checkpoint(key), self._checkpoint(key, previous=True), staged):
             with suppress(OSError):
-                self._checkpoint(key, previous).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

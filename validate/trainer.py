@@ -22,7 +22,7 @@ from .evaluation import METRICS, curves, evaluate
 from .progress import Bar
 from .seeds import Purpose, derive_seed
 from .sequences import Sequences
-from .sgd import computation_of, ensemble_of, rates_and_decays
+from .sgd import computation_of, ensemble_of, rates_and_decays, threads_for
 from .store import RunStore, as_tensor
 
 ACQUIRED_LEVEL = 0.95
@@ -113,12 +113,11 @@ class EnsembleTrainer:
     def advance(self) -> None:
         """Evaluate, stop what is done, then train to the next evaluation."""
         every = self.first.steps_between_evaluations
-        self._evaluate(self.step // every)
-        self._stop(self.step // every)
-        if not self.active:
-            return
-        for _ in range(every):
-            self._train_step()
+        with threads_for(self.first.batch_size * sum(value.numel() for value in self.parameters.values())):
+            self._evaluate(self.step // every)
+            self._stop(self.step // every)
+            for _ in range(every if self.active else 0):
+                self._train_step()
 
     @torch.no_grad()
     def _train_step(self) -> None:
