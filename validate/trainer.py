@@ -203,7 +203,8 @@ class EnsembleTrainer:
             elif kind == "finished":
                 s, _, parameter = rest.partition("/")
                 self.finished.setdefault(int(s), {})[parameter] = value
-        self._prepare()
+        if self.active:  # an interruption may fall between the end of the last run and its saving
+            self._prepare()
 
 
 def initial_beta(run: Run) -> float:

@@ -94,6 +94,16 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(cut):
             assert torch.equal(value, second.finished[s][name])
 
 
+def test_an_interruption_after_the_last_run_ended_and_before_it_was_saved_loses_nothing():
+    whole, second = EnsembleTrainer(RUNS), EnsembleTrainer(RUNS)
+    while whole.active:
+        whole.advance()
+    second.restore(whole.state())
+    assert not second.active
+    assert all(whole.dataset(s).identical(second.dataset(s)) for s in second.finished)
+    assert len(second.finished) == len(RUNS)
+
+
 def test_fields_added_later_leave_the_addresses_of_older_results_alone():
     assert "noise" not in RUN.as_json() and "depth" not in RUN.as_json()
     # The address that results had before these fields existed.
