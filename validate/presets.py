@@ -67,7 +67,7 @@ _TRANSFORMER = Run(
     evaluate_every=5.0,
     test_size=1000,
 )
-_MEMORY = _memories({128: 3, 256: 4, 512: 4, 1024: 1})
+_MEMORY = _memories({128: 3, 256: 4, 512: 4, 768: 1})
 _TOKEN_MEMORY = _memories(
     {128: 2, 256: 2, 512: 2, 1024: 2, 2048: 1, 4096: 1}, dimension=31, width=128, layer_norm=True, learning_rate=0.1
 )
@@ -81,8 +81,8 @@ LAPTOP = Preset(
         Threshold(
             _MEMORY,
             _MINIMAL,
-            [250, 320, 360, 400, 450, 500, 650, 900],
-            seeds=5,
+            [320, 380, 440, 500, 650, 900],
+            seeds=4,
             bar=1.25,
             clock_bar=1.10,
             time_bar=1.10,
