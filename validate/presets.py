@@ -18,8 +18,11 @@ _CALIBRATION_SEED = 1000
 
 @dataclass(frozen=True)
 class Preset:
-    """A named list of experiments. Bars are fixed in the preset. The laptop's
-    scans, seeds and the bar of the coupled equations' time were chosen after earlier runs of the same networks had been seen."""
+    """A named list of experiments, their bars included.
+
+    The laptop's scans, its seeds and the bar of the coupled equations' time were chosen after earlier runs of the same
+    networks had been seen; its other bars were not changed.
+    """
 
     name: str
     description: str
