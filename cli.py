@@ -49,12 +49,15 @@ def options(
 
 @app.command()
 def validate(
-    preset: Annotated[str, typer.Option(help="What to train: smoke or laptop.")] = "laptop",
+    preset: Annotated[str, typer.Option(help="What to train: smoke, laptop, workstation or paper.")] = "laptop",
     out: Annotated[Path, typer.Option(help="Folder for results; an interrupted run in it is continued.")] = Path(
         "results/laptop"
     ),
     task_diversity: Annotated[
         list[int] | None, typer.Option("--task-diversity", "-K", help="K of both scans, instead of the preset's.")
+    ] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option("--experiment", "-e", help="Names of the experiments to run; all by default.")
     ] = None,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
     as_json: Json = False,
@@ -62,7 +65,7 @@ def validate(
     """Calibrate, predict, train networks, measure, and print a verdict on every prediction."""
     from . import validate as room
 
-    report = room.run(preset, out, task_diversity=task_diversity or None)
+    report = room.run(preset, out, task_diversity=task_diversity or None, experiments=experiment or None)
     from . import figures
 
     pictures = figures.save_all(figures.Results(out), out)

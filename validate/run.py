@@ -68,6 +68,7 @@ def run(
     out: str | os.PathLike[str],
     *,
     task_diversity: Sequence[float] | None = None,
+    experiments: Sequence[str] | None = None,
     progress: bool = True,
 ) -> Report:
     """Calibrate, predict, train, measure and compare; writes ``summary.json`` and the datasets to ``out``.
@@ -83,17 +84,21 @@ def run(
         A directory, made if needed.
     task_diversity : sequence of float, optional
         K of every scan, at least three, instead of the preset's.
+    experiments : sequence of str, optional
+        Names of the experiments to run; all by default.
     progress : bool
 
     Raises
     ------
     ValueError
-        If ``preset`` is unknown, a K is not positive and even, or ``out`` is a file or cannot be written. Nothing has
-        been written then.
+        If ``preset`` or an experiment is unknown, a K is not positive and even, or ``out`` is a file or cannot be
+        written. Nothing has been written then.
     """
     if isinstance(preset, str):
         require(preset in PRESETS, "preset", f"be one of {', '.join(PRESETS)}", preset)
         preset = PRESETS[preset]
+    if experiments is not None:
+        preset = preset.only(experiments)
     if task_diversity is not None:
         require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
         preset = preset.with_scan(sorted(set(task_diversity)))

@@ -60,7 +60,9 @@ class Threshold:
     def networks(self) -> Mapping[str, Jobs]:
         return {
             "networks": [
-                self.run.with_(task_diversity=k, seed=s) for k in self.task_diversity for s in range(self.seeds)
+                self.run.with_(task_diversity=k, seed=self.run.seed + s)
+                for k in self.task_diversity
+                for s in range(self.seeds)
             ]
         }
 

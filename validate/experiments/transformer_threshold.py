@@ -42,7 +42,9 @@ class TransformerThreshold:
         return replace(self, task_diversity=task_diversity)
 
     def _over(self, task_diversity: Sequence[float]) -> list[Run]:
-        return [self.run.with_(task_diversity=k, seed=s) for k in task_diversity for s in range(self.seeds)]
+        return [
+            self.run.with_(task_diversity=k, seed=self.run.seed + s) for k in task_diversity for s in range(self.seeds)
+        ]
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"memory": self.memory, "endless": self._over([math.inf])}

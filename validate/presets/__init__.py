@@ -1,0 +1,20 @@
+"""What ``iclrace validate`` trains: every number that decides a result stands here."""
+
+from . import minimal, transformer, transience
+from .base import Preset
+from .laptop import LAPTOP
+from .smoke import SMOKE
+
+WORKSTATION = Preset(
+    name="workstation",
+    description="every experiment, an hour on two cores",
+    experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *transformer.WORKSTATION),
+)
+PAPER = Preset(
+    name="paper",
+    description="every experiment at the paper's sizes (N=100, D=63, width 512), for a GPU",
+    experiments=(*minimal.PAPER, *transience.PAPER, *transformer.PAPER),
+)
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, PAPER)}
+
+__all__ = ["PRESETS", "Preset"]

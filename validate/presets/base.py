@@ -1,0 +1,84 @@
+"""What a preset is, and the runs that several of them start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self, runtime_checkable
+
+from ...theory import Task
+from ...theory._arguments import require
+from ..config import Run
+from ..experiments import Experiment
+from ..memory import MemoryTraining
+
+# Calibration runs share no seed with the networks they predict.
+CALIBRATION_SEED = 1000
+
+
+@runtime_checkable
+class Scanned(Protocol):
+    """An experiment that scans K."""
+
+    def with_scan(self, task_diversity: Sequence[float]) -> Self: ...
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named list of experiments, their bars included; ``note`` says what was chosen after results had been seen."""
+
+    name: str
+    description: str
+    experiments: Sequence[Experiment]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.experiments]
+        require(len(set(names)) == len(names), "experiments", "have different names", names)
+
+    def with_scan(self, task_diversity: Sequence[float]) -> Preset:
+        """The same preset with other K in every scan."""
+        scans: list[Any] = [
+            one.with_scan(task_diversity) if isinstance(one, Scanned) else one for one in self.experiments
+        ]
+        return replace(self, experiments=scans)
+
+    def only(self, names: Sequence[str]) -> Preset:
+        """The same preset with the named experiments alone."""
+        known = {one.name: one for one in self.experiments}
+        for name in names:
+            require(name in known, "experiment", f"be one of {', '.join(known)}", name)
+        return replace(self, experiments=[known[name] for name in dict.fromkeys(names)])
+
+
+def memories(
+    task_diversity: Mapping[int, int], first_seed: int = CALIBRATION_SEED, **settings: Any
+) -> list[MemoryTraining]:
+    """Perceptrons to be trained alone: for each K the given number of seeds."""
+    return [MemoryTraining(k, first_seed + s, **settings) for k, seeds in task_diversity.items() for s in range(seeds)]
+
+
+MINIMAL = Run(
+    "minimal",
+    Task(context_length=50, dimension=63),
+    seed=0,
+    width=512,
+    learning_rate=0.3,
+    batch_size=128,
+    budget=400.0,
+    evaluate_every=3.0,
+    test_size=1000,
+    stop_acquired=True,
+    stop_memorised=0.01,
+)
+TRANSFORMER = Run(
+    "transformer",
+    Task.from_len_context(32, dimension=31),
+    seed=0,
+    width=128,
+    learning_rate=0.1,
+    batch_size=64,
+    budget=300.0,
+    evaluate_every=5.0,
+    test_size=1000,
+)
