@@ -163,6 +163,15 @@ def clock_at(curves: xr.Dataset, time: float) -> float:
     return float(clock[-1] + np.log1p(rate * c1[-1] * (time - t[-1])) / rate)
 
 
+def at_fractions(curves: xr.Dataset, fraction: np.ndarray) -> xr.Dataset:
+    """The curves over ``fraction`` of the whole clock, with the time ``elapsed``: linear between readings."""
+    clock = fraction * float(curves.clock[-1])
+    columns = {name: curves[name].values for name in ("c1", "c2", "c3")} | {"elapsed": curves.time.values}
+    table = {name: ("fraction", np.interp(clock, curves.clock, values)) for name, values in columns.items()}
+    margins = np.stack([np.interp(clock, curves.clock, one) for one in curves.margins.values.T], axis=-1)
+    return xr.Dataset(table | {"margins": (("fraction", "quantile"), margins)}, coords={"fraction": fraction})
+
+
 def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], time: float) -> MeasuredMemory:
     """The theory's memory law from runs of the perceptron alone, its total clock being the one reached at ``time``.
 
@@ -174,7 +183,7 @@ def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset]
     fraction = np.linspace(0.0, 1.0, 200)
     table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
     for datasets in grouped.values():
-        by_fraction = [d.swap_dims(time="clock").interp(clock=fraction * float(d.clock[-1])) for d in datasets]
+        by_fraction = [at_fractions(d, fraction) for d in datasets]
         for name in ("c1", "c2", "c3", "margins"):
             table[name].append(np.mean([d[name].values for d in by_fraction], 0))
         table["clock"].append(fraction * np.mean([float(d.clock[-1]) for d in datasets]))

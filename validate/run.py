@@ -7,7 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from .predict import Prediction
 from .presets import PRESETS, Preset
 from .store import RunStore, write_dataset, write_text
 from .training import train, train_memories
+
+#: Of the results folder: raised whenever older folders can no longer be read.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return {
+            "format": FORMAT,
             "preset": self.preset.name,
             "description": self.preset.description,
             "experiments": {
@@ -113,7 +117,7 @@ def run(
     trained = {name: _train_all(networks, store, progress) for name, (_, networks) in planned.items()}
     comparisons = {one.name: one.compare(predictions[one.name], trained[one.name]) for one in preset.experiments}
     datasets = {
-        f"{name}_{label}": results.clocks() if isinstance(results, MemoryCurves) else results
+        f"{name}_{label}": described(results, {**planned[name][0], **planned[name][1]}[label])
         for part in (calibrated, trained)
         for name, mine in part.items()
         for label, results in mine.items()
@@ -136,6 +140,15 @@ def _train_all(jobs: Mapping[str, Jobs], store: RunStore, progress: bool) -> dic
         else:
             results[label] = MemoryCurves(memories, train_memories(memories, store, progress=progress))
     return results
+
+
+def described(results: Results, jobs: Jobs) -> xr.Dataset:
+    """The results as a dataset whose attribute ``setting`` holds, as JSON, all that its runs have in common."""
+    dataset = results.clocks() if isinstance(results, MemoryCurves) else results
+    fields: list[dict[str, Any]] = [asdict(job) for job in jobs]
+    flat = [{**one.pop("task", {}), **one} for one in fields]
+    shared = {name: value for name, value in flat[0].items() if all(one[name] == value for one in flat)}
+    return dataset.assign_attrs(setting=json_text(shared))
 
 
 def writable_directory(out: str | os.PathLike[str]) -> Path:

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import xarray as xr
 
 from ..compare import Comparison
 from ..config import Run
-from ..memory import MemoryTraining, clock_at
+from ..memory import QUANTILES, MemoryTraining, at_fractions, clock_at
 from ..predict import Prediction, addresses
+
+#: Fractions of its clock at which a perceptron's curves are kept.
+FRACTIONS = np.linspace(0.0, 1.0, 101)
 
 Jobs = Sequence[Run] | Sequence[MemoryTraining]
 
@@ -24,19 +28,21 @@ class MemoryCurves:
     curves: Sequence[xr.Dataset]
 
     def clocks(self) -> xr.Dataset:
-        """I_K over ``run``: as far as each perceptron was trained, and continued to its budget."""
+        """I_K over ``run``: as far as each perceptron was trained, and continued to its budget.
+
+        ``elapsed``, c1, c2, c3 and the margins stand over (run, fraction), at equal fractions of each run's own clock.
+        """
         pairs = list(zip(self.trainings, self.curves, strict=True))
-        return xr.Dataset(
+        tables = [at_fractions(curves, FRACTIONS) for curves in self.curves]
+        return xr.concat(tables, dim="run").assign_coords(quantile=list(QUANTILES)).assign(
             {
                 "clock": ("run", [float(curves.clock[-1]) for _, curves in pairs]),
                 "clock_at_budget": ("run", [clock_at(curves, training.budget) for training, curves in pairs]),
-            },
-            coords={
-                "task_diversity": ("run", [training.task_diversity for training in self.trainings]),
-                "seed": ("run", [training.seed for training in self.trainings]),
-            },
-            attrs={"runs": addresses(self.trainings), "units": "gradient-flow time"},
-        )
+            }
+        ).assign_coords(
+            task_diversity=("run", [training.task_diversity for training in self.trainings]),
+            seed=("run", [training.seed for training in self.trainings]),
+        ).assign_attrs(runs=addresses(self.trainings), units="gradient-flow time")  # fmt: skip
 
 
 #: What comes back for ``Jobs``: one dataset of networks, or the curves of perceptrons.
