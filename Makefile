@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint bench bench-train bench-ode figures clean
+.PHONY: run test test-fast lint bench bench-train bench-ode figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -33,6 +33,10 @@ bench-ode: $(VENV)/developing
 figures: $(VENV)/installed
 	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop
 
+# Nothing is fetched: fonts, scripts and the search index come with the packages.
+docs: $(VENV)/developing
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 
@@ -45,5 +49,5 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/developing: $(VENV)/installed
-	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[dev,cluster]"
+	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[dev,docs,cluster]"
 	touch $@
