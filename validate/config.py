@@ -51,6 +51,11 @@ class Run:
         Within-class noise ε: every token shows (x_k + ε ξ)/√(1 + ε²), ξ ~ N(0, 1/D); 0 in the paper.
     depth : int
         Attention layers of the transformer, with perceptrons between them; 2 in the paper's figure A5.
+    attention_scale : float
+        Factor on W_Q and W_K of the transformer at the start: the initial scores scale with its square.
+    scrambled : bool
+        In training and in the IWL test, every context label is replaced by a fair coin: nothing can be learnt from the
+        context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
     """
 
     network: Literal["minimal", "transformer"]
@@ -73,6 +78,8 @@ class Run:
     frequency_exponent: float = 0.0
     noise: float = 0.0
     depth: int = 1
+    attention_scale: float = 1.0
+    scrambled: bool = False
 
     def __post_init__(self) -> None:
         k = self.task.task_diversity
@@ -91,10 +98,14 @@ class Run:
             "evaluate_every",
             "test_size",
             "depth",
+            "attention_scale",
         ):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
         deep = self.depth > 1 and self.network != "transformer"
         require(not deep, "depth", "be 1 unless the network is a transformer", self.depth)
+        scaled = self.attention_scale != 1 and self.network != "transformer"
+        require(not scaled, "attention_scale", "be 1 unless the network is a transformer", self.attention_scale)
+        require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
         inside = self.task.target_in_softmax and self.network != "minimal"
         require(not inside, "target_in_softmax", "be False: the transformer's target always takes part", inside)
 
@@ -117,7 +128,7 @@ class Run:
         """The configuration whose content is the run's address in the store."""
         fields = {"kind": "network", **asdict(self)}
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
-        added = {"noise": 0.0, "depth": 1}
+        added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False}
         return {name: value for name, value in fields.items() if name not in added or value != added[name]}
 
 

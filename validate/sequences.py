@@ -20,7 +20,7 @@ from ..theory._arguments import require
 from .seeds import Purpose, derive_seed
 
 # Streams beside a batch's first one, which has no more numbers to give without changing those it gave.
-_LABELS, _NOISE, _SHUFFLE = 1, 2, 4
+_LABELS, _NOISE, _SHUFFLE, _SCRAMBLE = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ class Sequences:
     shuffled : bool
         Give the copy a random place. One attention layer without positional encoding does not see the order; with two
         layers the causal mask does.
+    scrambled : bool
+        Every context label of a training batch and of the IWL test is a fair coin; needs a finite K.
     device, dtype
         Where the tensors live.
     """
@@ -112,6 +114,7 @@ class Sequences:
         frequency_exponent: float = 0.0,
         noise: float = 0.0,
         shuffled: bool = False,
+        scrambled: bool = False,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -119,7 +122,7 @@ class Sequences:
         self.seeds = list(seeds)
         self.batch_size = batch_size
         self.frequency_exponent = frequency_exponent
-        self.noise, self.shuffled = noise, shuffled
+        self.noise, self.shuffled, self.scrambled = noise, shuffled, scrambled
         self.device = torch.device(device)
         self.dtype = dtype
         self.generator = torch.Generator(device=self.device)
@@ -142,7 +145,10 @@ class Sequences:
         for s, size in enumerate(sizes):
             items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
         labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
-        self.table = Table(items, labels.to(self.dtype).expand(len(sizes), largest).contiguous())
+        labels = labels.to(self.dtype).expand(len(sizes), largest)
+        if self.scrambled:  # a second copy of every item bears the other label; targets are rows of the first
+            items, labels = torch.cat([items, items], 1), torch.cat([labels, -labels], 1)
+        self.table = Table(items, labels.contiguous())
         self.sizes = torch.tensor(sizes, device=self.device)
         self.cumulative = None
         if self.frequency_exponent:
@@ -188,7 +194,7 @@ class Sequences:
             batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
         else:
             draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
-            batch = Batch(self.table, *self._with_copy(self._context(draws)))
+            batch = self._with_coins(Batch(self.table, *self._with_copy(self._context(draws))), Purpose.BATCH, step)
         return self._as_shown(batch, Purpose.BATCH, step)
 
     def icl_test(self, size: int) -> Batch:
@@ -201,7 +207,7 @@ class Sequences:
             batch = self._fresh_batch(Purpose.IWL_TEST, 0, size, extra=1)
             batch = replace(batch, context=batch.context[..., :-1], target=batch.context[..., -1])
         else:
-            batch = self._without_copy(size)
+            batch = self._with_coins(self._without_copy(size), Purpose.IWL_TEST, 0)
         return self._as_shown(batch, Purpose.IWL_TEST, 0)
 
     def _without_copy(self, size: int) -> Batch:
@@ -217,6 +223,13 @@ class Sequences:
             context = torch.where(copies, again, context)
         require(False, "task_diversity", "leave items other than the target", self.task_diversity)
         raise AssertionError
+
+    def _with_coins(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+        """The batch with every context label a fair coin, if labels are scrambled."""
+        if not self.scrambled:
+            return batch
+        coins = self._uniform(purpose, step, tuple(batch.context.shape[1:]), stream=_SCRAMBLE) < 0.5
+        return replace(batch, context=batch.context + coins * (self.table.items.shape[1] // 2))
 
     def _as_shown(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
         """The batch after shuffling and within-class noise, each from a stream of its own."""

@@ -81,6 +81,9 @@ class EnsembleTrainer:
             parameters = ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
         else:
             parameters = ensemble.initialise(seeds, dimension, first.width, first.layers)
+            for name, value in parameters.items():
+                if name.endswith(("query.weight", "key.weight")):
+                    value.mul_(first.attention_scale)
         return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
 
     def _prepare(self) -> None:
@@ -95,6 +98,7 @@ class EnsembleTrainer:
             frequency_exponent=first.frequency_exponent,
             noise=first.noise,
             shuffled=first.depth > 1,
+            scrambled=first.scrambled,
             device=self.device,
             dtype=self.dtype,
         )
