@@ -43,6 +43,8 @@ class Run:
         End at the first evaluation with ICL accuracy above 0.95.
     stop_memorised : float
         End when c1 falls below this; 0 for never.
+    stop_lost : float
+        End when ICL accuracy, once above 0.95, falls below this; 0 for never.
     w0, beta0 : float
         Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
     frequency_exponent : float
@@ -80,13 +82,22 @@ class Run:
     depth: int = 1
     attention_scale: float = 1.0
     scrambled: bool = False
+    stop_lost: float = 0.0
 
     def __post_init__(self) -> None:
         k = self.task.task_diversity
         require(self.network in ("minimal", "transformer"), "network", 'be "minimal" or "transformer"', self.network)
         require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
-        for name in ("seed", "decay_attention", "decay_memory", "stop_memorised", "frequency_exponent", "noise"):
+        for name in (
+            "seed",
+            "decay_attention",
+            "decay_memory",
+            "stop_memorised",
+            "frequency_exponent",
+            "noise",
+            "stop_lost",
+        ):
             require(getattr(self, name) >= 0, name, "be >= 0", getattr(self, name))
         for name in (
             "width",
@@ -128,7 +139,7 @@ class Run:
         """The configuration whose content is the run's address in the store."""
         fields = {"kind": "network", **asdict(self)}
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
-        added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False}
+        added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
         return {name: value for name, value in fields.items() if name not in added or value != added[name]}
 
 

@@ -37,6 +37,7 @@ class Status(IntEnum):
     ACQUIRED = 2
     MEMORISED = 3
     DIVERGED = 4
+    LOST = 5
 
 
 def group(runs: Sequence[Run]) -> list[list[Run]]:
@@ -149,6 +150,7 @@ class EnsembleTrainer:
     def _stop(self, row: int) -> None:
         """Mark the runs that are done, keep their weights, and give their slots away."""
         now = {name: self.metrics[row, i] for i, name in enumerate(METRICS)}
+        best = self.metrics[: row + 1, METRICS.index("icl_accuracy")].max(0)
         for s in self.active:
             run = self.runs[s]
             if not np.isfinite(now["train_loss"][s]) or not np.isfinite(now["icl_loss"][s]):
@@ -157,6 +159,8 @@ class EnsembleTrainer:
                 self.status[s] = Status.ACQUIRED
             elif now["c1"][s] < run.stop_memorised:
                 self.status[s] = Status.MEMORISED
+            elif best[s] > ACQUIRED_LEVEL and now["icl_accuracy"][s] < run.stop_lost:
+                self.status[s] = Status.LOST
             elif row == self.first.evaluations - 1:
                 self.status[s] = Status.BUDGET
         going_on = [i for i, s in enumerate(self.active) if self.status[s] == Status.RUNNING]
