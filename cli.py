@@ -68,12 +68,12 @@ def validate(
     report = room.run(preset, out, task_diversity=task_diversity or None, experiments=experiment or None)
     from . import figures
 
-    pictures = figures.save_all(figures.Results(out), out)
+    pictures, _ = figures.save_all(figures.Results(out), out)
     if as_json:
         print(json.dumps(json.loads((out / "summary.json").read_text())))
     else:
         _print_report(report)
-        print(f"Written to {out}: summary.json, datasets (*.nc), {', '.join(path.name for path in pictures)}")
+        print(f"Written to {out}: summary.json, predictions.json, datasets (*.nc), {len(pictures)} figures (*.png)")
     if strict and report.failed:
         raise typer.Exit(VERDICT_FAILED)
 
@@ -117,24 +117,42 @@ def train(
 
 @app.command()
 def figure(
-    name: Annotated[str | None, typer.Argument(help="A name from --list.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A name from --list, or the paper's, such as 2b.")] = None,
     results: Annotated[Path, typer.Option(help="A folder made by `iclrace validate`.")] = Path("results/laptop"),
-    out: Annotated[Path | None, typer.Option(help="Where to; the results folder by default.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every figure.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder, or a .png, .svg or .pdf file; the results folder by default."),
+    ] = None,
+    suffix: Annotated[str, typer.Option("--format", help="png, svg or pdf, where --out names no file.")] = "png",
+    every: Annotated[bool, typer.Option("--all", help="Every figure whose results are there.")] = False,
     names: Annotated[bool, typer.Option("--list", help="Print the names.")] = False,
 ) -> None:
-    """Draw figures from a results folder."""
+    """Draw figures: theory alone, or over the measurements of a results folder."""
     from . import figures
 
     if names:
-        print("\n".join(figures.FIGURES))
+        columns = ("name", "paper", "shows", "needs")
+        print_rows("figures", [
+            dict(zip(columns, (one.name, ", ".join(one.paper) or "new", one.title, one.needs), strict=True))
+            for one in figures.FIGURES.values()
+        ])  # fmt: skip
         return
     if (name is None) != every:
         raise typer.BadParameter("give the name of one figure, or --all", param_hint="name")
-    found = figures.Results(results)
-    chosen = list(figures.FIGURES) if every else [name or ""]
-    for one in chosen:
-        print(figures.save(figures.draw(one, found), (out or results) / f"{one}.png"))
+    if f".{suffix}" not in figures.FORMATS:
+        raise typer.BadParameter("be png, svg or pdf", param_hint="--format")
+    if every:
+        made, missing = figures.save_all(figures.Results(results), out or results, f".{suffix}")
+        print("\n".join(map(str, made)))
+        for left, why in missing.items():
+            print(f"{left}: not drawn. {why}", file=sys.stderr)
+        return
+    for entry in figures.find(name or ""):
+        folder = None if not entry.experiments else figures.Results(results)
+        target = out or results
+        path = target if target.suffix in figures.FORMATS else target / f"{entry.name}.{suffix}"
+        picture = entry.picture(folder)
+        print(f"{figures.save(picture.draw(), path)}\n{picture.caption}")
 
 
 def _print_report(report: Report) -> None:
@@ -146,10 +164,10 @@ def _print_report(report: Report) -> None:
     for name in ("quantity", "predicted", "measured", "measured/predicted", "holds within", "verdict"):
         table.add_column(name, justify="left" if name in ("quantity", "verdict") else "right")
     for row in report.rows:
-        bar = f"x {row.bar:g}" if row.predicted is not None else "–"
-        table.add_row(
-            row.quantity, _interval(row.predicted), _interval(row.measured), _interval(row.ratio), bar, row.verdict
-        )
+        ratio = row.scale == "ratio"
+        bar = f"{'x' if ratio else '±'} {row.bar:g}" if row.predicted is not None else "–"
+        against = _interval(row.ratio) if ratio else f"difference {_interval(row.difference)}"
+        table.add_row(row.quantity, _interval(row.predicted), _interval(row.measured), against, bar, row.verdict)
     console = Console()
     (console if console.is_terminal else Console(width=150)).print(table)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..theory import Estimate
 from ..theory._arguments import require
@@ -22,12 +22,15 @@ class Comparison:
     predicted : Estimate or None
         None where the theory makes no statement: the row then only reports.
     measured : Estimate
-    bar : float > 1
-        The prediction holds within this factor; fixed before the measurement.
+    bar : float
+        The prediction holds within this factor (> 1), or within this difference (> 0); fixed before the measurement.
     inputs : sequence of str
         What the prediction has seen.
     seeds : int
         Networks behind each point of the measurement.
+    scale : "ratio" or "difference"
+        Measured over predicted, or measured minus predicted: for fractions, exponents and other quantities that may
+        vanish, of which a ratio says nothing.
     """
 
     quantity: str
@@ -36,9 +39,14 @@ class Comparison:
     bar: float
     inputs: Sequence[str]
     seeds: int
+    scale: Literal["ratio", "difference"] = "ratio"
 
     def __post_init__(self) -> None:
-        require(self.bar > 1, "bar", "be a factor > 1", self.bar)
+        require(self.scale in ("ratio", "difference"), "scale", 'be "ratio" or "difference"', self.scale)
+        if self.scale == "ratio":
+            require(self.bar > 1, "bar", "be a factor > 1", self.bar)
+        else:
+            require(self.bar > 0, "bar", "be a difference > 0", self.bar)
 
     @property
     def ratio(self) -> Estimate | None:
@@ -54,22 +62,40 @@ class Comparison:
         return Estimate(ratio, ratio * math.exp(-down), ratio * math.exp(min(up, 600.0)))
 
     @property
-    def verdict(self) -> str:
-        """``holds``, ``fails by factor x``, ``undecided (needs n seeds)``, or ``reported`` without a prediction.
+    def difference(self) -> Estimate | None:
+        """Measured minus predicted; the two intervals' widths add in quadrature."""
+        p, m = self.predicted, self.measured
+        if p is None:
+            return None
+        if not (math.isfinite(p.value) and math.isfinite(m.value)):
+            same = p.value == m.value
+            return Estimate(0.0 if same else m.value - p.value, -math.inf, math.inf)
+        down, up = math.hypot(m.value - m.low, p.high - p.value), math.hypot(m.high - m.value, p.value - p.low)
+        value = m.value - p.value
+        return Estimate(value, value - down, value + up)
 
-        Holds: the ratio's whole interval lies within the bar. Fails: none of it does; the factor is the ratio's
-        distance from 1. Otherwise undecided: the seeds that would narrow the interval, as 1/√n, to within the bar or
-        out of it.
+    @property
+    def verdict(self) -> str:
+        """``holds``, ``fails by …``, ``undecided (needs n seeds)``, or ``reported`` without a prediction.
+
+        Holds: the whole interval of the ratio (of the difference) lies within the bar. Fails: none of it does; what is
+        stated is the ratio's distance from 1, ``factor x``, or the difference. Otherwise undecided: the seeds that
+        would narrow the interval, as 1/√n, to within the bar or out of it.
         """
-        ratio = self.ratio
-        if ratio is None:
+        found = self.ratio if self.scale == "ratio" else self.difference
+        if found is None:
             return "reported"
-        edge, low, high = math.log(self.bar), _log(ratio.low), _log(ratio.high)
+        if self.scale == "ratio":
+            edge, value, low, high = math.log(self.bar), _log(found.value), _log(found.low), _log(found.high)
+            by = f"factor {max(found.value, 1 / found.value):.2g}" if found.value > 0 else "factor inf"
+        else:
+            edge, value, low, high = self.bar, found.value, found.low, found.high
+            by = f"{found.value:+.2g}"
         if -edge <= low and high <= edge:
             return "holds"
         if low > edge or high < -edge:
-            return f"fails by factor {max(ratio.value, 1 / ratio.value):.2g}"
-        distance = abs(abs(_log(ratio.value)) - edge)
+            return f"fails by {by}"
+        distance = abs(abs(value) - edge)
         half_width = (high - low) / 2
         if not math.isfinite(half_width) or distance == 0 or half_width / distance > 30:
             return "undecided (needs many more seeds)"
@@ -85,6 +111,8 @@ class Comparison:
             "predicted": _fields(self.predicted),
             "measured": _fields(self.measured),
             "ratio": _fields(self.ratio),
+            "difference": _fields(self.difference),
+            "scale": self.scale,
             "bar": self.bar,
             "verdict": self.verdict,
             "inputs": list(self.inputs),
