@@ -157,32 +157,6 @@ def test_transience_time_against_the_quasi_static_flow():
     assert transience_time(task, MEMORY, decay) == pytest.approx(solution.t[-1], rel=0.02)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("diversity", "ratio", "slow"), [(8000, 1.112, 0.02), (1000, 2.017, 0.07)])
-def test_transience_time_against_the_coupled_flow(diversity, ratio, slow):
-    """From the start (0, 0, 0) until β falls through 2.8: the integral from φ = 0 leaves out what is memorised before.
-
-    From the margin at acquisition on, what is left over is the delay of the passage and of (w, β) behind φ: ``slow``.
-    """
-    decay, task = 1e-4, Task(100, task_diversity=diversity)
-
-    def rates(_, state):
-        w, beta, margin = state
-        dw, dbeta = icl_field(w, beta, task, margin)
-        residual = min(float(mean_residual(w, beta, task, margin)), 1.0)
-        memory = float(MEMORY.field(margin, residual, diversity))
-        return [float(dw) - decay * w, float(dbeta) - decay * beta, memory]
-
-    acquired = lambda _, state: state[1] - 2.8  # noqa: E731  (e^2.8 = 1.645 √99)
-    lost = lambda _, state: state[1] - 2.8  # noqa: E731
-    acquired.direction, lost.direction, lost.terminal = 1.0, -1.0, True
-    end = solve_ivp(rates, (0, 1e8), (0, 0, 0), method="LSODA", rtol=1e-7, atol=1e-9, events=(acquired, lost))
-    lasted = end.t_events[1][0] - end.t_events[0][0]
-    assert transience_time(task, MEMORY, decay) / lasted == pytest.approx(ratio, abs=2e-3)  # the digits it is quoted to
-    margin = end.y_events[0][0][2]
-    assert transience_time(task, MEMORY, decay, margin) / lasted == pytest.approx(1.0, abs=slow)
-
-
 def test_transience_limits():
     task = Task(100, task_diversity=1000.0)
     assert transience_time(task, MEMORY, 0.0) == np.inf
