@@ -1,6 +1,20 @@
 """Figures: theory as lines with bands, measurement as points, from the datasets that the verdicts use."""
 
-from .results import FIGURES, Results, draw, save_all
-from .style import save
+from .catalogue import FIGURES, available, draw, find, save_all
+from .entry import Figure, Picture
+from .results import MissingResults, Results
+from .style import FORMATS, save
 
-__all__ = ["FIGURES", "Results", "draw", "save", "save_all"]
+__all__ = [
+    "FIGURES",
+    "FORMATS",
+    "Figure",
+    "MissingResults",
+    "Picture",
+    "Results",
+    "available",
+    "draw",
+    "find",
+    "save",
+    "save_all",
+]

@@ -1,85 +1,122 @@
-"""The figures of one results folder, drawn from the files that ``iclrace validate`` wrote there."""
+"""One results folder, as ``iclrace validate`` wrote it: read when asked for, named when missing or damaged."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import xarray as xr
-from matplotlib.axes import Axes
 
 from ..theory import Estimate
-from ..theory._arguments import require
+from ..theory._arguments import ArgumentError, require
 from ..validate import PRESETS
-from ..validate.experiments import Threshold, TransformerThreshold
+from ..validate.run import FORMAT
 from ..validate.store import StoreError, read_dataset
-from . import accuracy, collapse, style
 
-Kind = TypeVar("Kind")
+
+class MissingResults(ArgumentError):
+    """A figure's results are not in the folder; the message says which command makes them."""
 
 
 class Results:
-    """A results folder: its summary and its datasets, read when asked for."""
+    """A results folder: its summary, and its datasets.
+
+    Parameters
+    ----------
+    directory : path
+        Made by ``iclrace validate --out directory``.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``summary.json`` in it.
+    StoreError
+        If that file is damaged or from another version; the message names it.
+    """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
         path = self.directory / "summary.json"
-        made_by = f"be a folder made by `iclrace validate --out {directory}`"
-        require(path.is_file(), "results", made_by, str(directory))
+        require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
         try:
-            self.summary = json.loads(path.read_text())
-            self.preset = PRESETS[self.summary["preset"]]
-        except (ValueError, KeyError) as error:
-            raise StoreError(f"{path} is damaged or from another version ({error!r})") from error
+            self.summary: dict[str, Any] = json.loads(path.read_text())
+            found = self.summary.get("format")
+            if found != FORMAT:
+                raise ValueError(f"format {found}, not {FORMAT}")
+            self.preset: str = self.summary["preset"]
+            self.experiments: dict[str, Any] = self.summary["experiments"]
+            self.rows: list[dict[str, Any]] = [row for one in self.experiments.values() for row in one["comparisons"]]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
 
-    def dataset(self, name: str) -> xr.Dataset:
-        return read_dataset(self.directory / f"{name}.nc")
+    @cached_property
+    def names(self) -> list[str]:
+        """The datasets that are there."""
+        return sorted(path.stem for path in self.directory.glob("*.nc"))
 
-    def predicted(self, experiment: str, name: str) -> Estimate:
-        entry = self.summary["experiments"][experiment]["predictions"][name]
-        return Estimate(*(float(entry[field]) for field in ("value", "low", "high", "confidence")))
+    def find(self, *patterns: str, needs: Sequence[str] = ()) -> dict[str, xr.Dataset]:
+        """Every dataset whose name matches one of the patterns (with ``*``), in their order.
 
-    def experiment(self, kind: type[Kind]) -> Kind:
-        """The preset's experiment of one kind."""
-        found = [one for one in self.preset.experiments if isinstance(one, kind)]
-        require(len(found) == 1, "results", f"hold one experiment {kind.__name__}", str(self.directory))
-        return found[0]
+        Raises
+        ------
+        MissingResults
+            If there is none.
+        StoreError
+            If one is damaged, or lacks one of the variables ``needs``; the message names the file.
+        """
+        found = [name for pattern in patterns for name in self.names if fnmatchcase(name, pattern)]
+        if not found:
+            raise MissingResults(
+                f"Argument 'results' must hold {' or '.join(f'{p}.nc' for p in patterns)}, but {self.directory} does "
+                f"not; make it with `{self.command(patterns)}`."
+            )
+        return {name: self._read(name, needs) for name in dict.fromkeys(found)}
+
+    def one(self, pattern: str, needs: Sequence[str] = ()) -> xr.Dataset:
+        """The first of :meth:`find`."""
+        return next(iter(self.find(pattern, needs=needs).values()))
+
+    def _read(self, name: str, needs: Sequence[str]) -> xr.Dataset:
+        path = self.directory / f"{name}.nc"
+        dataset = read_dataset(path)
+        lacking = [one for one in needs if one not in dataset.variables]
+        if lacking or "setting" not in dataset.attrs:
+            what = ", ".join(lacking) or "the attribute 'setting'"
+            raise StoreError(f"{path} is from another version: it lacks {what}; make it anew")
+        return dataset
+
+    def command(self, patterns: Sequence[str]) -> str:
+        """What makes the datasets of these names: this folder's preset if it has the experiment, else another."""
+        presets = sorted(PRESETS.values(), key=lambda preset: preset.name != self.preset)
+        for preset in presets:
+            for experiment in preset.experiments:
+                if any(pattern.startswith(experiment.name) for pattern in patterns):
+                    return f"iclrace validate --preset {preset.name} -e {experiment.name} --out {self.directory}"
+        return f"iclrace validate --preset workstation --out {self.directory}"
+
+    def predicted(self, experiment: str, name: str) -> Estimate | None:
+        """A prediction of the summary; None where the experiment made none of that name."""
+        entry = self.experiments.get(experiment, {}).get("predictions", {}).get(name)
+        return None if entry is None else _estimate(entry)
+
+    def compared(self, experiment: str) -> list[tuple[str, Estimate | None, Estimate | None]]:
+        """Rows of the table of one experiment: quantity, predicted, measured."""
+        rows = self.experiments.get(experiment, {}).get("comparisons", [])
+        return [(row["quantity"], _estimate(row["predicted"]), _estimate(row["measured"])) for row in rows]
 
 
-def _minimal_accuracy(results: Results, ax: Axes | None) -> Axes:
-    title = f"minimal model, N = {results.experiment(Threshold).run.task.context_length}"
-    runs, predicted = results.dataset("threshold_networks"), results.predicted("threshold", "threshold")
-    return accuracy.draw(runs, predicted, ax, title)
+def _estimate(entry: dict[str, Any] | None) -> Estimate | None:
+    if entry is None:
+        return None
+    return Estimate(*(float(entry[field]) for field in ("value", "low", "high", "confidence")))
 
 
-def _transformer_accuracy(results: Results, ax: Axes | None) -> Axes:
-    title = f"transformer, N = {results.experiment(TransformerThreshold).run.task.context_length}"
-    runs = results.dataset("transformer_threshold_networks")
-    return accuracy.draw(runs, results.predicted("transformer_threshold", "threshold"), ax, title)
-
-
-def _clock_collapse(results: Results, ax: Axes | None) -> Axes:
-    length = results.experiment(Threshold).run.task.context_length
-    runs, predicted = results.dataset("threshold_networks"), results.predicted("threshold", "clock")
-    return collapse.draw(runs, length, predicted, ax, title="minimal model")
-
-
-FIGURES: dict[str, Callable[[Results, Axes | None], Axes]] = {
-    "accuracy_minimal": _minimal_accuracy,
-    "accuracy_transformer": _transformer_accuracy,
-    "clock_collapse": _clock_collapse,
-}
-
-
-def draw(name: str, results: Results, ax: Axes | None = None) -> Axes:
-    """Figure ``name`` of a results folder; ``ValueError`` for a name that is not in ``FIGURES``."""
-    require(name in FIGURES, "name", f"be one of {', '.join(FIGURES)}", name)
-    return FIGURES[name](results, ax)
-
-
-def save_all(results: Results, out: str | os.PathLike[str]) -> list[Path]:
-    """Every figure of a results folder, as PNG files in ``out``."""
-    return [style.save(draw(name, results), Path(out) / f"{name}.png") for name in FIGURES]
+def setting(dataset: xr.Dataset) -> dict[str, Any]:
+    """What all runs of a dataset have in common: the fields of Run and Task, or of MemoryTraining."""
+    fields: dict[str, Any] = json.loads(dataset.attrs["setting"])
+    return {name: float(value) if value in ("inf", "-inf") else value for name, value in fields.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,66 @@ matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
+
+from ..theory import Estimate
+from ..theory._arguments import require
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.
 ICL = "#0072B2"
 IWL = "#D55E00"
 THEORY = "#222222"
 MEASURED = "#009E73"
+OTHER = "#CC79A7"
+#: For series without a role of their own.
+SERIES = (ICL, IWL, MEASURED, OTHER, "#E69F00", "#56B4E9", THEORY)
+MARKERS = "osD^vPX"
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column paper
+FORMATS = (".png", ".svg", ".pdf")
 
 _STYLE: dict[Any, Any] = {
     "font.size": 8,
+    "axes.titlesize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "legend.fontsize": 7,
+    "legend.fontsize": 6.5,
+    "legend.handlelength": 1.6,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "figure.dpi": 200,
     "savefig.bbox": "tight",
+    "svg.hashsalt": "iclrace",
 }
+
+
+def look() -> AbstractContextManager[None]:
+    """matplotlib's settings while the project draws."""
+    return matplotlib.rc_context(_STYLE)
+
+
+def subplots(rows: int, columns: int, height: float, share: bool = False) -> tuple[Canvas, Any]:
+    """New axes, together one column wide and ``height`` inches high."""
+    return plt.subplots(
+        rows, columns, figsize=(COLUMN_WIDTH, height), sharex=share, sharey=share, layout="constrained"
+    )  # fmt: skip
 
 
 @contextmanager
 def axes(ax: Axes | None, height: float = 2.4) -> Iterator[Axes]:
     """``ax`` itself, or new axes of one column's width in the project's style."""
-    with matplotlib.rc_context(_STYLE):
-        yield ax if ax is not None else plt.subplots(figsize=(COLUMN_WIDTH, height), layout="constrained")[1]
+    with look():
+        yield ax if ax is not None else subplots(1, 1, height)[1]
+
+
+def shades(values: Sequence[Any]) -> list[Any]:
+    """One colour for each of an ordered list of values, dark to light."""
+    return list(colormaps["viridis"](np.linspace(0, 0.88, len(values))))
 
 
 def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
@@ -54,13 +84,43 @@ def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def save(ax: Axes, path: str | os.PathLike[str]) -> Path:
-    """Write the figure of ``ax`` (PNG, SVG or PDF by the name's ending) and close it."""
+def mark_prediction(ax: Axes, predicted: Estimate | None, label: str = "", scale: float = 1.0) -> None:
+    """A vertical line at a predicted value and a band over its interval; nothing where it is infinite."""
+    if predicted is None or not np.isfinite(predicted.value):
+        return
+    ax.axvline(predicted.value / scale, color=THEORY, linestyle="--", label=label)
+    if np.isfinite(predicted.high) and predicted.high > predicted.low > 0:
+        ax.axvspan(predicted.low / scale, predicted.high / scale, color=THEORY, alpha=0.12, linewidth=0)
+
+
+def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
+    """Points with their intervals; an infinite end is drawn as a caret beyond the largest finite value."""
+    at = np.asarray(x, dtype=float)
+    shown = [i for i, one in enumerate(estimates) if np.isfinite(one.value)]
+    value = np.array([estimates[i].value for i in shown])
+    low = np.array([max(estimates[i].low, 0.0) for i in shown])
+    high = np.array([estimates[i].high for i in shown])
+    open_ended = ~np.isfinite(high)
+    down, up = value - low, np.where(open_ended, 0.0, high - value)
+    style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
+    ax.errorbar(at[shown], value, yerr=[down, up], lolims=open_ended, **style)
+
+
+def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:
+    """Write a figure (PNG, SVG or PDF by the name's ending) and close it; equal figures give equal files.
+
+    Raises
+    ------
+    ValueError
+        For another ending.
+    """
     target = Path(path)
+    require(target.suffix.lower() in FORMATS, "path", f"end in {', '.join(FORMATS)}", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure = ax.get_figure(root=True)
+    figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     assert figure is not None
-    with matplotlib.rc_context(_STYLE):
-        figure.savefig(target)
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with look():
+        figure.savefig(target, metadata=undated[target.suffix.lower()])
     plt.close(figure)
     return target

@@ -1,0 +1,76 @@
+"""Every figure of the package, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from ..theory._arguments import require
+from . import crossover, ladder, landscape, phases, style
+from .entry import Figure, Picture
+from .results import MissingResults, Results
+
+_ENTRIES: tuple[Figure, ...] = (
+    landscape.FIGURE,
+    phases.PROBABILITY,
+    phases.PHASES_OF_DECAY,
+    crossover.FIGURE,
+    ladder.FIGURE,
+)
+FIGURES: dict[str, Figure] = {entry.name: entry for entry in _ENTRIES}
+
+
+def find(name: str) -> list[Figure]:
+    """The figure of a name, or those that stand for a figure of the paper, such as "2b".
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name in FIGURES:
+        return [FIGURES[name]]
+    found = [entry for entry in _ENTRIES if name.removeprefix("fig") in entry.paper]
+    require(bool(found), "name", f"be a figure of the paper or one of {', '.join(FIGURES)}", name)
+    return found
+
+
+def draw(name: str, results: Results | None = None, ax: Axes | Sequence[Axes] | None = None) -> Canvas:
+    """Figure ``name`` (or the first for a figure of the paper), on ``ax`` or on new axes.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, for results that are missing (the message says which command makes them), or for an
+        ``ax`` that does not hold one axes a panel.
+    StoreError
+        If a file is damaged or from another version; the message names it.
+    """
+    return find(name)[0].picture(results).draw(ax)
+
+
+def available(results: Results) -> Iterator[tuple[Figure, Picture | MissingResults]]:
+    """Every figure of the catalogue: its picture, or what it misses in ``results``."""
+    for entry in _ENTRIES:
+        try:
+            yield entry, entry.picture(results)
+        except MissingResults as missing:
+            yield entry, missing
+
+
+def save_all(
+    results: Results, out: str | os.PathLike[str], suffix: str = ".png"
+) -> tuple[list[Path], dict[str, MissingResults]]:
+    """Write every figure whose results are there to ``out``; returns the files, and what the others miss."""
+    made: list[Path] = []
+    missing: dict[str, MissingResults] = {}
+    for entry, picture in available(results):
+        if isinstance(picture, MissingResults):
+            missing[entry.name] = picture
+        else:
+            made.append(style.save(picture.draw(), Path(out) / f"{entry.name}{suffix}"))
+    return made, missing
