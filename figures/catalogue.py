@@ -10,12 +10,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from ..theory._arguments import require
-from . import crossover, ladder, landscape, phases, style
+from . import (
+    accuracy,
+    collapse,
+    crossover,
+    ladder,
+    landscape,
+    learning_curves,
+    memory_curves,
+    phases,
+    style,
+)
 from .entry import Figure, Picture
 from .results import MissingResults, Results
 
 _ENTRIES: tuple[Figure, ...] = (
+    accuracy.MINIMAL,
+    accuracy.TRANSFORMER,
+    learning_curves.FIGURE,
     landscape.FIGURE,
+    memory_curves.CURVES,
+    memory_curves.LAW,
+    collapse.FIGURE,
     phases.PROBABILITY,
     phases.PHASES_OF_DECAY,
     crossover.FIGURE,

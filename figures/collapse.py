@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from ..theory import Estimate
-from . import style
+from . import describe, style
+from .entry import Figure, Picture
+from .results import Results, setting
 
 
 def draw(
@@ -30,8 +33,7 @@ def draw(
     """
     with style.axes(ax) as ax:
         diversities = runs.task_diversity.values
-        colours = colormaps["viridis"](np.linspace(0, 0.9, len(diversities)))
-        for k, colour in zip(diversities, colours, strict=True):
+        for k, colour in zip(diversities, style.shades(diversities), strict=True):
             for i, seed in enumerate(runs.seed.values):
                 one = runs.sel(task_diversity=k, seed=seed)
                 ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9,
@@ -39,6 +41,24 @@ def draw(
         if predicted is not None and np.isfinite(predicted.value):
             ax.axvline(predicted.value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
         ax.axhline(0.95, color="0.7", linewidth=0.6)
-        ax.set(xlabel="clock $I_K(t)/N$", ylabel="ICL accuracy", ylim=(0.45, 1.03), title=title)
-        ax.legend(fontsize=6)
+        ax.set(xlabel="clock $I_K(t)/N$", ylabel="ICL accuracy", ylim=(0.45, 1.03))
+        style.legend_above(ax, title, 3)
     return ax
+
+
+def prepare(results: Results) -> Picture:
+    panels, captions = [], []
+    for name, runs in results.find("threshold*_networks", needs=["clock", "circuit_accuracy", "seed"]).items():
+        length = setting(runs)["context_length"]
+        predicted = results.predicted(name.removesuffix("_networks"), "clock")
+        panels.append(partial(draw, runs, length, predicted, title=f"minimal model, N = {length}"))
+        captions.append(describe.networks(runs))
+    caption = (
+        "Clock collapse: ICL accuracy of the circuit against the memory's clock, one line a network, coloured by K. "
+        "Networks that acquire ICL do so at one reading, whatever K; dashed: the reading predicted for K → ∞ without a "
+        f"fit. {'. '.join(captions)}."
+    )
+    return Picture(caption, panels)
+
+
+FIGURE = Figure("clock_collapse", "ICL is acquired at one reading of the clock", prepare, (), ("threshold",))

@@ -16,8 +16,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from ..theory import Estimate
@@ -82,6 +83,19 @@ def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
     ticks = ticks[:: -(-len(ticks) // most)]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def plain_ticks(axis: Axis) -> None:
+    """1, 2 and 5 of every decade of a logarithmic axis, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
+    """The legend over the axes, where it hides nothing; ``title`` stands on top of it."""
+    ax.legend(title=title or None, title_fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns,
+              columnspacing=1.2)  # fmt: skip
 
 
 def mark_prediction(ax: Axes, predicted: Estimate | None, label: str = "", scale: float = 1.0) -> None:

@@ -189,3 +189,16 @@ def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset]
         table["clock"].append(fraction * np.mean([float(d.clock[-1]) for d in datasets]))
         table["total"].append(float(np.mean([max(clock_at(d, time), float(d.clock[-1])) for d in datasets])))
     return MeasuredMemory.from_runs(list(grouped), **table)
+
+
+def stored_memory(alone: xr.Dataset) -> MeasuredMemory:
+    """:func:`measured_memory` from a stored dataset of perceptrons: curves over (run, fraction) and their clocks."""
+    diversities = np.unique(alone.task_diversity.values)
+    table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
+    for k in diversities:
+        at = alone.isel(run=np.flatnonzero(alone.task_diversity.values == k))
+        for name in ("c1", "c2", "c3", "margins"):
+            table[name].append(at[name].mean("run").values)
+        table["clock"].append(at.fraction.values * float(at.clock.mean()))
+        table["total"].append(float(np.maximum(at.clock_at_budget, at.clock).mean()))
+    return MeasuredMemory.from_runs(diversities.tolist(), **table)
