@@ -2,9 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, ndtr
+from scipy.special import expit
 
-from ..theory import icl_accuracy, population_loss
+from ..theory import icl_accuracy, iwl_accuracy, iwl_loss, population_loss
 from .model import CoupledModel
 
 Array = NDArray[np.float64]
@@ -21,8 +21,9 @@ def margins(model: CoupledModel, memory: ArrayLike) -> tuple[Array, Array]:
 def observables(model: CoupledModel, w: ArrayLike, beta: ArrayLike, memory: ArrayLike) -> dict[str, Array]:
     """ICL and IWL accuracy and loss, c1 and the mean margin of states.
 
-        ICL: novel items, a copy in the context:        u = w a
-        IWL: training items, no copy in the context:    u = φ + w n/N,   n ~ N(0, s² N) whatever the training contexts
+    ICL is tested on novel items with a copy in the context, IWL on training items without: see
+    :func:`iclrace.theory.icl_accuracy`, :func:`~iclrace.theory.population_loss`, :func:`~iclrace.theory.iwl_accuracy`
+    and :func:`~iclrace.theory.iwl_loss`.
 
     Parameters
     ----------
@@ -46,17 +47,12 @@ def observables(model: CoupledModel, w: ArrayLike, beta: ArrayLike, memory: Arra
     task = model.task
     w, beta = np.asarray(w, dtype=np.float64), np.asarray(beta, dtype=np.float64)
     phi, weight = margins(model, memory)
-    # Without a copy the attention is flat on average: N equal shares, and labels of standard deviation s.
-    spread = np.abs(w) * task.label_std / np.sqrt(task.context_length)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correct = np.where(spread[..., None] > 0.0, ndtr(phi / spread[..., None]), 0.5 * (1.0 + np.sign(phi)))
-    x, p = np.polynomial.hermite_e.hermegauss(model.nodes)
-    logits = phi[..., None] + spread[..., None, None] * x
+    item = (w[..., None], beta[..., None], task, phi)  # one for each of the memory's margins
     return {
         "icl_accuracy": icl_accuracy(w, beta, task),
-        "iwl_accuracy": correct @ weight,
+        "iwl_accuracy": iwl_accuracy(*item) @ weight,
         "icl_loss": population_loss(w, beta, task, nodes=model.nodes),
-        "iwl_loss": (np.logaddexp(0.0, -logits) @ (p / p.sum())) @ weight,
+        "iwl_loss": iwl_loss(*item, nodes=model.nodes) @ weight,
         "c1": expit(-phi) @ weight,
         "margin": phi @ weight,
     }

@@ -10,6 +10,7 @@ from .estimate import Estimate
 from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
 from .field import icl_field, mean_residual
 from .frequencies import item_frequencies, skewed_clock
+from .in_weights import iwl_accuracy, iwl_loss
 from .labels import label_sum_nodes
 from .ladder import Rung, ladder
 from .loss import loss_gradient, loss_hessian, population_loss
@@ -57,6 +58,8 @@ __all__ = [
     "icl_accuracy",
     "icl_field",
     "item_frequencies",
+    "iwl_accuracy",
+    "iwl_loss",
     "label_sum_nodes",
     "ladder",
     "log_mills_ratio",

@@ -95,10 +95,10 @@ In the last two rows the flow starts at w = β = φ = 0, and lasts from the time
 accuracy) to the time at which it falls through it. From w0 = 0.5 the same flow gives the quoted figures to their last
 digit: 1.072, 1.129, 1.241, 1.500, and slopes 0.861, 0.889, 0.959 at λ = 1e-4, 3e-4, 1e-3. The head start brings
 acquisition forward, from a clock of 137 to 97 in the early system, so that less is memorised before it. How the quoted
-figures were made is not recorded: w0 = 0.5 was found by trying starts and parameters until one gave all of them. The slope in 1/λ quoted
-with them, 1.03–1.19, is that from w0 = 0.5 between λ = 3e-4, 1e-3 and 2e-3 at K = 2000…8000; other choices of λ and K
-give other ranges. From the margin at acquisition on, the integral is within 2 % of the flow at K = 8000 and 7 % at
-K = 1000.
+figures were made is not recorded: w0 = 0.5 was found by trying starts and parameters until one gave all of them. The
+slope in 1/λ quoted with them, 1.03–1.19, is that from w0 = 0.5 between λ = 3e-4, 1e-3 and 2e-3 at K = 2000…8000; other
+choices of λ and K give other ranges. From the margin at acquisition on, the integral is within 2 % of the flow at
+K = 8000 and 7 % at K = 1000.
 """
 
 PENCIL = """\

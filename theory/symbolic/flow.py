@@ -17,7 +17,10 @@ loss = sp.log(1 + sp.exp(-logit))
 dw, dbeta, dphi = (-sp.diff(loss, variable) for variable in (w, beta, phi))
 hessian = sp.hessian(loss, (w, beta, phi))
 
-#: The same for D → ∞ and a target outside the softmax, where it is short enough for a page.
+#: Standard deviation of a where the context holds no copy: N labels of weight e^{βx}, whose mean square is e^{2β²/D}.
+spread_without_copy = s * sp.sqrt(N) * sp.exp(beta**2 / D) / normalisation.subs(m, 0)
+
+#: The flow for D → ∞ and a target outside the softmax, where it is short enough for a page.
 plain = {T: 0, others: N - m}
 attended_plain = attended.subs(plain)
 logit_plain = logit.subs(plain)
@@ -35,11 +38,12 @@ def _softmax_residual() -> Any:
     return sp.simplify(direct - formula)
 
 
-def _overlap_residual() -> Any:
+def _overlap_residual(power: int = 1) -> Any:
+    """⟨e^{power βx}⟩ − e^{power² β²/2D} over the overlaps."""
     x = sp.Symbol("x", real=True)
     density = sp.sqrt(D / (2 * sp.pi)) * sp.exp(-D * x**2 / 2)
-    mean = sp.integrate(sp.exp(beta * x) * density, (x, -sp.oo, sp.oo), conds="none")
-    return sp.simplify(mean - sp.exp(beta**2 / (2 * D)))
+    mean = sp.integrate(sp.exp(power * beta * x) * density, (x, -sp.oo, sp.oo), conds="none")
+    return sp.simplify(mean - sp.exp(power**2 * beta**2 / (2 * D)))
 
 
 def _gaussian_residual() -> Any:
@@ -147,8 +151,15 @@ def steps() -> tuple[Step, ...]:
             "Accuracy",
             ("n Gaussian; novel items, so φ is independent of the target's label and does not help.",),
             "A prediction is right iff w (m e^β + n) > 0. At w > 0 that is a Gaussian tail; 95 % needs e^β = "
-            "1.645 s √(N − m)/m.",
-            (sp.Eq(sp.Symbol("P_{ICL}"), sp.Function("Phi")(m * match / (s * sp.sqrt(N - m)))),),
-            (Check("P(ξ > −y) = Φ(y)", "identity", _accuracy_residual),),
+            "1.645 s √(N − m)/m. On training items without a copy a is N(0, δ²), and φ answers against it.",
+            (
+                sp.Eq(sp.Symbol("P_{ICL}"), sp.Function("Phi")(m * match / (s * sp.sqrt(N - m)))),
+                sp.Eq(sp.Symbol("delta"), spread_without_copy),
+                sp.Eq(sp.Symbol("P_{IWL}"), sp.Function("Phi")(phi / (sp.Abs(w) * sp.Symbol("delta")))),
+            ),
+            (
+                Check("P(ξ > −y) = Φ(y)", "identity", _accuracy_residual),
+                Check("e^{βx} has the mean square e^{2β²/D}", "identity", lambda: _overlap_residual(2)),
+            ),
         ),
     )
