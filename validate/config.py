@@ -20,7 +20,8 @@ class Run:
 
     Parameters
     ----------
-    network : "minimal" or "transformer"
+    network : "minimal", "transformer" or "cointegration"
+        The last is a minimal model whose contexts are averaged instead of drawn (:func:`cointegrated`).
     task : Task
         N, K, D, label statistics, copies. A finite K must be even, D finite.
     seed : int >= 0
@@ -44,7 +45,7 @@ class Run:
     stop_memorised : float
         End when c1 falls below this; 0 for never.
     stop_lost : float
-        End when ICL accuracy, once above 0.95, falls below this; 0 for never.
+        End when ICL accuracy (the circuit's, if there is one apart), once above 0.95, falls below this; 0 for never.
     w0, beta0 : float
         Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
     frequency_exponent : float
@@ -60,7 +61,7 @@ class Run:
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
     """
 
-    network: Literal["minimal", "transformer"]
+    network: Literal["minimal", "transformer", "cointegration"]
     task: Task
     seed: int
     width: int = 512
@@ -86,7 +87,8 @@ class Run:
 
     def __post_init__(self) -> None:
         k = self.task.task_diversity
-        require(self.network in ("minimal", "transformer"), "network", 'be "minimal" or "transformer"', self.network)
+        networks = ("minimal", "transformer", "cointegration")
+        require(self.network in networks, "network", f"be one of {', '.join(networks)}", self.network)
         require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
         for name in (
@@ -117,7 +119,10 @@ class Run:
         scaled = self.attention_scale != 1 and self.network != "transformer"
         require(not scaled, "attention_scale", "be 1 unless the network is a transformer", self.attention_scale)
         require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
-        inside = self.task.target_in_softmax and self.network != "minimal"
+        averaged = self.network == "cointegration"
+        require(not (averaged and math.isinf(k)), "task_diversity", "be finite for a co-integration", k)
+        require(not (averaged and self.noise), "noise", "be 0 for a co-integration", self.noise)
+        inside = self.task.target_in_softmax and self.network == "transformer"
         require(not inside, "target_in_softmax", "be False: the transformer's target always takes part", inside)
 
     def with_(self, **changes: Any) -> Run:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .cointegration import Cointegration
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
 from .fused import FusedMinimal, FusedTransformer
@@ -63,13 +64,15 @@ class Differentiated:
 
 def ensemble_of(run: Run) -> MinimalEnsemble | TransformerEnsemble:
     """The stacked networks of runs like ``run``."""
-    if run.network == "minimal":
+    if run.network != "transformer":
         return MinimalEnsemble(run.task.target_in_softmax)
     return TransformerEnsemble(run.depth)
 
 
 def computation_of(run: Run, device: str) -> Computation:
-    """Hand-written on a CPU at depth 1; differentiated elsewhere."""
+    """Hand-written on a CPU at depth 1; differentiated elsewhere. Co-integration has its own, on any device."""
+    if run.network == "cointegration":
+        return Cointegration(run.task)
     if run.depth > 1 or torch.device(device).type != "cpu":
         return Differentiated(ensemble_of(run))
     return FusedMinimal(run.task.target_in_softmax) if run.network == "minimal" else FusedTransformer()

@@ -100,6 +100,7 @@ class EnsembleTrainer:
             noise=first.noise,
             shuffled=first.depth > 1,
             scrambled=first.scrambled,
+            overlaps_alone=first.network == "minimal",
             device=self.device,
             dtype=self.dtype,
         )
@@ -150,7 +151,9 @@ class EnsembleTrainer:
     def _stop(self, row: int) -> None:
         """Mark the runs that are done, keep their weights, and give their slots away."""
         now = {name: self.metrics[row, i] for i, name in enumerate(METRICS)}
-        best = self.metrics[: row + 1, METRICS.index("icl_accuracy")].max(0)
+        whole, circuit = (self.metrics[: row + 1, METRICS.index(f"{part}_accuracy")] for part in ("icl", "circuit"))
+        icl = np.where(np.isnan(circuit), whole, circuit)
+        best = icl.max(0)
         for s in self.active:
             run = self.runs[s]
             if not np.isfinite(now["train_loss"][s]) or not np.isfinite(now["icl_loss"][s]):
@@ -159,7 +162,7 @@ class EnsembleTrainer:
                 self.status[s] = Status.ACQUIRED
             elif now["c1"][s] < run.stop_memorised:
                 self.status[s] = Status.MEMORISED
-            elif best[s] > ACQUIRED_LEVEL and now["icl_accuracy"][s] < run.stop_lost:
+            elif best[s] > ACQUIRED_LEVEL and icl[row, s] < run.stop_lost:
                 self.status[s] = Status.LOST
             elif row == self.first.evaluations - 1:
                 self.status[s] = Status.BUDGET
