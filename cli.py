@@ -155,6 +155,16 @@ def figure(
         print(f"{figures.save(picture.draw(), path)}\n{picture.caption}")
 
 
+@app.command()
+def explorer(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("explorer.html"),
+) -> None:
+    """Write one HTML page with sliders that solves the theory's equations in the browser."""
+    from .figures import explorer as pages
+
+    print(pages.write(out))
+
+
 def _print_report(report: Report) -> None:
     """The verdict table; wide enough for its columns also where the output is no terminal."""
     from rich.console import Console

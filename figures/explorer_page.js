@@ -1,0 +1,244 @@
+// The page: controls, numbers and charts. Everything it shows comes from compute(settings).
+
+const LOG = { to: Math.log, from: Math.exp }, LINEAR = { to: (x) => x, from: (x) => x };
+const three = (x) => Number(x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: true });
+
+const CONTROLS = [
+  { group: "Task" },
+  { key: "N", name: "Context pairs N", low: 4, high: 1000, scale: LOG, whole: true,
+    help: "Labelled items in the context; a longer one dilutes attention, so ICL comes later, in proportion to N." },
+  { key: "K", name: "Task diversity K", low: 10, high: 1e6, scale: LOG, whole: true,
+    help: "Item-label pairs in the training set; more of them take longer to memorise, which leaves ICL more time." },
+  { key: "labels", name: "Context labels", options: { iid: "independent", balanced: "exactly half of each" },
+    help: "Balanced contexts have no fluctuating label sum: ICL is then acquired only from β0 > 0." },
+  { key: "D", name: "Item dimension D", options: { 16: "16", 31: "31", 63: "63", 127: "127", 255: "255", Infinity: "∞" },
+    help: "Items overlap less in more dimensions; at ∞ they are exactly orthogonal." },
+  { group: "Network" },
+  { key: "mean", name: "Initial attention β0, mean", low: -3, high: 3, step: 0.01, scale: LINEAR,
+    help: "How strongly attention favours the copy of the target before training; raise it and ICL wins sooner." },
+  { key: "std", name: "Initial attention β0, width", low: 0, high: 2, step: 0.01, scale: LINEAR,
+    help: "Spread of β0 between seeds; it makes acquisition times long-tailed and outcomes near K* two-sided." },
+  { key: "decay", name: "Weight decay λ", low: 1e-6, high: 3e-2, scale: LOG, zero: true,
+    help: "Decay of the attention parameters; it lets memory take over again (transience) or keeps ICL from forming." },
+  { group: "Memory law I_K(∞) = A K^ν" },
+  { key: "A", name: "Amplitude A", low: 0.1, high: 50, scale: LOG,
+    help: "Total clock of the memory at K = 1, in gradient-flow time: slower memories have a larger one." },
+  { key: "nu", name: "Exponent ν", low: 0.3, high: 1.2, step: 0.01, scale: LINEAR,
+    help: "How the memory's clock grows with K; about 0.7 in the paper's setting, to be measured for each network." },
+  { group: "Training" },
+  { key: "T", name: "Training time T", low: 100, high: 1e6, scale: LOG,
+    help: "When training stops, in units of learning rate × steps." },
+];
+
+function show(control, value) {
+  if (control.whole) return Math.round(value).toLocaleString("en");
+  if (value === 0) return "0";
+  return Math.abs(value) < 1e-2 ? value.toExponential(1).replace("e-", " × 10⁻").replace(/\d+$/, superscript)
+    : three(value);
+}
+
+const superscript = (digits) => [...String(digits)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"["0123456789".indexOf(d)] ?? "⁻").join("");
+
+// Value of a control's element, and the element's position for a value.
+function read(control) {
+  const element = document.getElementById(control.key);
+  if (control.options) return control.key === "D" ? Number(element.value) : element.value;
+  const position = Number(element.value);
+  if (control.scale === LINEAR) return position;
+  if (control.zero && position === 0) return 0;
+  const value = control.low * (control.high / control.low) ** position;
+  return control.whole ? Math.round(value) : Number(value.toPrecision(3));
+}
+
+function write(control, value) {
+  const element = document.getElementById(control.key);
+  if (control.options || control.scale === LINEAR) element.value = String(value);
+  else if (control.zero && value === 0) element.value = "0";
+  else element.value = String(Math.log(value / control.low) / Math.log(control.high / control.low));
+}
+
+function buildControls() {
+  const form = document.getElementById("controls");
+  let group;
+  for (const control of CONTROLS) {
+    if (control.group) {
+      group = form.appendChild(document.createElement("fieldset"));
+      group.innerHTML = `<legend>${control.group}</legend>`;
+      continue;
+    }
+    const linear = control.scale === LINEAR;
+    const range = linear ? [control.low, control.high, control.step] : [0, 1, "any"];
+    const input = control.options
+      ? `<select id="${control.key}">${Object.entries(control.options).map(([value, name]) =>
+        `<option value="${value}">${name}</option>`).join("")}</select>`
+      : `<input type="range" id="${control.key}" min="${range[0]}" max="${range[1]}" step="${range[2]}">`;
+    const box = group.appendChild(document.createElement("div"));
+    box.className = "control";
+    box.innerHTML = `<label for="${control.key}">${control.name}</label><output for="${control.key}"></output>`
+      + `${input}<small>${control.help}</small>`;
+  }
+  const reset = form.appendChild(document.createElement("button"));
+  reset.type = "button";
+  reset.textContent = "Reset";
+  reset.addEventListener("click", () => { setAll(CONSTANTS.defaults); update(); });
+  form.addEventListener("input", update);
+  setAll(CONSTANTS.defaults);
+}
+
+function setAll(values) {
+  for (const control of CONTROLS) if (control.key) write(control, values[control.key] ?? Infinity);
+}
+
+function readAll() {
+  const settings = {};
+  for (const control of CONTROLS) if (control.key) settings[control.key] = read(control);
+  if (settings.labels === "balanced") settings.N -= settings.N % 2; // exactly half of each sign
+  for (const control of CONTROLS) {
+    if (!control.key || control.options) continue;
+    document.querySelector(`output[for="${control.key}"]`).textContent = show(control, settings[control.key]);
+  }
+  return settings;
+}
+
+const time = (t) => (Number.isNaN(t) ? "never" : t === 0 ? "at once" : three(t));
+const large = (x) => (x === Infinity ? "∞" : x > 1e9 || (x > 0 && x < 1e-3) ? x.toExponential(1) : three(x));
+
+function tell(found) {
+  const s = found.settings, at = `With K = ${s.K.toLocaleString("en")} and β0 = ${s.mean}`;
+  const end = `T = ${three(s.T)}`;
+  const sentence = {
+    "no ICL": `${at} the network memorises: ICL is not acquired by ${end}.`,
+    lasting: `${at} the network learns in context: acquired ${found.acquired === 0 ? "at once" : `at t = ${time(found.acquired)}`}, and kept to ${end}.`,
+    transient: `${at} ICL is transient: acquired ${found.acquired === 0 ? "at once" : `at t = ${time(found.acquired)}`}, lost at t = ${time(found.lost)}.`,
+  }[found.phase];
+  document.getElementById("verdict").textContent = sentence;
+  const rows = [
+    ["phase", found.phase],
+    ["threshold K* (λ = 0)", large(found.threshold)],
+    ["P(acquire | K) by T", found.probability.toFixed(3)],
+    ["ICL acquired at t", time(found.acquired)],
+    ["ICL lost at t", time(found.lost)],
+    ["clock needed I*", large(found.clock)],
+    ["clock there is I_K(∞)", large(found.total)],
+  ];
+  document.getElementById("numbers").innerHTML =
+    rows.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+}
+
+// One chart: axes with decades or even ticks, lines, rules and dots, as the text of an SVG element.
+function chart(width, { x, y, lines, rules = [], dots = [] }) {
+  const height = 250, left = 52, right = 10, top = 8, bottom = 40;
+  const axis = (a, low, high) => (v) => low + (high - low) * (a.scale.to(v) - a.scale.to(a.low))
+    / (a.scale.to(a.high) - a.scale.to(a.low));
+  const px = axis(x, left, width - right), py = axis(y, height - bottom, top);
+  const inside = (a, v) => clip(v, a.low, a.high), parts = [];
+  for (const v of ticks(x)) {
+    parts.push(`<path d="M${px(v)} ${top}V${height - bottom + 4}" stroke="#e4e4e4"/>`
+      + `<text x="${px(v)}" y="${height - bottom + 17}" text-anchor="middle">${label(x, v)}</text>`);
+  }
+  for (const v of ticks(y)) {
+    parts.push(`<path d="M${left - 4} ${py(v)}H${width - right}" stroke="#e4e4e4"/>`
+      + `<text x="${left - 7}" y="${py(v) + 4}" text-anchor="end">${label(y, v)}</text>`);
+  }
+  for (const rule of rules) {
+    const across = rule.x !== undefined, a = across ? x : y, v = across ? rule.x : rule.y;
+    if (!(v >= a.low && v <= a.high)) continue;
+    const d = across ? `M${px(v)} ${top}V${height - bottom}` : `M${left} ${py(v)}H${width - right}`;
+    parts.push(`<path d="${d}" stroke="${rule.colour}" stroke-dasharray="${rule.dash ?? "5 4"}" fill="none"/>`);
+  }
+  for (const line of lines) {
+    const path = line.x.map((v, k) => [v, line.y[k]]).filter(([u, v]) => u >= x.low && u <= x.high && v === v)
+      .map(([u, v]) => `${px(u).toFixed(1)} ${py(inside(y, v)).toFixed(1)}`).join("L");
+    if (path) {
+      parts.push(`<path d="M${path}" fill="none" stroke="${line.colour}" stroke-width="${line.thick ?? 2}"`
+        + ` stroke-dasharray="${line.dash ?? "none"}" stroke-opacity="${line.opacity ?? 1}"/>`);
+    }
+  }
+  for (const dot of dots) {
+    parts.push(`<circle cx="${px(inside(x, dot.x))}" cy="${py(dot.y)}" r="5" fill="${dot.colour}"/>`);
+  }
+  parts.push(`<path d="M${left} ${top}V${height - bottom}H${width - right}" fill="none" stroke="#333"/>`
+    + `<text x="${(left + width - right) / 2}" y="${height - 6}" text-anchor="middle">${x.name}</text>`
+    + `<text transform="translate(13 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">${y.name}</text>`);
+  return parts.join("");
+}
+
+function ticks(axis) {
+  if (axis.scale === LINEAR) return [0, 1, 2, 3, 4].map((k) => axis.low + k / 4 * (axis.high - axis.low));
+  const first = Math.ceil(Math.log10(axis.low) - 1e-9), last = Math.floor(Math.log10(axis.high) + 1e-9);
+  const every = Math.ceil((last - first + 1) / 8), found = [];
+  for (let k = first; k <= last; k += every) found.push(10 ** k);
+  return found;
+}
+
+const label = (axis, v) => (axis.scale === LINEAR ? String(v) : `10${superscript(Math.round(Math.log10(v)))}`);
+
+const ICL = "var(--icl)", IWL = "var(--iwl)", THEORY = "var(--theory)", GREEN = "var(--measured)", FAINT = "var(--faint)";
+
+// The four charts: title, what the lines are, caption, and content from what was computed.
+const CHARTS = [
+  { title: "Accuracy", caption: "ICL: novel items, a copy in the context. IWL: training items, no copy in the context.",
+    key: [["ICL, mean β0", ICL, "none", 2.5], ["ICL, β0 one width off", ICL, "none", 1], ["IWL", IWL, "7 4", 2]],
+    content: (found) => ({
+      x: timeAxis(found), y: { name: "accuracy", low: 0, high: 1, scale: LINEAR },
+      lines: [...found.spread.map((curves) => ({ x: found.times, y: curves.icl_accuracy, colour: ICL, thick: 1 })),
+        { x: found.times, y: found.curves.iwl_accuracy, colour: IWL, dash: "7 4" },
+        { x: found.times, y: found.curves.icl_accuracy, colour: ICL, thick: 2.5 }],
+    }) },
+  { title: "Loss", caption: "Logistic loss on the same two tests, mean β0, in nats; what memory learns shows here first.",
+    key: [["ICL", ICL, "none", 2.5], ["IWL", IWL, "7 4", 2]],
+    content: (found) => ({
+      x: timeAxis(found), y: { name: "loss", low: 1e-4, high: 2, scale: LOG },
+      lines: [{ x: found.times, y: found.curves.iwl_loss, colour: IWL, dash: "7 4" },
+        { x: found.times, y: found.curves.icl_loss, colour: ICL, thick: 2.5 }],
+    }) },
+  { title: "The race", caption: "Alone, the memory's clock stops at I_K(∞); it wins if that is short of I*. ICL, once acquired, slows the memory.",
+    key: [["clock I_K(t)", IWL, "none", 2.5], ["needed, I*", ICL, "5 4", 1.5], ["all there is, I_K(∞)", FAINT, "2 3", 1.5]],
+    content: (found) => {
+      const finite = [found.total, found.clock, found.curves.clock.at(-1)].filter((v) => v > 0 && v < Infinity);
+      return {
+        x: timeAxis(found), y: { name: "clock", low: 0.3, high: Math.max(...finite, 10) * 3, scale: LOG },
+        lines: [{ x: found.times, y: found.curves.clock, colour: IWL, thick: 2.5 }],
+        rules: [{ y: found.clock, colour: ICL }, { y: found.total, colour: FAINT, dash: "2 3" }],
+      };
+    } },
+  { title: "Who wins, against task diversity",
+    caption: "Line: I* against I_K(∞), no decay, no end. Dot: the coupled equations with λ and T as set, where memory adds drag.",
+    key: [["P(acquire), race", THEORY, "none", 2], ["K*", ICL, "5 4", 1.5], ["this K", GREEN, "0 6", 9]],
+    content: (found) => ({
+      x: { name: "task diversity K", low: 10, high: 1e6, scale: LOG },
+      y: { name: "P(acquire ICL)", low: 0, high: 1, scale: LINEAR },
+      lines: [{ x: found.race.map(([K]) => K), y: found.race.map(([, P]) => P), colour: THEORY }],
+      rules: [{ x: found.threshold, colour: ICL }],
+      dots: [{ x: found.settings.K, y: found.probability, colour: GREEN }],
+    }) },
+];
+
+const timeAxis = (found) => ({ name: "time t = learning rate × steps", low: 1, high: found.settings.T, scale: LOG });
+
+function buildCharts() {
+  document.getElementById("charts").innerHTML = CHARTS.map(({ title, key, caption }) => {
+    const entries = key.map(([name, colour, dash, thick]) => `<span><svg aria-hidden="true"><path d="M0 5H26"`
+      + ` stroke="${colour}" stroke-width="${thick}" stroke-dasharray="${dash}"`
+      + `${dash === "0 6" ? ' stroke-linecap="round" transform="translate(13 0)" pathLength="6"' : ""}/></svg>${name}</span>`);
+    return `<figure><h2>${title}</h2><p class="key">${entries.join("")}</p>`
+      + `<svg class="plot" role="img" aria-label="${title}"></svg><figcaption>${caption}</figcaption></figure>`;
+  }).join("");
+}
+
+function draw(found) {
+  tell(found);
+  document.querySelectorAll("svg.plot").forEach((element, k) => {
+    element.innerHTML = chart(element.clientWidth, CHARTS[k].content(found));
+  });
+}
+
+function update() {
+  draw(compute(readAll()));
+}
+
+document.getElementById("version").textContent = CONSTANTS.version;
+buildControls();
+buildCharts();
+update();
+addEventListener("resize", update);
