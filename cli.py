@@ -156,6 +156,25 @@ def figure(
 
 
 @app.command()
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Folders made by `iclrace validate`.")],
+    out: Annotated[Path | None, typer.Option(help="The page; report.html in the first folder by default.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write tables as Markdown to this file instead.")] = None,
+) -> None:
+    """Write one self-contained HTML page: verdicts, figures with captions, inputs, versions, how to reproduce."""
+    from .cli_theory import working
+    from .figures import Results
+    from .figures.report import write_html, write_markdown
+
+    found = [Results(folder) for folder in results]
+    if markdown is not None:
+        print(write_markdown(found, markdown))
+        return
+    with working("drawing every figure"):
+        print(write_html(found, out or results[0] / "report.html"))
+
+
+@app.command()
 def explorer(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("explorer.html"),
 ) -> None:
@@ -170,24 +189,15 @@ def _print_report(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from .figures.table import COLUMNS, cells
+
     table = Table(title=f"iclrace, preset {report.preset.name}: {report.preset.description}")
-    for name in ("quantity", "predicted", "measured", "measured/predicted", "holds within", "verdict"):
+    for name in COLUMNS:
         table.add_column(name, justify="left" if name in ("quantity", "verdict") else "right")
     for row in report.rows:
-        ratio = row.scale == "ratio"
-        bar = f"{'x' if ratio else '±'} {row.bar:g}" if row.predicted is not None else "–"
-        against = _interval(row.ratio) if ratio else f"difference {_interval(row.difference)}"
-        table.add_row(row.quantity, _interval(row.predicted), _interval(row.measured), against, bar, row.verdict)
+        table.add_row(*cells(row.as_json()))
     console = Console()
     (console if console.is_terminal else Console(width=150)).print(table)
-
-
-def _interval(estimate: Any) -> str:
-    if estimate is None:
-        return "–"
-    if estimate.low == estimate.value == estimate.high:
-        return f"{estimate.value:.4g}"
-    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
 def main() -> None:

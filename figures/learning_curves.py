@@ -38,7 +38,9 @@ def draw(
             ax.legend(loc="upper left")
         ax.axhline(0.95, color="0.7", linewidth=0.6)
         ax.set(xlabel="gradient-flow time $t$", ylabel="ICL accuracy", ylim=(0.4, 1.03))
-        steps = ax.secondary_xaxis("top", functions=(lambda t: t / learning_rate, lambda s: s * learning_rate))
+        steps = ax.secondary_xaxis(
+            "top", functions=(partial(np.multiply, 1 / learning_rate), partial(np.multiply, learning_rate))
+        )
         steps.set_xlabel(f"steps{title and f'   ({title})'}")
     return ax
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 
@@ -133,8 +133,14 @@ def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     assert figure is not None
-    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with look():
-        figure.savefig(target, metadata=undated[target.suffix.lower()])
-    plt.close(figure)
+    with target.open("wb") as file:
+        write(figure, file, target.suffix.lower()[1:])
     return target
+
+
+def write(figure: Canvas, file: BinaryIO, kind: str) -> None:
+    """Write a figure to an open file as png, svg or pdf, and close the figure."""
+    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with look():
+        figure.savefig(file, format=kind, metadata=undated[kind])
+    plt.close(figure)

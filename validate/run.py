@@ -52,6 +52,7 @@ class Report:
             "format": FORMAT,
             "preset": self.preset.name,
             "description": self.preset.description,
+            "note": self.preset.note,
             "experiments": {
                 name: {
                     "predictions": predictions_json(self.predictions[name]),
