@@ -55,7 +55,8 @@ class Comparison:
         if p is None:
             return None
         if not (0 < p.value < math.inf and 0 < m.value < math.inf):
-            return Estimate(m.value / p.value if p.value else math.inf, 0.0, math.inf)
+            both = 1.0 if m.value == p.value else math.inf  # neither event happens: inf/inf
+            return Estimate(m.value / p.value if 0 < p.value < math.inf else both, 0.0, math.inf)
         down = math.hypot(_log(m.value, m.low), _log(p.high, p.value))
         up = math.hypot(_log(m.high, m.value), _log(p.value, p.low))
         ratio = m.value / p.value

@@ -1,0 +1,132 @@
+"""The memory law at depth L = 2 and 3: ν, and how the clock goes on after the items are learnt (paper, section 4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...theory import Estimate
+from ...theory._arguments import require
+from ..compare import Comparison
+from ..measure import geometric_mean, measure_power_law
+from ..memory import MemoryTraining
+from ..predict import Prediction, addresses
+from .protocol import Jobs, Results, memories_in
+
+Array = NDArray[np.float64]
+
+#: Margin scales p tried. Far below the least margin fitted the law no longer depends on p.
+_SCALES = np.geomspace(0.05, 100.0, 200)
+
+
+@dataclass(frozen=True)
+class MemoryDepth:
+    """A and ν for every kind of perceptron, and the clock continued by the homogeneous law of its depth.
+
+        I(φ) = I_0 + C g(φ),   φ = ln(1/c1 − 1),   g = ∫ dφ/(1 + φ/p)^q,   q = 2 − 2/L
+
+    g is bounded for L = 3 and grows as ln(1 + φ/p) for L = 2, whose total clock is therefore infinite. (I_0, C, p) are
+    fitted to a training that ends early, from c1 = 0.1 on; the same perceptrons, trained on, show the clock at
+    ``later``. Each law also continues the other depth's clock: the control.
+
+    Parameters
+    ----------
+    laws : perceptrons over K by kind, for A and ν of the clock at the end of each training
+    tails : perceptrons of one K by depth L, their ``until`` where the fit ends
+    later : c1 up to which the clock is continued
+    bar : factor within which what it gains there must be predicted
+    """
+
+    laws: Mapping[str, Sequence[MemoryTraining]]
+    tails: Mapping[int, Sequence[MemoryTraining]]
+    later: float
+    bar: float
+    name: str = "memory_depth"
+
+    def calibration(self) -> Mapping[str, Jobs]:
+        return {f"early_{layers}": trainings for layers, trainings in self.tails.items()}
+
+    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+        said = {}
+        for layers, trainings in self.tails.items():
+            curves = memories_in(calibrated[f"early_{layers}"]).curves
+            for law in self.tails:
+                for training, one in zip(trainings, curves, strict=True):
+                    gain = continued_clock(one, law, self.later) - float(one.clock[-1])
+                    quantity = f"{self._gain(layers, law)}, seed {training.seed}"
+                    inputs = (f"c1 from 0.1 to {training.until:g} of {addresses([training])}",)
+                    said[f"{layers}_{law}_{training.seed}"] = Prediction(quantity, Estimate.exact(gain), inputs)
+        return said
+
+    def _gain(self, layers: int, law: int) -> str:
+        until = self.tails[layers][0].until
+        whose = "its own law" if law == layers else f"the law of L = {law}"
+        return f"clock from c1 = {until:g} to {self.later:g}, perceptrons of L = {layers}, by {whose}"
+
+    def networks(self) -> Mapping[str, Jobs]:
+        later = {
+            f"later_{layers}": [replace(training, until=self.later) for training in trainings]
+            for layers, trainings in self.tails.items()
+        }
+        return {**self.laws, **later}
+
+    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+        rows = []
+        for kind in self.laws:
+            clocks = memories_in(trained[kind]).clocks()
+            amplitude, exponent = measure_power_law(clocks.task_diversity.values, clocks.clock.values)
+            size = clocks.sizes["run"]
+            rows.append(Comparison(f"ν, perceptrons alone, {kind}", None, exponent, self.bar, (), size))
+            rows.append(Comparison(f"A, perceptrons alone, {kind}", None, amplitude, self.bar, (), size))
+        for layers, trainings in self.tails.items():
+            curves = memories_in(trained[f"later_{layers}"]).curves
+            gains = [_clock_where(one, self.later) - _clock_where(one, trainings[0].until) for one in curves]
+            for law in self.tails:
+                said = [predictions[f"{layers}_{law}_{training.seed}"] for training in trainings]
+                values = [prediction.estimate.value for prediction in said]
+                rows.append(self._paired(self._gain(layers, law), gains, values, said[0].inputs))
+        return rows
+
+    def _paired(
+        self, quantity: str, measured: Sequence[float], predicted: Sequence[float], inputs: Sequence[str]
+    ) -> Comparison:
+        """Each perceptron is measured against its own continuation: the interval is that of the ratios' mean."""
+        ratio, centre = geometric_mean(np.divide(measured, predicted)), geometric_mean(predicted).value
+        found = Estimate(centre * ratio.value, centre * ratio.low, centre * ratio.high)
+        return Comparison(quantity, Estimate.exact(centre), found, self.bar, inputs, len(measured))
+
+
+def _clock_where(curves: xr.Dataset, c1: float) -> float:
+    return float(np.interp(-math.log(c1), -np.log(curves.c1.values), curves.clock.values))
+
+
+def continued_clock(curves: xr.Dataset, layers: int, c1: float) -> float:
+    """I at ``c1``, from the homogeneous law of depth ``layers`` fitted from c1 = 0.1 to the curves' end.
+
+    Raises ``ValueError`` for one layer, or fewer than five readings below c1 = 0.1.
+    """
+    require(layers >= 2, "layers", "be 2 or more", layers)
+    margin, clock = np.log(1 / curves.c1.values - 1), curves.clock.values
+    fitted = slice(int(np.flatnonzero(curves.c1.values >= 0.1)[-1]) + 1, None)
+    require(clock[fitted].size >= 5, "curves", "have five readings or more below c1 = 0.1", clock[fitted].size)
+    later = math.log(1 / c1 - 1)
+    best, found = math.inf, math.nan
+    for scale in _SCALES:
+        design = np.column_stack([np.ones(clock[fitted].size), _growth(margin[fitted], scale, layers)])
+        solution, *_ = np.linalg.lstsq(design, clock[fitted])
+        misfit = float(np.sum((design @ solution - clock[fitted]) ** 2))
+        if misfit < best:
+            best, found = misfit, float(solution[0] + solution[1] * _growth(np.array(later), scale, layers))
+    return found
+
+
+def _growth(margin: Array, scale: float, layers: int) -> Array:
+    """∫_0^φ dφ/(1 + φ/p)^q."""
+    excess = 1.0 - 2.0 / layers  # q − 1
+    reach = np.log1p(margin / scale)
+    return scale * (reach if excess == 0 else -np.expm1(-excess * reach) / excess)

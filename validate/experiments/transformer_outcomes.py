@@ -1,0 +1,87 @@
+"""Two kinds of outcome near K*, one far from it: final ICL accuracies of many transformers (paper, figure 6c)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...theory import Estimate
+from ..compare import Comparison
+from ..config import Run
+from ..measure import measure_threshold
+from ..outcomes import accuracy_at, measure_bimodality
+from ..predict import Prediction, addresses
+from ..training import final
+from .protocol import Jobs, Results, answer, networks_in
+from .transformer_clocks import seeded
+
+#: The outcomes count as two kinds below this p-value of Hartigan's dip.
+SIGNIFICANCE = 0.01
+
+
+@dataclass(frozen=True)
+class TransformerOutcomes:
+    """Hartigan's dip of the final ICL accuracies at K* and far from it, on both sides.
+
+    K* comes from a scan with seeds of its own; of ``near``, the K nearest to it decides. Networks
+    are trained to the end of the budget, whether or not they acquire ICL: stopping at acquisition would gather the
+    accuracies of all that do.
+
+    Parameters
+    ----------
+    run : the transformer
+    scan : the same transformer as it is trained in the scan for K*: it may stop early, and starts at another seed
+    task_diversity, scan_seeds : that scan
+    near, far : K of the test
+    seeds, far_seeds : networks at each of them
+    """
+
+    run: Run
+    scan: Run
+    task_diversity: Sequence[float]
+    scan_seeds: int
+    near: Sequence[int]
+    far: Sequence[int]
+    seeds: int
+    far_seeds: int
+    name: str = "transformer_outcomes"
+
+    def _scan(self) -> list[Run]:
+        return seeded(self.scan, self.scan_seeds, self.task_diversity)
+
+    def calibration(self) -> Mapping[str, Jobs]:
+        return {"scan": self._scan()}
+
+    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+        runs = networks_in(calibrated["scan"])
+        threshold = measure_threshold(runs.task_diversity, final(runs))
+        return {"threshold": Prediction("K* of other seeds", threshold, (f"K* of {addresses(self._scan())}",))}
+
+    def networks(self) -> Mapping[str, Jobs]:
+        jobs = {f"k{k}": seeded(self.run.with_(task_diversity=k), self.seeds) for k in self.near}
+        return jobs | {f"k{k}": seeded(self.run.with_(task_diversity=k), self.far_seeds) for k in self.far}
+
+    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+        threshold = predictions["threshold"].estimate.value
+        nearest = min(self.near, key=lambda k: abs(np.log(k / threshold)))
+        rows = []
+        for k in sorted((*self.near, *self.far)):
+            accuracy = accuracy_at(networks_in(trained[f"k{k}"]), self.run.budget).values
+            found = measure_bimodality(accuracy)
+            quantity = f"final ICL accuracies, transformer, K = {k}"
+            bimodal, size = found.p_value < SIGNIFICANCE, accuracy.size
+            if k == nearest or k in self.far:
+                rows.append(
+                    answer(
+                        f"{quantity}: two kinds (dip, p < {SIGNIFICANCE})", bimodal, size,
+                        predictions["threshold"].inputs, expected=k == nearest,
+                    )
+                )  # fmt: skip
+            label = f"{quantity}: p of the dip"
+            rows.append(Comparison(label, None, Estimate.exact(found.p_value), 1.25, (), size))
+            low, high = found.means
+            label = f"{quantity}: fraction nearer to the upper mode (modes {low:.2f}, {high:.2f})"
+            rows.append(Comparison(label, None, found.upper, 1.25, (), size))
+        return rows

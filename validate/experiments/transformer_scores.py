@@ -1,0 +1,64 @@
+"""The transformer's first attention, read off its initial weights, and what rough attention makes of t_ICL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.integrate import solve_ivp
+
+from ...theory import Estimate, Task, acquired_beta, icl_field
+from ...theory._arguments import require
+from ..config import Run
+from ..measure import geometric_mean
+from ..trainer import EnsembleTrainer
+
+_LABEL_NODES = 16
+#: Of the integration of the rough field, whose draws leave 2 %.
+_TOLERANCE = 1e-4
+
+
+def initial_score_std(runs: Sequence[Run]) -> Estimate:
+    """σ_s: deviation, within a context, of the scores x̂_jᵀ W_Kᵀ W_Q x̂_T of untrained transformers of one layer.
+
+    Root mean square over the sequences of the ICL test, the copy left out; geometric mean over the networks, with
+    Student's interval.
+    """
+    require(all(run.depth == 1 for run in runs), "runs", "have depth 1", [run.depth for run in runs])
+    trainer = EnsembleTrainer(runs)
+    batch, weights = trainer.icl_test, trainer.parameters
+    items = batch.table.rows(batch.table.items, batch.context)[..., 1:, :]
+    labels = batch.context_labels[..., 1:]
+    target = batch.table.rows(batch.table.items, batch.target)
+    context = normalised(torch.cat([items, (labels > 0)[..., None], (labels < 0)[..., None]], -1))
+    own = normalised(torch.nn.functional.pad(target, (0, 2)))
+    query = torch.bmm(own, weights["attention.query.weight"].transpose(1, 2))
+    direction = torch.bmm(query, weights["attention.key.weight"])
+    scores = (context * direction[..., None, :]).sum(-1)
+    return geometric_mean(scores.var(-1).mean(-1).sqrt().double().numpy())
+
+
+def normalised(tokens: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.layer_norm(tokens, tokens.shape[-1:])
+
+
+def rough_acquisition_time(task: Task, beta0: float = 0.0) -> float:
+    """t_ICL for K → ∞ of the minimal model with rough attention: its averaged field integrated to 95 % accuracy.
+
+    ``task.score_std`` = σ_s; w0 = 0. With σ_s = 0 it is :func:`iclrace.theory.acquisition_time`, for which that closed
+    form is exact to 0.1 %.
+    """
+    end = acquired_beta(task)
+
+    def field(_: float, y: np.ndarray) -> np.ndarray:
+        return np.ravel(icl_field(y[0], y[1], task, nodes=_LABEL_NODES))
+
+    def acquired(_: float, y: np.ndarray) -> float:
+        return float(y[1] - end)
+
+    acquired.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
+    start, last = [0.0, beta0], 1e4 * task.context_length
+    solution = solve_ivp(field, (0.0, last), start, method="LSODA", rtol=_TOLERANCE, atol=_TOLERANCE, events=acquired)
+    return float(solution.t_events[0][0]) if solution.t_events[0].size else math.inf
