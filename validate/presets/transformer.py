@@ -184,7 +184,7 @@ SMOKE: tuple[Experiment, ...] = (
         _TOY_MEMORY, _TOY_SCAN, seeds=2, memory_seeds=2, reference=16, large=512, bar=1.25, clock_bar=1.10
     ),
     TransformerScaling(_TOY_MEMORY, _TOY_SCANS, point="n6", seeds=2, memory_seeds=2, bar=1.25, slope_bar=0.2),
-    TransformerBudget(_TOY_SCAN, seeds=2, memory_seeds=2, budgets=[20.0, 40.0], bar=1.25),
+    TransformerBudget(_TOY_SCAN, seeds=2, memory_seeds=2, budgets=[10.0, 20.0], bar=1.25),
     TransformerAcquisition(
         _TOY_ENDLESS, dict.fromkeys(_TOY_ENDLESS, 3), point="n4", slope_bar=0.1, bar=1.25, tail="n8"
     ),
