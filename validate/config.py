@@ -145,7 +145,9 @@ class Run:
         fields = {"kind": "network", **asdict(self)}
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
-        return {name: value for name, value in fields.items() if name not in added or value != added[name]}
+        # How K → ∞ draws its sequences: another generator, another result.
+        stream = {"stream": "philox"} if math.isinf(self.task.task_diversity) else {}
+        return {name: value for name, value in fields.items() if name not in added or value != added[name]} | stream
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:

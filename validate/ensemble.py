@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .batches import Batch, OverlapBatch
 from .networks import MinimalModel, Transformer, context_tokens, target_tokens
 from .seeds import Purpose, derive_seed
-from .sequences import Batch
 
 Parameters = dict[str, Tensor]
 
@@ -80,8 +80,7 @@ class MinimalEnsemble:
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z and memory φ, each (S, B)."""
-        table = batch.table
-        targets = table.rows(table.items, batch.target)
+        targets = batch.targets
         memory = perceptron(parameters, self.memory_prefix, targets).squeeze(-1)
         labels, overlaps = batch.context_labels, _overlaps(batch, targets)
         if self.target_in_softmax:
@@ -93,6 +92,8 @@ class MinimalEnsemble:
 
 def _overlaps(batch: Batch, targets: Tensor) -> Tensor:
     """x_T·x_j, (S, B, N)."""
+    if isinstance(batch, OverlapBatch):
+        return batch.overlaps
     table = batch.table
     size = table.items.shape[1]
     if size > _LARGEST_OVERLAP_TABLE:

@@ -9,9 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .batches import Batch
 from .config import Run
 from .ensemble import Parameters
-from .sequences import Batch
 from .sgd import Computation
 
 METRICS = (

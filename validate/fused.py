@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import kernels
+from .batches import Batch, OverlapBatch
 from .ensemble import LAYER_NORM_EPSILON, Parameters, perceptron, perceptron_layers
 from .networks import target_tokens
-from .sequences import Batch
 
 #: ``step(parameters, rates, decays, batch)`` changes the parameters (name -> (S, ...)) in place and returns the losses
 #: ⟨log(1 + e^{−ℓz})⟩ before it, (S,). ``rates`` holds minus the learning rates (S, 1, ...), one for the perceptron and
@@ -111,14 +111,21 @@ class FusedMinimal:
 
     def _attend(self, beta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The answer Σ_j p_j ℓ_j and its derivative in β, each (S, B)."""
+        repeated = beta.detach().repeat_interleave(batch.target.shape[1]).numpy()
         table = batch.table
+        if isinstance(batch, OverlapBatch):
+            kernels.share_out(batch.overlaps.numel())
+            square = batch.targets.square().sum(-1).reshape(-1).numpy()
+            overlaps, labels = _flat(batch.overlaps).numpy(), _flat(batch.labels).numpy()
+            answer, slope = kernels.answer_overlaps(overlaps, labels, square, repeated, self.target_in_softmax)
+            return torch.from_numpy(answer).view_as(batch.target), torch.from_numpy(slope).view_as(batch.target)
         kernels.share_out(batch.context.numel() * table.items.shape[-1])
         answer, slope = kernels.attend_minimal(
             _flat(table.items).numpy(),
             table.labels.reshape(-1).numpy(),
             _flat(table.offset(batch.context)).numpy(),
             table.offset(batch.target).reshape(-1).numpy(),
-            beta.detach().repeat_interleave(batch.target.shape[1]).numpy(),
+            repeated,
             self.target_in_softmax,
         )
         return torch.from_numpy(answer).view(batch.target.shape), torch.from_numpy(slope).view(batch.target.shape)
@@ -131,7 +138,9 @@ class _Attention:
         table = batch.table
         kernels.share_out(batch.context.numel() * own.shape[-1])
         if "rows" not in table.derived:
-            rows, moments = kernels.prepare_rows(_flat(table.items).numpy(), LAYER_NORM_EPSILON)
+            given = table.derived.get("padded")
+            rows = kernels.pad_rows(_flat(table.items).numpy()) if given is None else _flat(given).numpy()
+            moments = kernels.row_moments(rows, table.items.shape[-1], LAYER_NORM_EPSILON)
             table.derived.update(rows=torch.from_numpy(rows), moments=torch.from_numpy(moments))
         held = (table.derived["rows"], table.labels.reshape(-1), table.derived["moments"])
         self.rows = tuple(t.numpy() for t in (*held, _flat(table.offset(batch.context)), _flat(own)))

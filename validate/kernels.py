@@ -35,16 +35,25 @@ def share_out(work: int) -> None:
     set_num_threads(config.NUMBA_NUM_THREADS if work >= _WORK_WORTH_THREADS else 1)  # pyright: ignore
 
 
+def padded_width(dimension: int) -> int:
+    """Numbers P in a padded row of D."""
+    return -(-dimension // _LANES) * _LANES
+
+
+def pad_rows(items: Array) -> Array:
+    """``items`` (R, D) in rows of P numbers."""
+    out = np.empty((len(items), padded_width(items.shape[1])), items.dtype)
+    out[:, : items.shape[1]] = items
+    return out
+
+
 @_compiled
-def prepare_rows(items: Array, epsilon: float) -> tuple[Array, Array]:
-    """``items`` (R, D) padded to (R, P), and of their tokens mean and inverse standard deviation (R, 2)."""
-    rows, dimension = items.shape
-    padded = -(-dimension // _LANES) * _LANES
-    one, size = items.dtype.type(1.0), items.dtype.type(dimension + 2)
-    out, moments = np.empty((rows, padded), items.dtype), np.empty((rows, 2), items.dtype)
+def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
+    """Of the tokens of ``out`` (R, P) mean and inverse standard deviation (R, 2); their padding is set to zero."""
+    rows, padded = out.shape
+    one, size = out.dtype.type(1.0), out.dtype.type(dimension + 2)
+    moments = np.empty((rows, 2), out.dtype)
     for row in prange(rows):
-        for i in range(dimension):
-            out[row, i] = items[row, i]
         for i in range(dimension, padded):
             out[row, i] = 0.0
         total = one
@@ -56,8 +65,8 @@ def prepare_rows(items: Array, epsilon: float) -> tuple[Array, Array]:
         for i in range(padded):
             spread += (out[row, i] - mean) ** 2
         moments[row, 0] = mean
-        moments[row, 1] = one / math.sqrt(spread / size + items.dtype.type(epsilon))
-    return out, moments
+        moments[row, 1] = one / math.sqrt(spread / size + out.dtype.type(epsilon))
+    return moments
 
 
 @njit(cache=True, fastmath=_FASTMATH, inline="never")
@@ -109,7 +118,7 @@ def attend_forward(
 ) -> tuple[Array, Array]:
     """x̄ = Σ_j softmax_j(x̂_j·u) x̂_j over the context and the target itself.
 
-    ``rows`` (R, P) and ``moments`` (R, 2) are those of :func:`prepare_rows`, ``labels`` (R,); ``context`` (Q, N) holds
+    ``rows`` (R, P) and ``moments`` (R, 2) are those of :func:`row_moments`, ``labels`` (R,); ``context`` (Q, N) holds
     row numbers, ``own`` (Q, D + 2) the normalised targets and ``direction`` (Q, D + 2) the vectors u. Returns x̄
     (Q, D + 2) and the softmax weights (Q, N + 1), the target's last.
     """
@@ -151,6 +160,37 @@ def attend_backward(
     return out
 
 
+@njit(cache=True, fastmath=_FASTMATH)
+def _answer(overlap: Array, label: Array, beta: Any) -> tuple[Any, Any]:
+    """Σ_j p_j ℓ_j with p = softmax(β overlap), and its derivative in β, Σ_j p_j (ℓ_j − a) overlap_j."""
+    top = (beta * overlap).max()
+    total, mean, first, second = 0.0, 0.0, 0.0, 0.0
+    for j in range(len(overlap)):
+        weight = math.exp(beta * overlap[j] - top)
+        total += weight
+        mean += weight * label[j]
+        first += weight * overlap[j]
+        second += weight * label[j] * overlap[j]
+    mean /= total
+    return mean, second / total - mean * (first / total)
+
+
+@_compiled
+def answer_overlaps(
+    overlaps: Array, labels: Array, square: Array, beta: Array, target_in_softmax: bool
+) -> tuple[Array, Array]:
+    """As :func:`attend_minimal`, from ``overlaps`` x_T·x_j and ``labels`` (Q, N) and ``square`` |x_T|² (Q,)."""
+    sequences, length = overlaps.shape
+    answer, slope = np.empty(sequences, overlaps.dtype), np.empty(sequences, overlaps.dtype)
+    for q in prange(sequences):
+        overlap, label = np.empty(length + 1, overlaps.dtype), np.zeros(length + 1, overlaps.dtype)
+        overlap[:length], label[:length] = overlaps[q], labels[q]
+        overlap[length] = square[q]
+        count = length + 1 if target_in_softmax else length
+        answer[q], slope[q] = _answer(overlap[:count], label[:count], beta[q])
+    return answer, slope
+
+
 @_compiled
 def attend_minimal(
     items: Array, labels: Array, context: Array, target: Array, beta: Array, target_in_softmax: bool
@@ -163,24 +203,14 @@ def attend_minimal(
     dimension = items.shape[1]
     answer, slope = np.empty(sequences, items.dtype), np.empty(sequences, items.dtype)
     for q in prange(sequences):
-        overlap = np.zeros(length + 1, items.dtype)
+        overlap, label = np.zeros(length + 1, items.dtype), np.zeros(length + 1, items.dtype)
         x = items[target[q]]
         count = length + 1 if target_in_softmax else length
-        top = items.dtype.type(-np.inf)
         for j in range(count):
             row = context[q, j] if j < length else target[q]
             for i in range(dimension):
                 overlap[j] += items[row, i] * x[i]
-            top = max(top, beta[q] * overlap[j])
-        total, mean, first, second = 0.0, 0.0, 0.0, 0.0
-        for j in range(count):
-            weight = math.exp(beta[q] * overlap[j] - top)
-            label = labels[context[q, j]] if j < length else items.dtype.type(0.0)
-            total += weight
-            mean += weight * label
-            first += weight * overlap[j]
-            second += weight * label * overlap[j]
-        mean /= total
-        answer[q] = mean
-        slope[q] = second / total - mean * (first / total)
+            if j < length:
+                label[j] = labels[row]
+        answer[q], slope[q] = _answer(overlap[:count], label[:count], beta[q])
     return answer, slope

@@ -8,75 +8,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ..theory import Task
 from ..theory._arguments import require
+from .batches import Batch, OverlapBatch, Table
+from .endless import Endless, balanced, with_copies
 from .seeds import Purpose, derive_seed
 
 # Streams beside a batch's first one, which has no more numbers to give without changing those it gave.
 _LABELS, _NOISE, _SHUFFLE, _SCRAMBLE = 1, 2, 4, 8
-
-
-@dataclass(frozen=True)
-class Table:
-    """Item-label pairs: ``items`` (S, K, D) with entries N(0, 1/D), ``labels`` (S, K) in {-1, +1}.
-
-    ``derived`` caches what a network computes once per table (overlaps, normalised tokens).
-    """
-
-    items: Tensor
-    labels: Tensor
-    derived: dict[str, Tensor] = field(default_factory=dict)
-
-    def cached(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        if name not in self.derived:
-            self.derived[name] = compute()
-        return self.derived[name]
-
-    def offset(self, index: Tensor, size: int | None = None) -> Tensor:
-        """Row numbers in a table whose S parts, of ``size`` (default K) rows each, stand one below the other."""
-        starts = torch.arange(len(self.items), device=index.device).mul_(size or self.items.shape[1])
-        return index + starts.view(-1, *[1] * (index.ndim - 1))
-
-    def rows(self, values: Tensor, index: Tensor) -> Tensor:
-        """``values[s, index[s, ...]]`` for ``values`` of shape (S, K, ...)."""
-        flat = values.reshape(-1, *values.shape[2:])
-        chosen = flat.index_select(0, self.offset(index, values.shape[1]).reshape(-1))
-        return chosen.view(*index.shape, *values.shape[2:])
-
-    def select(self, networks: Tensor) -> Table:
-        """The table of the networks that go on (their positions along S)."""
-        return Table(self.items[networks], self.labels[networks])
-
-
-@dataclass(frozen=True)
-class Batch:
-    """B sequences a network: ``context`` (S, B, N) and ``target`` (S, B) are rows of ``table``."""
-
-    table: Table
-    context: Tensor
-    target: Tensor
-
-    @property
-    def context_labels(self) -> Tensor:
-        return self.table.rows(self.table.labels, self.context)
-
-    @property
-    def target_labels(self) -> Tensor:
-        return self.table.rows(self.table.labels, self.target)
-
-    def without_cache(self) -> Batch:
-        """The same batch; what is derived from its table is forgotten with it."""
-        return replace(self, table=Table(self.table.items, self.table.labels))
-
-    def select(self, networks: Tensor) -> Batch:
-        return Batch(self.table.select(networks), self.context[networks], self.target[networks])
 
 
 class Sequences:
@@ -100,6 +46,9 @@ class Sequences:
         layers the causal mask does.
     scrambled : bool
         Every context label of a training batch and of the IWL test is a fair coin; needs a finite K.
+    overlaps_alone : bool
+        The network reads of the context its labels and overlaps with the target alone (the minimal model); for K → ∞
+        training batches then hold these and no items.
     device, dtype
         Where the tensors live.
     """
@@ -115,6 +64,7 @@ class Sequences:
         noise: float = 0.0,
         shuffled: bool = False,
         scrambled: bool = False,
+        overlaps_alone: bool = False,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -135,7 +85,9 @@ class Sequences:
             raise ValueError(
                 f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}."
             )
-        if not self.fresh:
+        if self.fresh:
+            self.endless = Endless(task, self.seeds, batch_size, noise, overlaps_alone, self.device, dtype)
+        else:
             self._set_training_table()
 
     def _set_training_table(self) -> None:
@@ -191,10 +143,14 @@ class Sequences:
     def batch(self, step: int) -> Batch:
         """The training batch at ``step``."""
         if self.fresh:
-            batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
+            batch = self.endless.batch(step)
+            if isinstance(batch, OverlapBatch):
+                return batch
         else:
             draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
-            batch = self._with_coins(Batch(self.table, *self._with_copy(self._context(draws))), Purpose.BATCH, step)
+            batch = self._with_coins(
+                Batch(self.table, *with_copies(self._context(draws), self.task.copies)), Purpose.BATCH, step
+            )
         return self._as_shown(batch, Purpose.BATCH, step)
 
     def icl_test(self, size: int) -> Batch:
@@ -255,23 +211,12 @@ class Sequences:
             self.generator.manual_seed(derive_seed(seed, purpose, step) ^ _LABELS)
             coins = torch.rand((size, length), generator=self.generator, device=self.device)
             labels[s] = 1.0 - 2.0 * (coins < 0.5)
-        if self.task.labels == "balanced":
-            half = self.task.context_length // 2
-            labels[..., 1:half] = labels[..., :1]
-            labels[..., half : 2 * half] = -labels[..., :1]
+        labels = balanced(labels, self.task)
         context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
         table = Table(items, labels.view(networks, -1))
-        return Batch(table, context, context[..., 0]) if extra else Batch(table, *self._with_copy(context))
-
-    def _with_copy(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Context and target: the target is the first context item, which then stands ``copies`` times.
-
-        Attention has no positional encoding, so the place of the copy does not matter.
-        """
-        if self.task.copies > 1:
-            context = context.clone()
-            context[..., 1 : self.task.copies] = context[..., :1]
-        return context, context[..., 0]
+        return (
+            Batch(table, context, context[..., 0]) if extra else Batch(table, *with_copies(context, self.task.copies))
+        )
 
     def _context(self, draws: Tensor) -> Tensor:
         """Rows of the training table from uniforms (S, B, N + 1); the last one chooses the label that comes first."""
@@ -298,7 +243,9 @@ class Sequences:
         index = torch.tensor(networks, device=self.device)
         self.seeds = [self.seeds[s] for s in networks]
         self.task_diversity = [self.task_diversity[s] for s in networks]
-        if not self.fresh:
+        if self.fresh:
+            self.endless = self.endless.select(self.seeds)
+        else:
             self.table = self.table.select(index)
             self.sizes = self.sizes[index]
             self.cumulative = None if self.cumulative is None else self.cumulative[index]

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .batches import Batch
 from .cointegration import Cointegration
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
 from .fused import FusedMinimal, FusedTransformer
-from .sequences import Batch
 
 # Products per step below which one core does all: threads that wait for each other cost more than they save.
 _WORK_WORTH_THREADS = 2**22
