@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..simulate import CoupledModel, sweep
+from ..simulate import CoupledModel, solve_ensemble
 from ..theory import Estimate, acquisition_time
 from .config import Run, content_key
 from .measure import acquisition_times, geometric_mean
 from .memory import MemoryTraining, measured_memory
 
-#: Where the coupled equations are solved to find K*: their ratio, about 0.5 %, is far below the seeds' spread.
-_DIVERSITIES = 400
+#: Where the coupled equations are solved to find K*, from a third of the least K trained to three times the greatest:
+#: their ratio, about 0.7 %, is far below the seeds' spread.
+_DIVERSITIES = 600
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,43 @@ def predict_threshold(
 
 
 def predict_coupled(
-    run: Run, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], task_diversity: float
+    run: Run,
+    trainings: Sequence[MemoryTraining],
+    curves: Sequence[xr.Dataset],
+    task_diversity: float,
+    repeats: bool = False,
 ) -> tuple[Prediction, Prediction]:
     """K* and t_ICL at one K from the coupled equations: (w, β) with the measured memory, to the run's budget.
 
     Unlike :func:`predict_threshold` this follows c2 as it rises, which makes the drag grow while the memory forms. The
     interval of K* is the spread of the memory's seeds; t_ICL is given for the mean memory.
+
+    With ``repeats``, contexts of N draws from K items hold items more than once. Early, drive ⟨Σ_j a_j ℓ_j⟩ and drag
+    ⟨(Σ_j a_j ℓ_j)²⟩ both grow by g = 1 + (N − m)/(m K), so that (w, β) run g times faster against the same memory: the
+    equations at the learning-rate ratio r/g, in the time g t.
     """
     assert run.beta0 is not None
-    model = CoupledModel(run.task, measured_memory(trainings, curves, run.budget))
     known = [training.task_diversity for training in trainings]
-    diversities = np.geomspace(min(known), max(known), _DIVERSITIES)
-    axes = {"task_diversity": [*diversities, task_diversity], "beta0": [run.beta0], "w0": [run.w0]}
-    times = sweep(model, axes, (0.0, run.budget), stop="acquired")["time_acquired"].values.ravel()
+    diversities = np.geomspace(max(2.0, min(known) / 3), 3 * max(known), _DIVERSITIES)
+    every = np.append(diversities, task_diversity)
+    task = run.task
+    gain = 1 + repeats * (task.context_length - task.copies) / (task.copies * every)
+    memory = measured_memory(trainings, curves, run.rate_ratio * run.budget)
+    start = np.broadcast_to([run.w0, run.beta0], (every.size, 2))
+    solved = solve_ensemble(
+        CoupledModel(task, memory), start, (0.0, float(run.budget * gain.max())), stop="acquired",
+        parameters={"task_diversity": every, "rate_ratio": run.rate_ratio / gain}, dims=["task_diversity"],
+    )  # fmt: skip
+    times = solved.events["acquired"] / gain
+    times = np.where(times <= run.budget, times, math.inf)
     acquiring = np.isfinite(times[:-1])
     value = float(diversities[acquiring][0]) if acquiring.any() else math.inf
     spread = _relative_spread(trainings, curves, run.budget) * value if acquiring.any() else 0.0
     inputs = (f"coupled equations, {_describe(run)}, β0 = {run.beta0:g}", f"memory curves of {addresses(trainings)}")
-    time = float(times[-1]) if np.isfinite(times[-1]) else math.inf
+    kind = "coupled equations, repeated items" if repeats else "coupled equations"
     return (
-        Prediction("K*, minimal model, coupled equations", Estimate(value, value - spread, value + spread), inputs),
-        Prediction(f"t_ICL at K = {task_diversity:g}, coupled equations", Estimate.exact(time), inputs),
+        Prediction(f"K*, minimal model, {kind}", Estimate(value, value - spread, value + spread), inputs),
+        Prediction(f"t_ICL at K = {task_diversity:g}, {kind}", Estimate.exact(float(times[-1])), inputs),
     )
 
 

@@ -115,12 +115,13 @@ def compare(
     return Comparison(prediction.quantity + note, prediction.estimate, measured, bar, prediction.inputs, seeds, scale)
 
 
-def answer(question: str, measured: bool, seeds: int, inputs: Sequence[str], expected: bool = True) -> Comparison:
-    """The row of a question that a test of its own answers: 1 for yes, 0 for no."""
+def answer(
+    question: str, measured: bool | None, seeds: int, inputs: Sequence[str], expected: bool = True
+) -> Comparison:
+    """The row of a question that a test of its own answers: 1 for yes, 0 for no, between them if it cannot tell."""
     quantity = f"{question} (1 yes, 0 no)"
-    return Comparison(
-        quantity, Estimate.exact(expected), Estimate.exact(measured), 0.5, inputs, seeds, scale="difference"
-    )
+    found = Estimate(0.5, 0.0, 1.0) if measured is None else Estimate.exact(measured)
+    return Comparison(quantity, Estimate.exact(expected), found, 0.5, inputs, seeds, scale="difference")
 
 
 def slope(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:

@@ -49,9 +49,9 @@ class Threshold:
 
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
         memory = memories_in(calibrated["memory"])
-        clock = predict_clock(self.run)
+        clock = _memory_clock(predict_clock(self.run), self.run.rate_ratio)
         threshold = predict_threshold(
-            "K*, minimal model", clock, memory.trainings, memory.curves, self.run.budget
+            "K*, minimal model", clock, memory.trainings, memory.curves, self.run.rate_ratio * self.run.budget
         )  # fmt: skip
         largest = max(self.task_diversity)
         coupled, time = predict_coupled(self.run, memory.trainings, memory.curves, largest)
@@ -69,8 +69,7 @@ class Threshold:
     def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
         runs = networks_in(trained["networks"])
         circuit = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
-        # The theory's K* is where the circuit reaches 95 %, so the outcome is whether it did: accuracy 1, or chance.
-        threshold = measure_threshold(runs.task_diversity, np.where(np.isfinite(circuit.values), 1.0, 0.5))
+        threshold = circuit_threshold(runs, self.run.budget)
         whole = measure_threshold(runs.task_diversity, final(runs))
         predicted = predictions["threshold"]
         return [
@@ -85,6 +84,24 @@ class Threshold:
                 predictions["clock"], clock_at_acquisition(runs, threshold.value), self.clock_bar, self.seeds
             ),
         ]  # fmt: skip
+
+
+def circuit_threshold(runs: xr.Dataset, budget: float) -> Estimate:
+    """K* of the ICL circuit: the theory's is where the circuit reaches 95 %, so the outcome is whether it did in time.
+
+    As an accuracy: 1, or chance.
+    """
+    times = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
+    return measure_threshold(runs.task_diversity, np.where(times.values <= budget, 1.0, 0.5))
+
+
+def _memory_clock(clock: Prediction, rate_ratio: float) -> Prediction:
+    """The reading of the memory's own clock when ICL is acquired: r I*, the memory running r times as fast."""
+    if rate_ratio == 1.0:
+        return clock
+    at = clock.estimate
+    scaled = Estimate(at.value * rate_ratio, at.low * rate_ratio, at.high * rate_ratio)
+    return replace(clock, estimate=scaled, inputs=(*clock.inputs, f"rate ratio {rate_ratio:g}"))
 
 
 def clock_at_acquisition(runs: xr.Dataset, threshold: float) -> Estimate:

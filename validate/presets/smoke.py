@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..experiments import AcquisitionTime, MemoryLaw, Threshold, TransformerThreshold
+from . import minimal, transformer
 from .base import MINIMAL, TRANSFORMER, Preset, memories
 
 _TOY = MINIMAL.with_(context_length=12, dimension=15, width=64, batch_size=64, budget=120.0, test_size=500)
@@ -22,5 +23,7 @@ SMOKE = Preset(
         AcquisitionTime({"n12": _TOY.with_(task_diversity=math.inf)}, seeds=2, bar=1.05),
         Threshold(_TOY_MEMORY, _TOY, [16, 64, 256], seeds=2, bar=1.25, clock_bar=1.10, time_bar=1.10),
         TransformerThreshold(_TOY_TOKEN_MEMORY, _TOY_TRANSFORMER, [16, 64, 256], seeds=2, bar=1.25),
+        *minimal.SMOKE,
+        *transformer.SMOKE,
     ),
 )
