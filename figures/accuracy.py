@@ -16,6 +16,7 @@ from ..validate.memory import stored_memory
 from . import describe, style
 from .entry import Figure, Picture
 from .results import Results, setting
+from .scans import scans
 
 Curve = tuple[Sequence[float], Sequence[float]]
 
@@ -81,35 +82,35 @@ def coupled_accuracy(runs: xr.Dataset, alone: xr.Dataset) -> Curve:
 
 def prepare_minimal(results: Results) -> Picture:
     panels, captions = [], []
-    for name, runs in results.find("threshold*_networks", needs=_VARIABLES).items():
-        experiment = name.removesuffix("_networks")
-        fixed = setting(runs)
-        alone = results.one(f"{experiment}_memory", ["fraction", "clock_at_budget", "margins"])
-        theory = coupled_accuracy(runs, alone) if fixed["beta0"] is not None else None
+    for scan in scans(results, "threshold"):
+        alone, fixed = scan.memory, scan.setting
+        theory = None if alone is None or fixed["beta0"] is None else coupled_accuracy(scan.runs, alone)
         title = f"minimal model, N = {fixed['context_length']}"
-        panels.append(partial(draw, runs, results.predicted(experiment, "threshold"), title=title, theory=theory))
-        captions.append(describe.networks(runs))
+        panels.append(partial(draw, scan.runs, scan.predicted("threshold"), title=title, theory=theory))
+        captions.append(describe.networks(scan.runs))
     caption = (
         "Final accuracy on novel items with a copy in the context (ICL) and on training items without one (IWL); lines "
-        "are means. Dashed with band: K* predicted from perceptrons trained alone; black: the circuit's "
-        f"accuracy by the coupled equations with their memory curves, crosses: as measured. {'. '.join(captions)}."
+        "are means. Dashed with band: K* predicted from perceptrons trained alone; black: the circuit's accuracy by "
+        f"the coupled equations with their memory curves, crosses: as measured. {'; '.join(captions)}."
     )
     return Picture(caption, panels)
 
 
 def prepare_transformer(results: Results) -> Picture:
-    runs = results.one("transformer_threshold_networks", _VARIABLES)
-    predicted = results.predicted("transformer_threshold", "threshold")
-    title = f"transformer, N = {setting(runs)['context_length']}"
+    panels, captions = [], []
+    for scan in scans(results, "transformer_scaling", "transformer_threshold"):
+        title = f"transformer, N = {scan.setting['context_length']}"
+        predicted = scan.predicted("layer-normed") or scan.predicted("threshold")
+        panels.append(partial(draw, scan.runs, predicted, title=title))
+        captions.append(describe.networks(scan.runs))
     caption = (
         "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
         "without one (IWL); lines are means. Dashed with band: K* from layer-normed perceptrons trained alone and the "
-        f"transformer's own t_ICL at K → ∞. {describe.networks(runs)}."
+        f"transformer's own t_ICL at K → ∞. {'; '.join(captions)}."
     )
-    return Picture(caption, [partial(draw, runs, predicted, title=title)])
+    return Picture(caption, panels)
 
 
-_VARIABLES = ("icl_accuracy", "iwl_accuracy", "task_diversity", "seed", "time")
 MINIMAL = Figure(
     "accuracy_minimal", "Accuracy against K, minimal model", prepare_minimal, ("2b", "2c", "3"), ("threshold",)
 )
@@ -118,5 +119,5 @@ TRANSFORMER = Figure(
     "Accuracy against K, transformer",
     prepare_transformer,
     ("2b", "2c"),
-    ("transformer_threshold",),
+    ("transformer_scaling", "transformer_threshold"),
 )

@@ -12,14 +12,21 @@ from matplotlib.figure import Figure as Canvas
 from ..theory._arguments import require
 from . import (
     accuracy,
+    acquisition,
+    audit,
     collapse,
     crossover,
+    depth,
+    labels,
     ladder,
     landscape,
     learning_curves,
     memory_curves,
+    outcomes,
     phases,
     style,
+    thresholds,
+    work_precision,
 )
 from .entry import Figure, Picture
 from .results import MissingResults, Results
@@ -27,15 +34,27 @@ from .results import MissingResults, Results
 _ENTRIES: tuple[Figure, ...] = (
     accuracy.MINIMAL,
     accuracy.TRANSFORMER,
+    collapse.FIGURE,
     learning_curves.FIGURE,
     landscape.FIGURE,
     memory_curves.CURVES,
     memory_curves.LAW,
-    collapse.FIGURE,
+    depth.FIGURE,
+    acquisition.MINIMAL,
+    acquisition.TRANSFORMER,
+    acquisition.SPREAD,
+    thresholds.MINIMAL,
+    thresholds.TRANSFORMER,
+    thresholds.KINETICS,
+    thresholds.BUDGET,
+    outcomes.FIGURE,
+    labels.FIGURE,
+    audit.FIGURE,
     phases.PROBABILITY,
     phases.PHASES_OF_DECAY,
     crossover.FIGURE,
     ladder.FIGURE,
+    work_precision.FIGURE,
 )
 FIGURES: dict[str, Figure] = {entry.name: entry for entry in _ENTRIES}
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from ..theory import Estimate
 from . import describe, style
 from .entry import Figure, Picture
-from .results import Results, setting
+from .results import Results
+from .scans import scans
 
 
 def draw(
@@ -48,15 +49,14 @@ def draw(
 
 def prepare(results: Results) -> Picture:
     panels, captions = [], []
-    for name, runs in results.find("threshold*_networks", needs=["clock", "circuit_accuracy", "seed"]).items():
-        length = setting(runs)["context_length"]
-        predicted = results.predicted(name.removesuffix("_networks"), "clock")
-        panels.append(partial(draw, runs, length, predicted, title=f"minimal model, N = {length}"))
-        captions.append(describe.networks(runs))
+    for scan in scans(results, "threshold"):
+        length = scan.setting["context_length"]
+        panels.append(partial(draw, scan.runs, length, scan.predicted("clock"), title=f"minimal model, N = {length}"))
+        captions.append(describe.networks(scan.runs))
     caption = (
         "Clock collapse: ICL accuracy of the circuit against the memory's clock, one line a network, coloured by K. "
         "Networks that acquire ICL do so at one reading, whatever K; dashed: the reading predicted for K → ∞ without a "
-        f"fit. {'. '.join(captions)}."
+        f"fit. {'; '.join(captions)}."
     )
     return Picture(caption, panels)
 

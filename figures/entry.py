@@ -27,11 +27,14 @@ class Picture:
         Each draws one panel on the axes it is given as ``ax``.
     height : float, inches
         Of a panel.
+    columns : int
+        Panels side by side; they then share their axes.
     """
 
     caption: str
     panels: Sequence[Callable[..., Any]]
     height: float = 2.4
+    columns: int = 1
 
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Canvas:
         """Draw on ``ax`` (one for each panel), or on new axes of a column's width.
@@ -51,9 +54,7 @@ class Picture:
         return canvas
 
     def _axes(self) -> list[Axes]:
-        """One panel a row; four panels or more stand two by two, with shared axes."""
-        count = len(self.panels)
-        columns = 2 if count >= 4 else 1
+        count, columns = len(self.panels), self.columns
         rows = -(-count // columns)
         canvas, axes = style.subplots(rows, columns, self.height * rows, share=columns > 1)
         found = list(np.ravel(axes))

@@ -72,7 +72,7 @@ def prepare(_: None = None) -> Picture:
         f"stable fixed points, open: saddles. I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}, w0 = β0 = 0. "
         "Theory alone."
     )
-    return Picture(caption, [partial(draw, _TASK, _DECAY, margin, paths) for margin in _MARGINS], height=1.9)
+    return Picture(caption, [partial(draw, _TASK, _DECAY, margin, paths) for margin in _MARGINS], height=1.9, columns=2)
 
 
 FIGURE = Figure("landscape", "Loss landscape over (w, β), with trajectories", prepare, paper=("4",))

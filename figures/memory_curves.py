@@ -78,7 +78,7 @@ _VARIABLES = ("clock", "clock_at_budget", "c1", "c2", "c3", "elapsed", "fraction
 
 
 def prepare_curves(results: Results) -> Picture:
-    alone = results.one("memory_law_memory", _VARIABLES)
+    alone = results.one_of("memory_law_memory", needs=_VARIABLES)
     caption = (
         f"The memory circuit by itself: {describe.memories(alone)}. Above: c1 = ⟨σ(−φ)⟩, c2 = 1 − ⟨σ(−φ)²⟩/c1 and "
         "c3 = ⟨e^−φ⟩ against the clock, means over seeds, small K pale, large K dark. Below: the clock I_K(t) = ∫c1 dt."
@@ -87,7 +87,7 @@ def prepare_curves(results: Results) -> Picture:
 
 
 def prepare_law(results: Results) -> Picture:
-    alone = results.one("memory_law_memory", _VARIABLES)
+    alone = results.one_of("memory_law_memory", needs=_VARIABLES)
     amplitude, exponent = measure_power_law(alone.task_diversity.values, alone.clock.values)
     caption = (
         f"Memorisation law: {describe.memories(alone)}. Line: A K^ν through the clocks at the end of training, "

@@ -17,7 +17,7 @@ from . import style
 from .entry import Figure, Picture
 
 _MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
-_DRAWS = 128
+_DRAWS = 64
 _BUDGET = 1e5
 _PHASE_COLOURS = ("#DDDDDD", "#E69F00", style.ICL)
 
@@ -60,7 +60,7 @@ def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | Non
 
 
 def prepare_probability(_: None = None) -> Picture:
-    lengths, diversities = np.geomspace(12, 400, 24).astype(int), np.geomspace(10, 1e4, 40)
+    lengths, diversities = np.geomspace(12, 400, 20).astype(int), np.geomspace(10, 1e4, 32)
     task = Task(int(lengths[0]))
     found = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
     tasks = [Task(int(n)) for n in lengths]

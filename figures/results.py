@@ -77,9 +77,9 @@ class Results:
             )
         return {name: self._read(name, needs) for name in dict.fromkeys(found)}
 
-    def one(self, pattern: str, needs: Sequence[str] = ()) -> xr.Dataset:
-        """The first of :meth:`find`."""
-        return next(iter(self.find(pattern, needs=needs).values()))
+    def one_of(self, *patterns: str, needs: Sequence[str] = ()) -> xr.Dataset:
+        """The first dataset that matches the first pattern that any matches."""
+        return next(iter(self.find(*patterns, needs=needs).values()))
 
     def _read(self, name: str, needs: Sequence[str]) -> xr.Dataset:
         path = self.directory / f"{name}.nc"
@@ -92,12 +92,13 @@ class Results:
 
     def command(self, patterns: Sequence[str]) -> str:
         """What makes the datasets of these names: this folder's preset if it has the experiment, else another."""
-        presets = sorted(PRESETS.values(), key=lambda preset: preset.name != self.preset)
-        for preset in presets:
+        order = (self.preset, "workstation", *PRESETS)
+        for preset in (PRESETS[name] for name in order if name in PRESETS):
             for experiment in preset.experiments:
                 if any(pattern.startswith(experiment.name) for pattern in patterns):
-                    return f"iclrace validate --preset {preset.name} -e {experiment.name} --out {self.directory}"
-        return f"iclrace validate --preset workstation --out {self.directory}"
+                    out = self.directory if preset.name == self.preset else f"results/{preset.name}"
+                    return f"iclrace validate --preset {preset.name} -e {experiment.name} --out {out}"
+        return "iclrace validate --preset workstation --out results/workstation"
 
     def predicted(self, experiment: str, name: str) -> Estimate | None:
         """A prediction of the summary; None where the experiment made none of that name."""

@@ -107,6 +107,14 @@ def mark_prediction(ax: Axes, predicted: Estimate | None, label: str = "", scale
         ax.axvspan(predicted.low / scale, predicted.high / scale, color=THEORY, alpha=0.12, linewidth=0)
 
 
+def mark_measured(ax: Axes, measured: Estimate) -> None:
+    """A vertical line at a measured value and a band over its interval."""
+    if np.isfinite(measured.value):
+        ax.axvline(measured.value, color=MEASURED, label="measured")
+    if np.isfinite(measured.high) and measured.low > 0:
+        ax.axvspan(measured.low, measured.high, color=MEASURED, alpha=0.18, linewidth=0)
+
+
 def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
     """Points with their intervals; an infinite end is drawn as a caret beyond the largest finite value."""
     at = np.asarray(x, dtype=float)
@@ -118,6 +126,18 @@ def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **opti
     down, up = value - low, np.where(open_ended, 0.0, high - value)
     style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
     ax.errorbar(at[shown], value, yerr=[down, up], lolims=open_ended, **style)
+
+
+def plot_band(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
+    """A line through the values that are finite, and a band over their intervals where those are."""
+    at = np.asarray(x, dtype=float)
+    shown = [i for i, one in enumerate(estimates) if np.isfinite(one.value)]
+    value, low, high = (np.array([getattr(estimates[i], end) for i in shown]) for end in ("value", "low", "high"))
+    ax.plot(at[shown], value, **options)
+    known = np.isfinite(high) & (low > 0)
+    if known.any() and np.any(high > low):
+        colour = options.get("color", THEORY)
+        ax.fill_between(at[shown], low, high, where=known, color=colour, alpha=0.13, linewidth=0)
 
 
 def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:

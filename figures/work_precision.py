@@ -1,0 +1,56 @@
+"""Work and precision of the ODE ensembles beside their peers (new); measured by ``python -m benchmarks.ode``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from ..validate.store import StoreError
+from . import style
+from .entry import Figure, Picture
+from .results import MissingResults, Results
+
+_FILE = "ode.json"
+
+
+def draw(table: Mapping[str, Sequence[Mapping[str, float]]], ax: Axes | None = None, title: str = "") -> Axes:
+    """µs per trajectory against the achieved error, one line a method; ours is heavy."""
+    with style.axes(ax) as ax:
+        for i, (name, points) in enumerate(table.items()):
+            ours = name == "iclrace"
+            ax.plot([p["error"] for p in points], [p["microseconds"] for p in points], color=style.SERIES[i % 7],
+                    marker=style.MARKERS[i % 7], markersize=3, linewidth=1.8 if ours else 0.8,
+                    linestyle="-" if i < 7 else "--", label=name)  # fmt: skip
+        ax.set(xscale="log", yscale="log", xlabel="achieved error, relative to $1 + |y|$", ylabel="µs per trajectory")
+        ax.invert_xaxis()
+        style.legend_above(ax, title, 3)
+    return ax
+
+
+def prepare(results: Results) -> Picture:
+    path = results.directory / _FILE
+    if not path.is_file():
+        raise MissingResults(
+            f"Argument 'results' must hold {_FILE}, but {results.directory} does not; make it with `python -m "
+            f"benchmarks.ode --json {path}`."
+        )
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        panels = [partial(draw, table, title=case) for case, table in found.items()]
+        counts = {len(points) for table in found.values() for points in table.values()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+    caption = (
+        f"Work against precision of ensembles of trajectories, {', '.join(found)}, N = 100: what 95 % of the final "
+        f"states stay below, up to {max(counts)} tolerances, all methods in one run."
+    )
+    return Picture(caption, panels)
+
+
+FIGURE = Figure(
+    "work_precision", "Speed of the ODE ensembles at equal error", prepare, (), ("python -m benchmarks.ode",)
+)
