@@ -96,7 +96,7 @@ WORKSTATION: tuple[Experiment, ...] = (
             for layers in (2, 3)
         },
         later=5e-4,
-        bar=1.10,
+        bar=1.02,
     ),
 )  # fmt: skip
 
@@ -154,7 +154,7 @@ PAPER: tuple[Experiment, ...] = (
         },
         {layers: memories({2000: 5}, layers=layers, layer_norm=True, **_BIG_ALONE) for layers in (2, 3)},
         later=5e-4,
-        bar=1.10,
+        bar=1.02,
     ),
 )  # fmt: skip
 
@@ -201,6 +201,6 @@ SMOKE: tuple[Experiment, ...] = (
         {"layer-normed_2": memories({16: 2, 64: 1}, layers=2, layer_norm=True, **_TOY_ALONE)},
         {layers: memories({16: 2}, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
         later=0.02,
-        bar=1.10,
+        bar=1.02,
     ),
 )  # fmt: skip
