@@ -188,6 +188,7 @@ def test_the_paper_preset_builds_all_of_its_runs_and_the_workstation_keeps_its_s
         "attention_control": 200,
         "two_layer_acquisition": 120,
         "transformer_outcomes": 460,
+        "transformer_statistics": 100,
         "memory_depth": 92,
     }
     for experiment in transformer.WORKSTATION:

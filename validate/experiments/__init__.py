@@ -15,6 +15,7 @@ from .transformer_acquisition import AttentionControl, TransformerAcquisition
 from .transformer_budget import TransformerBudget
 from .transformer_outcomes import TransformerOutcomes
 from .transformer_scaling import Scan, TransformerScaling
+from .transformer_statistics import TransformerStatistics
 from .transformer_threshold import TransformerThreshold
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "TransformerBudget",
     "TransformerOutcomes",
     "TransformerScaling",
+    "TransformerStatistics",
     "TransformerThreshold",
     "compare",
     "memories_in",

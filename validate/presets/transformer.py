@@ -21,6 +21,7 @@ from ..experiments import (
     TransformerBudget,
     TransformerOutcomes,
     TransformerScaling,
+    TransformerStatistics,
 )
 from ..memory import MemoryTraining
 from .base import TRANSFORMER, memories
@@ -84,6 +85,7 @@ WORKSTATION: tuple[Experiment, ...] = (
         _LASTING, _SCANS["n32"].run, _SCANS["n32"].task_diversity, scan_seeds=4, near=[256, 384, 576],
         far=[64, 8192], seeds=24, far_seeds=12,
     ),
+    TransformerStatistics(_endless(33, 800.0, 4.0), copies=[2, 4], seeds=8, bar=1.25),
     MemoryDepth(
         {
             "raw_2": memories(_SHALLOW, layers=2, budget=800.0, **_ALONE),
@@ -146,6 +148,7 @@ PAPER: tuple[Experiment, ...] = (
         _CENTRE.run.with_(seed=4000), _CENTRE.run, _CENTRE.task_diversity, scan_seeds=10, near=[5000, 9666, 20000],
         far=[500, 400000], seeds=100, far_seeds=30,
     ),
+    TransformerStatistics(_BIG_ENDLESS["n100"].with_(context_length=100), copies=[2, 5, 10], seeds=20, bar=1.25),
     MemoryDepth(
         {
             f"{kind}_{layers}": [replace(training, layers=layers) for training in trainings]
@@ -197,6 +200,7 @@ SMOKE: tuple[Experiment, ...] = (
         _TOY.with_(seed=10, stop_acquired=False), _TOY_SCAN.run, [16, 64, 256], scan_seeds=2, near=[64], far=[16],
         seeds=4, far_seeds=4,
     ),
+    TransformerStatistics(_TOY_ENDLESS["n8"].with_(context_length=8), copies=[2], seeds=2, bar=1.25),
     MemoryDepth(
         {"layer-normed_2": memories({16: 2, 64: 1}, layers=2, layer_norm=True, **_TOY_ALONE)},
         {layers: memories({16: 2}, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
