@@ -2,8 +2,9 @@
 
     θ ← θ − η ∇ ⟨log(1 + e^{−φ_k})⟩,   c1 = ⟨σ(−φ)⟩,   c2 = 1 − ⟨σ(−φ)²⟩/c1,   c3 = ⟨e^{−φ}⟩,   I_K(t) = ∫ c1 dt
 
-with φ_k = ℓ_k φ(x_k) the margins of the K items. Full-batch gradient descent at the learning rate η of the networks
-it speaks for, so that what the finite step does to the clock is the same on both sides of a comparison.
+with φ_k = ℓ_k φ(x_k) the margins of the K items and averages over the items' frequencies p_k ∝ k^(−α). Full-batch
+gradient descent at the learning rate η of the networks it speaks for, so that what the finite step does to the clock is
+the same on both sides of a comparison.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from ..theory import MeasuredMemory
+from ..theory import MeasuredMemory, item_frequencies
 from ..theory._arguments import require
 from . import networks
 from .ensemble import Parameters, initialise, perceptron
@@ -49,6 +50,8 @@ class MemoryTraining:
         Stop when c1 falls below this.
     budget : float
         Stop at this t at the latest.
+    frequency_exponent : float, α >= 0
+        Items are met with frequency p_k ∝ k^(−α).
     """
 
     task_diversity: int
@@ -60,6 +63,7 @@ class MemoryTraining:
     learning_rate: float = 0.3
     until: float = 0.01
     budget: float = 3000.0
+    frequency_exponent: float = 0.0
 
     def __post_init__(self) -> None:
         k = self.task_diversity
@@ -67,25 +71,30 @@ class MemoryTraining:
         require(0 < self.until < 0.5, "until", "be in (0, 0.5)", self.until)
         for name in ("dimension", "width", "layers", "learning_rate", "budget"):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
+        require(self.frequency_exponent >= 0, "frequency_exponent", "be >= 0", self.frequency_exponent)
 
     def as_json(self) -> dict[str, Any]:
-        return {"kind": "memory", **asdict(self)}
+        fields = {"kind": "memory", **asdict(self)}
+        if not self.frequency_exponent:  # came after the first results were stored, whose addresses it leaves alone
+            del fields["frequency_exponent"]
+        return fields
 
 
 def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
     """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile)."""
     items, labels = _items(run)
+    weights = _weights(run)
     inputs = items.shape[-1]
     parameters = initialise(lambda _: networks.perceptron(inputs, run.width, 1, run.layers), [run.seed])
     samples: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     while True:
-        margins, gradients = _margins_and_gradients(parameters, items, labels)
+        margins, gradients = _margins_and_gradients(parameters, items, labels, weights)
         wrong = torch.sigmoid(-margins)
-        c1 = float(wrong.mean())
+        c1 = float(_average(wrong, weights))
         done = c1 < run.until or step * run.learning_rate >= run.budget or not np.isfinite(c1)
         if done or step % _STEPS_BETWEEN_SAMPLES == 0:
-            samples.append(_sample(margins, wrong, clock, step * run.learning_rate))
+            samples.append(_sample(margins, wrong, weights, clock, step * run.learning_rate))
             if bar is not None:
                 bar.update(_fraction(c1, run.until), f"K {run.task_diversity}, c1 {c1:.3f}")
         if done:
@@ -111,26 +120,49 @@ def _items(run: MemoryTraining) -> tuple[torch.Tensor, torch.Tensor]:
     return items, labels[None]
 
 
+def _weights(run: MemoryTraining) -> torch.Tensor | None:
+    """p_k, float64 (K,); None where all are equal."""
+    if not run.frequency_exponent:
+        return None
+    return torch.from_numpy(item_frequencies(run.task_diversity, run.frequency_exponent))
+
+
+def _average(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Σ_k p_k v_k, over the last axis."""
+    return values.mean() if weights is None else (values * weights.to(values.dtype)).sum()
+
+
 def _margins_and_gradients(
-    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor
+    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
 ) -> tuple[torch.Tensor, Parameters]:
     for value in parameters.values():
         value.requires_grad_(True)
     margins = perceptron(parameters, "", items).squeeze(-1) * labels
-    gradients = torch.autograd.grad(F.softplus(-margins).mean(), list(parameters.values()))
+    gradients = torch.autograd.grad(_average(F.softplus(-margins), weights), list(parameters.values()))
     return margins.detach()[0].double(), dict(zip(parameters, gradients, strict=True))
 
 
-def _sample(margins: torch.Tensor, wrong: torch.Tensor, clock: float, time: float) -> dict[str, Any]:
-    c1 = wrong.mean()
+def _sample(
+    margins: torch.Tensor, wrong: torch.Tensor, weights: torch.Tensor | None, clock: float, time: float
+) -> dict[str, Any]:
+    c1 = _average(wrong, weights)
     return {
         "time": time,
         "clock": clock,
         "c1": float(c1),
-        "c2": float(1 - wrong.square().mean() / c1),
-        "c3": float(torch.exp(-margins).mean()),
-        "margins": torch.quantile(margins, torch.tensor(QUANTILES, dtype=margins.dtype)).numpy(),
+        "c2": float(1 - _average(wrong.square(), weights) / c1),
+        "c3": float(_average(torch.exp(-margins), weights)),
+        "margins": _quantiles(margins, weights),
     }
+
+
+def _quantiles(margins: torch.Tensor, weights: torch.Tensor | None) -> np.ndarray:
+    """Quantiles of the margin a sequence meets: linear between items, each at the middle of its own probability."""
+    if weights is None:
+        return torch.quantile(margins, torch.tensor(QUANTILES, dtype=margins.dtype)).numpy()
+    order = margins.argsort()
+    p = weights[order].numpy()
+    return np.interp(QUANTILES, np.cumsum(p) - p / 2, margins[order].numpy())
 
 
 def _dataset(samples: list[dict[str, Any]]) -> xr.Dataset:

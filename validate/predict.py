@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..simulate import CoupledModel, solve_ensemble
-from ..theory import Estimate, acquisition_time
+from ..theory import Estimate, acquisition_time, item_frequencies
 from .config import Run, content_key
 from .measure import acquisition_times, geometric_mean
 from .memory import MemoryTraining, measured_memory
@@ -84,15 +84,16 @@ def predict_coupled(
     interval of K* is the spread of the memory's seeds; t_ICL is given for the mean memory.
 
     With ``repeats``, contexts of N draws from K items hold items more than once. Early, drive ⟨Σ_j a_j ℓ_j⟩ and drag
-    ⟨(Σ_j a_j ℓ_j)²⟩ both grow by g = 1 + (N − m)/(m K), so that (w, β) run g times faster against the same memory: the
-    equations at the learning-rate ratio r/g, in the time g t.
+    ⟨(Σ_j a_j ℓ_j)²⟩ both grow by g = 1 + (N − m) Σ_k p_k²/m, with Σ_k p_k² = 1/K for equal frequencies p_k. So (w, β)
+    run g times faster against the same memory: the equations at the learning-rate ratio r/g, in the time g t.
     """
     assert run.beta0 is not None
     known = [training.task_diversity for training in trainings]
     diversities = np.geomspace(max(2.0, min(known) / 3), 3 * max(known), _DIVERSITIES)
     every = np.append(diversities, task_diversity)
     task = run.task
-    gain = 1 + repeats * (task.context_length - task.copies) / (task.copies * every)
+    meeting = np.array([np.sum(item_frequencies(round(k), run.frequency_exponent) ** 2) for k in every])
+    gain = 1 + repeats * (task.context_length - task.copies) / task.copies * meeting
     memory = measured_memory(trainings, curves, run.rate_ratio * run.budget)
     start = np.broadcast_to([run.w0, run.beta0], (every.size, 2))
     solved = solve_ensemble(

@@ -28,7 +28,7 @@ class ThresholdScaling:
     variable : str, the symbol of x
     values : mapping from the same labels to x
     bar : float > 1, for every K*
-    slope_bar : float > 0, largest difference of the slopes
+    slope_bar : float > 0, largest difference of the slopes; None asks for no slope
     rivals : mapping from another explanation, in words, to the slope it predicts
         Each is a row of its own: whether the measured slope's interval excludes it.
     reads_exponent : bool
@@ -39,7 +39,7 @@ class ThresholdScaling:
     variable: str
     values: Mapping[str, float]
     bar: float
-    slope_bar: float
+    slope_bar: float | None
     name: str
     rivals: Mapping[str, float]
     reads_exponent: bool = True
@@ -61,7 +61,7 @@ class ThresholdScaling:
             at = f", {self.variable} = {self.values[label]:g}"
             for key, one in mine.items():
                 predictions[f"{label}_{key}"] = replace(one, quantity=one.quantity + at)
-        for method in METHODS if len(self.parts) > 1 else ():
+        for method in METHODS if self.slope_bar is not None else ():
             mine = [predictions[f"{label}_{method}"] for label in self.parts]
             kind = mine[0].quantity.rpartition(",")[0].replace("K*, ", "")
             predictions[f"slope_{method}"] = Prediction(
@@ -69,7 +69,7 @@ class ThresholdScaling:
                 slope(list(self.values.values()), [one.estimate for one in mine]),
                 [entry for one in mine for entry in one.inputs],
             )
-        if self.reads_exponent:
+        if self.reads_exponent and self.slope_bar is not None:
             memories = [memories_in(calibrated[f"memory_{label}"]) for label in self.parts]
             predictions["slope_exponent"] = self._inverse_exponent(memories)
         return predictions
@@ -96,7 +96,7 @@ class ThresholdScaling:
             found.append(circuit_threshold(networks_in(trained[label]), part.run.budget))
             repeats = predictions[f"{label}_repeats_threshold"]
             rows.append(compare(repeats, found[-1], self.bar, part.seeds, ", ICL circuit"))
-        if len(self.parts) == 1:
+        if self.slope_bar is None:
             return rows
         measured = slope(list(self.values.values()), found)
         seeds = min(part.seeds for part in self.parts.values())

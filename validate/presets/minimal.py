@@ -141,6 +141,13 @@ _ENDLESS = _RUN.with_(width=128, learning_rate=0.1, test_size=2000)
 _SMALL = _RUN.with_(width=128, context_length=24, budget=250.0, evaluate_every=3.0, stop_memorised=0.004)
 _UNSTOPPED = _SMALL.with_(budget=400.0, evaluate_every=6.0, stop_acquired=False, stop_memorised=0.0)
 
+
+def _skewed(exponent: float, task_diversity: Sequence[float]) -> Threshold:
+    """Items drawn with frequencies p_k ∝ k^(−α), by the networks and by the perceptrons alone."""
+    plain = scan(_at(25, width=128, frequency_exponent=exponent), {48: 6, 112: 6, 200: 6}, task_diversity, seeds=6)
+    return replace(plain, memory=[replace(one, frequency_exponent=exponent) for one in plain.memory])
+
+
 WORKSTATION: tuple[Experiment, ...] = (
     MemoryLaw(perceptrons(_RUN, _ACROSS | {800: 5, 1200: 4}), bar=1.15),
     _CONTEXT,
@@ -179,10 +186,22 @@ WORKSTATION: tuple[Experiment, ...] = (
         variable="m",
         values={"m2": 2.0},
         bar=1.15,
-        slope_bar=0.2,
+        slope_bar=None,
         name="threshold_burstiness",
         rivals={},
-        reads_exponent=False,
+    ),
+    ThresholdScaling(
+        # Scans that span both predictions: with α = 1 they lie a factor 15 apart (K = 322 and 20, perceptrons alone).
+        {
+            "skew0.5": _skewed(0.5, [56, 68, 82, 98, 116, 136, 160, 190, 260]),
+            "skew1": _skewed(1.0, [16, 24, 36, 54, 80, 120, 180, 270, 400]),
+        },
+        variable="α",
+        values={"skew0.5": 0.5, "skew1": 1.0},
+        bar=1.15,
+        slope_bar=None,
+        name="threshold_skew",
+        rivals={},
     ),
 )
 
