@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    import xarray as xr
+from .cli_tables import CsvFile, Json, PlotFile, print_rows, show, show_dataset, working
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
 simulate = typer.Typer(help="The coupled equations solved: phases, distributions, single runs.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Also draw the curve: .png, .svg or .pdf.")]
 Lengths = Annotated[list[int], typer.Option("--context-length", "-N", help="Context pairs N; repeat for several.")]
 Betas = Annotated[list[float], typer.Option("--beta0", help="Initial attention strength β0; repeat for several.")]
 InitialWeight = Annotated[float, typer.Option("--w0", help="Initial readout weight w0.")]
 Dimension = Annotated[float, typer.Option("--dimension", "-D", help="Item dimension D, or inf.")]
 Labels = Annotated[str, typer.Option("--labels", help="Context labels: iid or balanced.")]
 Copies = Annotated[int, typer.Option("--copies", help="Copies of the target in the context (burstiness).")]
-
-
 Diversities = Annotated[list[float], typer.Option("--task-diversity", "-K", help="K; repeat for several.")]
 Amplitude = Annotated[float, typer.Option("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")]
 MemoryExponent = Annotated[float, typer.Option("--exponent", help="ν of I_K(∞) = A K^ν.")]
 BetaMean = Annotated[float, typer.Option("--beta0-mean", help="Mean of β0.")]
 BetaStd = Annotated[float, typer.Option("--beta0-std", help="Standard deviation of β0.")]
+OneLength = Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N; even where balanced.")]
+OneDiversity = Annotated[float, typer.Option("--task-diversity", "-K", help="K, or inf.")]
+OneBeta = Annotated[float, typer.Option("--beta0", help="Initial attention strength β0.")]
+Decays = Annotated[list[float], typer.Option("--decay", help="Weight decay λ on w and β; repeat for several.")]
 Budget = Annotated[float, typer.Option(help="Gradient-flow time at which training stops.")]
 Draws = Annotated[int, typer.Option(help="Draws of β0 at each point.")]
 
@@ -56,12 +49,9 @@ def acquisition_curve(
     """Time to acquire ICL for K → ∞, in gradient-flow time, to 95 % accuracy."""
     from .theory import acquisition_time
 
-    rows = [
-        {"N": float(n), "beta0": b, "t_ICL": float(acquisition_time(_task(n, dimension, labels, copies), b, w0))}
-        for b in beta0
-        for n in context_length
-    ]
-    _show("t_ICL for K → ∞, gradient-flow time", rows, ("N", "t_ICL", "beta0"), as_json, csv_file, plot)
+    tasks = [_task(n, dimension, labels, copies) for n in context_length]
+    rows = _rows("t_ICL", lambda task, start: float(acquisition_time(task, start, w0)), tasks, beta0)
+    show("t_ICL for K → ∞, gradient-flow time", rows, ("N", "t_ICL", "beta0"), as_json, csv_file, plot)
 
 
 @curves.command("threshold")
@@ -79,26 +69,23 @@ def threshold_curve(
     plot: PlotFile = None,
 ) -> None:
     """Task-diversity threshold K*: below it the network memorises, above it it learns in context."""
-    from .theory import PowerLawMemory, threshold
+    from .theory import threshold
 
-    memory = PowerLawMemory(amplitude, exponent)
-    rows = [
-        {"N": float(n), "beta0": b, "K*": threshold(_task(n, dimension, labels, copies), memory, b, w0).value}
-        for b in beta0
-        for n in context_length
-    ]
+    memory = _memory(amplitude, exponent)
+    tasks = [_task(n, dimension, labels, copies) for n in context_length]
+    rows = _rows("K*", lambda task, start: threshold(task, memory, start, w0).value, tasks, beta0)
     title = f"K* for I_K(∞) = {amplitude:g} K^{exponent:g}"
-    _show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
+    show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
 
 
 def exponents(
     latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False, as_json: Json = False
 ) -> None:
     """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
-    from .theory import exponents as derive
+    from .theory.stored import stored_exponents
 
     with working("deriving the exponents"):
-        found = derive()
+        found = stored_exponents()
     if as_json:
         print(json.dumps([{**asdict(law), "bounds": [str(bound) for bound in law.bounds]} for law in found]))
     elif latex:
@@ -127,6 +114,7 @@ def phases(
     exponent: MemoryExponent = 0.7,
     dimension: Dimension = math.inf,
     labels: Labels = "iid",
+    copies: Copies = 1,
     beta0_mean: BetaMean = 0.0,
     beta0_std: BetaStd = 1.0,
     budget: Budget = 1e5,
@@ -136,21 +124,25 @@ def phases(
 ) -> None:
     """P(acquire ICL | N, K) within a budget, over β0 ~ N(mean, std²)."""
     from .simulate import phase_diagram
-    from .theory import PowerLawMemory
 
-    with working("solving the coupled equations"):
+    task = _task(context_length[0], dimension, labels, copies)
+    with working():
         found = phase_diagram(
-            _task(context_length[0], dimension, labels, 1), PowerLawMemory(amplitude, exponent), context_length,
-            task_diversity, budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
+            task, _memory(amplitude, exponent), context_length, task_diversity,
+            budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
         )  # fmt: skip
-    _show_dataset(f"P(acquire) by t = {budget:g}", found, ("probability", "median_time", "failed"), as_json, csv_file)
+    show_dataset(f"P(acquire) by t = {budget:g}", found, ("probability", "median_time", "failed"), as_json, csv_file)
 
 
 @simulate.command("acquisition")
 def acquisition_times(
     context_length: Lengths = [25, 50, 100],  # noqa: B006
+    task_diversity: OneDiversity = math.inf,
+    amplitude: Amplitude = 3.9,
+    exponent: MemoryExponent = 0.7,
     dimension: Dimension = math.inf,
     labels: Labels = "iid",
+    copies: Copies = 1,
     beta0_mean: BetaMean = 0.0,
     beta0_std: BetaStd = 1.0,
     budget: Budget = 1e7,
@@ -158,56 +150,54 @@ def acquisition_times(
     as_json: Json = False,
     csv_file: CsvFile = None,
 ) -> None:
-    """Quantiles of t_ICL for K → ∞ over β0 ~ N(mean, std²), censored at a budget."""
+    """Quantiles of t_ICL over β0 ~ N(mean, std²), and the share censored at a budget."""
     from .simulate import acquisition_distribution
 
-    with working("solving the coupled equations"):
+    task = _task(context_length[0], dimension, labels, copies, task_diversity)
+    with working():
         found = acquisition_distribution(
-            _task(context_length[0], dimension, labels, 1), context_length, budget=budget, beta0_mean=beta0_mean,
-            beta0_std=beta0_std, draws=draws,
+            task, context_length, memory=_memory(amplitude, exponent, task_diversity),
+            budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
         )  # fmt: skip
-    _show_dataset("t_ICL for K → ∞, gradient-flow time", found, ("quantile_time",), as_json, csv_file)
+    title = f"t_ICL for K = {task_diversity:g}, gradient-flow time, censored at {budget:g}"
+    show_dataset(title, found, ("quantile_time", "censored", "failed"), as_json, csv_file)
 
 
 @simulate.command("transience")
 def transience_phases(
-    context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N.")] = 100,
+    context_length: OneLength = 100,
     task_diversity: Diversities = [1000, 3000],  # noqa: B006
-    decay: Annotated[list[float], typer.Option(help="Weight decay λ on w and β; repeat for several.")] = [  # noqa: B006
-        0.0,
-        1e-4,
-        3e-4,
-        1e-3,
-        3e-3,
-    ],
+    decay: Decays = [0.0, 1e-4, 3e-4, 1e-3, 3e-3],  # noqa: B006
     amplitude: Amplitude = 3.9,
     exponent: MemoryExponent = 0.7,
-    beta0: Annotated[float, typer.Option("--beta0", help="Initial attention strength β0.")] = 0.0,
+    dimension: Dimension = math.inf,
+    beta0: OneBeta = 0.0,
     budget: Budget = 1e6,
     as_json: Json = False,
     csv_file: CsvFile = None,
 ) -> None:
     """Over (λ, K): whether ICL is never acquired, lost again, or lasts beyond the budget, and when."""
     from .simulate import PHASES, transience
-    from .theory import PowerLawMemory
 
-    memory = PowerLawMemory(amplitude, exponent)
-    with working("solving the coupled equations"):
-        found = transience(
-            _task(context_length, math.inf, "iid", 1), memory, decay, task_diversity, budget=budget, beta0=beta0
-        )
+    task = _task(context_length, dimension)
+    with working():
+        found = transience(task, _memory(amplitude, exponent), decay, task_diversity, budget=budget, beta0=beta0)
+    names = {**dict(enumerate(PHASES)), -1: "failed"}
     named = found.assign(
-        phase=found["phase"].astype(object).copy(data=[[PHASES[c] for c in row] for row in found["phase"].values])
+        phase=found["phase"].astype(object).copy(data=[[names[c] for c in row] for row in found["phase"].values])
     )
-    _show_dataset(f"phases by t = {budget:g}", named, ("phase", "time_acquired", "time_lost"), as_json, csv_file)
+    show_dataset(f"phases by t = {budget:g}", named, ("phase", "time_acquired", "time_lost"), as_json, csv_file)
 
 
 @simulate.command("balanced")
 def balanced_contexts(
-    context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N, even.")] = 100,
+    context_length: OneLength = 100,
     task_diversity: Diversities = [100, 300, 1000, 3000, 10000],  # noqa: B006
     amplitude: Amplitude = 3.9,
     exponent: MemoryExponent = 0.7,
+    dimension: Dimension = math.inf,
+    beta0_mean: BetaMean = 0.0,
+    beta0_std: BetaStd = 1.0,
     budget: Budget = 1e5,
     draws: Draws = 256,
     as_json: Json = False,
@@ -215,21 +205,22 @@ def balanced_contexts(
 ) -> None:
     """Fraction acquiring ICL against K, for i.i.d. and for balanced context labels."""
     from .simulate import balanced_fraction
-    from .theory import PowerLawMemory
 
-    memory = PowerLawMemory(amplitude, exponent)
-    with working("solving the coupled equations"):
+    task = _task(context_length, dimension, "balanced")
+    with working():
         found = balanced_fraction(
-            _task(context_length, math.inf, "balanced", 1), memory, task_diversity, budget=budget, draws=draws
-        )
-    _show_dataset(f"fraction acquiring by t = {budget:g}", found, ("probability", "median_time"), as_json, csv_file)
+            task, _memory(amplitude, exponent), task_diversity,
+            budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
+        )  # fmt: skip
+    title = f"fraction acquiring by t = {budget:g}"
+    show_dataset(title, found, ("probability", "median_time", "failed"), as_json, csv_file)
 
 
 @simulate.command("run")
 def single_run(
-    context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N.")] = 100,
-    task_diversity: Annotated[float, typer.Option("--task-diversity", "-K", help="K, or inf.")] = 1000,
-    beta0: Annotated[float, typer.Option("--beta0", help="Initial attention strength β0.")] = 0.0,
+    context_length: OneLength = 100,
+    task_diversity: OneDiversity = 1000,
+    beta0: OneBeta = 0.0,
     w0: InitialWeight = 0.0,
     decay: Annotated[float, typer.Option(help="Weight decay λ on w and β.")] = 0.0,
     amplitude: Amplitude = 3.9,
@@ -246,93 +237,36 @@ def single_run(
     import numpy as np
 
     from .simulate import CoupledModel, solve
-    from .theory import PowerLawMemory, Task
     from .theory._arguments import require
 
     require(until > 1, "until", "be > 1", until)
     require(points >= 2, "points", "be >= 2", points)
-    task = Task(context_length, task_diversity, dimension, labels, copies=copies)  # pyright: ignore[reportArgumentType]
-    memory = None if math.isinf(task_diversity) else PowerLawMemory(amplitude, exponent)
-    model = CoupledModel(task, memory, decay_w=decay, decay_beta=decay)
-    state = [w0, beta0] if memory is None else [w0, beta0, 0.0]
-    with working("solving the coupled equations"):
-        found = solve(model, state, (0.0, until), times=np.concatenate([[0.0], np.geomspace(1.0, until, points - 1)]))
+    task = _task(context_length, dimension, labels, copies, task_diversity)
+    model = CoupledModel(task, _memory(amplitude, exponent, task_diversity), decay_w=decay, decay_beta=decay)
+    with working():
+        found = solve(model, (w0, beta0), (0.0, until), times=[0.0, *np.geomspace(1.0, until, points - 1)])
     names = ("w", "beta", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "clock")
-    _show_dataset("coupled equations", found.to_dataset(), names, as_json, csv_file)
+    show_dataset("coupled equations", found.to_dataset(), names, as_json, csv_file)
     if not as_json:
         print(", ".join(f"{name} at t = {t:.5g}" for name, t in found.events.items() if math.isfinite(t)) or "no event")
 
 
-@contextmanager
-def working(on: str) -> Iterator[None]:
-    """Say what is being done: a spinner on a terminal, elsewhere one line once it has taken a second."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(f"{on} …"):
-            yield
-        return
-    notice = threading.Timer(1.0, lambda: print(f"{on} …", file=sys.stderr, flush=True))
-    notice.start()
-    try:
-        yield
-    finally:
-        notice.cancel()
-
-
-def _task(context_length: int, dimension: float, labels: str, copies: int) -> Any:
+def _task(
+    context_length: int, dimension: float, labels: str = "iid", copies: int = 1, task_diversity: float = math.inf
+) -> Any:
     from .theory import Task
 
-    return Task(context_length, dimension=dimension, labels=labels, copies=copies)  # pyright: ignore[reportArgumentType]
+    return Task(context_length, task_diversity, dimension, labels, copies=copies)  # pyright: ignore[reportArgumentType]
 
 
-def _in_json(value: object) -> bool:
-    """Whether standard JSON has this value as it is."""
-    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+def _memory(amplitude: float, exponent: float, task_diversity: float = 1.0) -> Any:
+    """The power law; none for K → ∞."""
+    from .theory import PowerLawMemory
+
+    memory = PowerLawMemory(amplitude, exponent)  # made in any case, so that a bad A or ν is refused
+    return None if math.isinf(task_diversity) else memory
 
 
-def _show(
-    title: str,
-    rows: list[dict[str, Any]],
-    axes: tuple[str, str, str],
-    as_json: bool,
-    csv_file: Path | None,
-    plot: Path | None,
-) -> None:
-    """Print the rows, and write them to whatever else was asked for."""
-    if as_json:
-        finite = [{name: v if _in_json(v) else str(v) for name, v in row.items()} for row in rows]
-        print(json.dumps(finite))
-    else:
-        print_rows(title, rows)
-    if csv_file is not None:
-        with csv_file.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    if plot is not None:
-        from .figures import curves as drawing
-        from .figures import save
-
-        save(drawing.draw(rows, *axes), plot)
-
-
-def print_rows(title: str, rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title)
-    for name in rows[0]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    console = Console()
-    (console if console.is_terminal else Console(width=150)).print(table)
-
-
-def _show_dataset(title: str, found: xr.Dataset, names: Sequence[str], as_json: bool, csv_file: Path | None) -> None:
-    """The named variables of a dataset, one row a point of their axes."""
-    frame = found[list(names)].to_dataframe().reset_index()
-    rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-    _show(title, rows, ("", "", ""), as_json, csv_file, None)
+def _rows(name: str, value: Callable[[Any, float], float], tasks: list[Any], beta0: list[float]) -> list[dict]:
+    """One row for every task and β0."""
+    return [{"N": float(task.context_length), "beta0": b, name: value(task, b)} for b in beta0 for task in tasks]

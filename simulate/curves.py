@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..theory import Memory, Task
-from ..theory._arguments import real
+from ..theory._arguments import number, real
 from .model import CoupledModel
 from .sweep import beta0_quantiles, sweep
 
@@ -71,8 +71,12 @@ def phase_diagram(
         "task_diversity": task_diversity,
         "beta0": beta0_quantiles(beta0_mean, beta0_std, draws),
     }
-    data = sweep(CoupledModel(task, memory), axes, (0.0, budget), stop="acquired", **options)
+    data = sweep(CoupledModel(task, memory), axes, _until(budget), stop="acquired", **options)
     return _probabilities(data).assign_attrs(budget=budget)
+
+
+def _until(budget: float) -> tuple[float, float]:
+    return 0.0, number("budget", budget, minimum=0.0, exclusive=True)
 
 
 def _probabilities(data: "xr.Dataset") -> "xr.Dataset":
@@ -131,7 +135,7 @@ def acquisition_distribution(
     [140, 275]
     """
     axes = {"context_length": context_length, "beta0": beta0_quantiles(beta0_mean, beta0_std, draws)}
-    data = sweep(CoupledModel(task, memory), axes, (0.0, budget), stop="acquired", **options)
+    data = sweep(CoupledModel(task, memory), axes, _until(budget), stop="acquired", **options)
     solved = data["status"] <= 2
     censored = data["time_acquired"].isnull() & solved
     times = data["time_acquired"].where(~censored, np.inf).where(solved)
@@ -191,7 +195,7 @@ def transience(
     ['lasting', 'transient', 'no ICL']
     """
     axes = {"decay": decay, "task_diversity": task_diversity, "beta0": [float(real("beta0", beta0))]}
-    data = sweep(CoupledModel(task, memory), axes, (0.0, budget), **options).squeeze("beta0", drop=True)
+    data = sweep(CoupledModel(task, memory), axes, _until(budget), **options).squeeze("beta0", drop=True)
     acquired, lost = data["time_acquired"].notnull(), data["time_lost"].notnull()
     phase = (acquired.astype(np.int8) * 2 - lost.astype(np.int8)).where(data["status"] <= 2, -1)
     phase.attrs["meaning"] = "0: no ICL; 1: transient; 2: lasting; -1: failed"
@@ -250,7 +254,7 @@ def balanced_fraction(
     for labels in ("iid", "balanced"):
         model = CoupledModel(replace(task, labels=labels), memory)
         axes = {"task_diversity": task_diversity, "beta0": beta0_quantiles(beta0_mean, beta0_std, draws)}
-        kinds.append(_probabilities(sweep(model, axes, (0.0, budget), stop="acquired", **options)))
+        kinds.append(_probabilities(sweep(model, axes, _until(budget), stop="acquired", **options)))
     return xr.concat(kinds, dim=xr.DataArray(["iid", "balanced"], dims="labels", name="labels")).assign_attrs(
         budget=budget
     )

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from ._arguments import broadcast, number, real, require
 from .acquisition import early_drag
-from .attention import attended_label, context_nodes
+from .attention import Attended, attended_label, context_nodes
 from .field import mean_residual
 from .labels import NODES
 from .loss import loss_hessian
@@ -190,24 +190,19 @@ def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Arra
     return task.copies * c1 / task.context_length * root
 
 
-def branch_at(task: Task, decay: float, beta: Array) -> Branch:
-    """w and φ of the fixed point at each β > 0: bisection in φ down to 1e-4, then Newton in both.
+def branch_at(task: Task, decay: float, beta: Array, near: Branch | None = None) -> Branch:
+    """w and φ of the fixed point at each β > 0, by Newton in both, from ``near`` or from a bisection in φ.
 
     At given (β, φ), E[σ(−φ − w a) a] falls with w while λ w rises: one w. With it, w E[σ(−u) ∂a/∂β] falls with φ: one
-    φ. It is clipped to :data:`MARGINS`.
+    φ, clipped to :data:`MARGINS`. Along β both are smooth, through the folds as well, so that neighbours on a branch
+    already known (``near``) are within Newton's reach.
     """
     context = context_nodes(task, "gaussian", NODES)
     attended, weight = attended_label(beta, task, context), context.weight
-    low, high = np.full(beta.shape, MARGINS[0]), np.full(beta.shape, MARGINS[1])
-    w = np.full(beta.shape, 1.0)
-    for _ in range(20):
-        margin = 0.5 * (low + high)
-        w = _readout(attended.value, weight, decay, margin, w)
-        residual = expit(-(margin[:, None] + w[:, None] * attended.value))
-        pull = w * ((residual * attended.slope) @ weight) - decay * beta
-        low, high = np.where(pull > 0.0, margin, low), np.where(pull > 0.0, high, margin)
-    margin = 0.5 * (low + high)
-    w = _readout(attended.value, weight, decay, margin, w)
+    if near is None:
+        w, margin = _bisected(attended, weight, decay, beta)
+    else:
+        w, margin = np.interp(beta, near.beta, near.w), np.interp(beta, near.beta, near.margin)
     for _ in range(5):
         residual = expit(-(margin[:, None] + w[:, None] * attended.value))
         change = residual * (1.0 - residual)
@@ -222,6 +217,20 @@ def branch_at(task: Task, decay: float, beta: Array) -> Branch:
         w = w - np.where(inside, (drive * pull_margin - drive_margin * pull) / determinant, 0.0)
         margin = margin - np.where(inside, (drive_w * pull - drive * pull_w) / determinant, 0.0)
     return Branch(beta, w, margin)
+
+
+def _bisected(attended: Attended, weight: Array, decay: float, beta: Array) -> tuple[Array, Array]:
+    """w and φ at each β, φ to 1e-4."""
+    low, high = np.full(beta.shape, MARGINS[0]), np.full(beta.shape, MARGINS[1])
+    w = np.full(beta.shape, 1.0)
+    for _ in range(20):
+        margin = 0.5 * (low + high)
+        w = _readout(attended.value, weight, decay, margin, w)
+        residual = expit(-(margin[:, None] + w[:, None] * attended.value))
+        pull = w * ((residual * attended.slope) @ weight) - decay * beta
+        low, high = np.where(pull > 0.0, margin, low), np.where(pull > 0.0, high, margin)
+    margin = 0.5 * (low + high)
+    return _readout(attended.value, weight, decay, margin, w), margin
 
 
 def _readout(a: Array, weight: Array, decay: float, margin: Array, guess: Array) -> Array:
@@ -269,8 +278,10 @@ def _extremum(task: Task, decay: float, branch: Branch, index: int, sign: float)
         return None
     fine, best = branch, index
     for _ in range(ZOOMS):
-        fine = branch_at(task, decay, np.linspace(fine.beta[best - 1], fine.beta[best + 1], 41))
+        fine = branch_at(task, decay, np.linspace(fine.beta[best - 1], fine.beta[best + 1], 41), fine)
         best = int(np.clip(np.argmin(sign * fine.margin), 1, 39))
+    if not MARGINS[0] < fine.margin[best] < MARGINS[1]:
+        return None  # Newton left the range: no extremum, but the rounding of a branch whose w vanishes
     return _fixed_point(task, decay, float(fine.w[best]), float(fine.beta[best]), float(fine.margin[best]))
 
 
@@ -292,7 +303,7 @@ def icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, Fix
     top = math.log(task.context_length) + 8.0
     # crowded towards the fold, where dφ/dβ = 0
     beta = end.beta + (top - end.beta) * np.linspace(0.0, 1.0, POINTS) ** 2
-    branch = branch_at(task, decay, beta)
+    branch = branch_at(task, decay, beta, _branch(task, decay))
     kept = branch.margin > MARGINS[0] + 1.0
     residual = mean_residual(branch.w[kept], beta[kept], task, branch.margin[kept])
     return CubicSpline(beta[kept], branch.margin[kept]), CubicSpline(beta[kept], residual), end

@@ -52,6 +52,13 @@ def test_fold_moves_with_the_logarithm_of_the_decay():
     assert np.ptp(constant) < 1e-4
 
 
+@pytest.mark.parametrize(("length", "decay"), [(100, 1e-2), (1000, 1e-3)])
+def test_a_branch_that_vanishes_has_no_fold(length, decay):
+    """Balanced contexts under strong decay: w falls to 1e-9, and rounding once made folds at margins of 1e5."""
+    task = Task(length, labels="balanced")
+    assert fold(task, decay) is None and acquisition_fold(task, decay) is None
+
+
 def test_fixed_points_are_fixed_and_stable_as_said():
     points = fixed_points(TASK, 1e-3, 3.5)
     assert [point.stable for point in points] == [True, False, True]

@@ -1,0 +1,43 @@
+"""Exponents kept on disk: what was derived, nothing else, and derived again whenever in doubt."""
+
+import json
+import sys
+
+import pytest
+from iclrace.theory import exponents
+from iclrace.theory.stored import stored_exponents
+
+stored = sys.modules["iclrace.theory.stored"]
+
+
+def refuse():
+    raise AssertionError("derived again")
+
+
+def test_a_second_call_reads_what_the_first_derived(tmp_path, monkeypatch):
+    assert stored_exponents(tmp_path / "new") == exponents()
+    monkeypatch.setattr(stored, "exponents", refuse)
+    assert stored_exponents(tmp_path / "new") == exponents()
+    assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".json"]
+
+
+def test_another_source_is_another_address(tmp_path, monkeypatch):
+    stored_exponents(tmp_path)
+    monkeypatch.setattr(stored, "version", lambda name: "0")
+    monkeypatch.setattr(stored, "exponents", refuse)
+    with pytest.raises(AssertionError, match="derived again"):
+        stored_exponents(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["", "[{", "[{}]", '{"a": 1}', json.dumps([{"quantity": "t_ICL"}]), "[1]"])
+def test_a_damaged_file_is_not_believed(tmp_path, damage):
+    stored_exponents(tmp_path)
+    next(tmp_path.iterdir()).write_text(damage)
+    assert stored_exponents(tmp_path) == exponents()
+    assert next(tmp_path.iterdir()).read_text() != damage
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    assert stored_exponents(tmp_path / "file") == exponents()
+    assert (tmp_path / "file").read_text() == "precious"

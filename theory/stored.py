@@ -1,0 +1,70 @@
+"""The exponents kept on disk, under the hash of all that they are derived from: derived once, then read."""
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from .exponents import Exponent, exponents
+
+
+def stored_exponents(folder: str | os.PathLike[str] | None = None) -> tuple[Exponent, ...]:
+    """:func:`exponents`, read from ``folder`` where this source and these libraries have derived them before.
+
+    The file's name is the hash of every source file of the theory and of the versions of numpy, scipy and sympy:
+    whatever changes an exponent changes the name. A file that cannot be read is derived again; a folder that cannot be
+    written is done without.
+
+    Parameters
+    ----------
+    folder : path, optional
+        ``$XDG_CACHE_HOME/iclrace`` or ``~/.cache/iclrace`` if not given.
+
+    Returns
+    -------
+    tuple of Exponent
+
+    Source: docs/derivation.md, "exponents".
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     stored_exponents(folder) == exponents()
+    True
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iclrace"
+    path = (home if folder is None else Path(folder)) / f"exponents-{_digest()}.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return tuple(Exponent(**{**law, "bounds": tuple(law["bounds"])}) for law in json.loads(path.read_text("utf-8")))
+    found = exponents()
+    with suppress(OSError):
+        _write(json.dumps([asdict(law) for law in found]), path)
+    return found
+
+
+def _digest() -> str:
+    here, content = Path(__file__).parent, hashlib.sha256()
+    for source in sorted(here.rglob("*.py")):
+        content.update(f"{source.relative_to(here)}\0".encode() + source.read_bytes())
+    content.update(" ".join(version(name) for name in ("numpy", "scipy", "sympy")).encode())
+    return content.hexdigest()[:24]
+
+
+def _write(text: str, path: Path) -> None:
+    """Under a temporary name, flushed to the disk, then renamed: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
