@@ -17,6 +17,10 @@ from .transformer_outcomes import TransformerOutcomes
 from .transformer_scaling import Scan, TransformerScaling
 from .transformer_statistics import TransformerStatistics
 from .transformer_threshold import TransformerThreshold
+from .transience import TransienceTime
+from .transience_losses import LossRelation
+from .transience_phases import TransiencePhases
+from .transience_transformer import TransformerTransience
 
 __all__ = [
     "AcquisitionSpread",
@@ -28,6 +32,7 @@ __all__ = [
     "Experiment",
     "IndependenceAudit",
     "Jobs",
+    "LossRelation",
     "MemoryCurves",
     "MemoryDepth",
     "MemoryLaw",
@@ -35,6 +40,8 @@ __all__ = [
     "Scan",
     "Threshold",
     "ThresholdScaling",
+    "TransiencePhases",
+    "TransienceTime",
     "TransformerAcquisition",
     "TransformerBudget",
     "TransformerOutcomes",
@@ -44,4 +51,5 @@ __all__ = [
     "compare",
     "memories_in",
     "networks_in",
+    "TransformerTransience",
 ]

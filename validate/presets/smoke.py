@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..experiments import AcquisitionTime, MemoryLaw, Threshold, TransformerThreshold
-from . import minimal, transformer
+from . import minimal, transformer, transience
 from .base import MINIMAL, TRANSFORMER, Preset, memories
 
 _TOY = MINIMAL.with_(context_length=12, dimension=15, width=64, batch_size=64, budget=120.0, test_size=500)
@@ -25,5 +25,6 @@ SMOKE = Preset(
         TransformerThreshold(_TOY_TOKEN_MEMORY, _TOY_TRANSFORMER, [16, 64, 256], seeds=2, bar=1.25),
         *minimal.SMOKE,
         *transformer.SMOKE,
+        *transience.SMOKE,
     ),
 )

@@ -1,0 +1,143 @@
+"""How ICL and IWL loss are tied after acquisition, under weight decay (paper, section 5; the tracking law)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ...theory import Estimate, Task, fixed_points, fold, population_loss, tracking_weight
+from ..cointegration import cointegrated
+from ..compare import Comparison
+from ..config import Run
+from ..measure import acquisition_times, first_crossing, geometric_mean
+from ..predict import Prediction, addresses
+from ..survival import loss_times
+from .protocol import Jobs, Results, compare, networks_in
+from .transience_tools import NEVER, pooled_means, varied
+
+#: L_ICL is read as the geometric mean of this many evaluations about the one at which L_IWL passes its level.
+_READINGS = 5
+
+
+@dataclass(frozen=True)
+class LossRelation:
+    """L_ICL of the minimal model when L_IWL has fallen to a given level, at every λ: ICL tracks the memory.
+
+    The level, one for each λ, is set by the co-integrations: their L_IWL half-way from acquisition to loss. Predicted:
+
+    - co-integration: its own L_ICL there;
+    - fixed point: L_ICL on the stable branch of (w, β) at the margin φ with log(1 + e^{−φ}) = L_IWL;
+    - asymptotic law: L_ICL · L_IWL = λ W(L_IWL/λ), for a → 1 and φ ≫ 1.
+
+    The last two are pooled over λ, as geometric means of measured over predicted.
+
+    Parameters
+    ----------
+    run : the minimal model, at any λ
+    decay : values of λ at which ICL is transient
+    seeds, first_calibration_seed : networks at each λ, and as many co-integrations, from that seed on
+    bar, asymptotic_bar : factors within which L_ICL must be predicted, by the first two and by the last
+    """
+
+    run: Run
+    decay: Sequence[float]
+    seeds: int
+    first_calibration_seed: int
+    bar: float = 1.25
+    asymptotic_bar: float = 1.5
+    name: str = "transience_losses"
+
+    def _averaged(self) -> list[Run]:
+        averaged = cointegrated(self.run)
+        return varied(averaged, "decay_attention", self.decay, self.seeds, self.first_calibration_seed)
+
+    def calibration(self) -> Mapping[str, Jobs]:
+        return {"cointegration": self._averaged()}
+
+    def networks(self) -> Mapping[str, Jobs]:
+        return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
+
+    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+        averaged = networks_in(calibrated["cointegration"])
+        levels = [halfway(averaged.sel(decay_attention=decay)) for decay in self.decay]
+        losses = pooled_means([_read(averaged, d, level) for d, level in zip(self.decay, levels, strict=True)])
+        seen = f"co-integration of {addresses(self._averaged())}"
+        predictions = {}
+        for decay, level, loss in zip(self.decay, levels, losses, strict=True):
+            inputs = (seen, f"L_IWL = {level!r}")
+            predictions[f"{decay:g}"] = Prediction(
+                f"L_ICL at λ = {decay:g} and L_IWL = {level:.3g}, co-integration", loss, inputs
+            )
+        for law in ("fixed point", "asymptotic law"):
+            quantity = f"L_ICL over that of the {law}, geometric mean over λ"
+            predictions[law] = Prediction(quantity, Estimate.exact(1.0), (f"{law} at the same L_IWL",))
+        return predictions
+
+    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+        runs = networks_in(trained["networks"])
+        levels = [float(predictions[f"{decay:g}"].inputs[1].partition("= ")[2]) for decay in self.decay]
+        losses = np.array([_read(runs, decay, level) for decay, level in zip(self.decay, levels, strict=True)])
+        rows = [
+            compare(predictions[f"{decay:g}"], mean, self.bar, self.seeds)
+            for decay, mean in zip(self.decay, pooled_means(losses), strict=True)
+        ]
+        points = list(zip(self.decay, levels, strict=True))
+        laws = {"fixed point": (tracked_loss, self.bar), "asymptotic law": (asymptotic_loss, self.asymptotic_bar)}
+        for name, (law, bar) in laws.items():
+            expected = np.array([law(self.run.task, decay, level) for decay, level in points])
+            ratios = losses / expected[:, None]
+            usable = ratios[np.isfinite(ratios).all(1)]
+            # One number a seed, so that the interval is that of the seeds and not of the law's misfit between λ.
+            share = geometric_mean(np.exp(np.mean(np.log(usable), 0))) if len(usable) else NEVER
+            note = f" ({len(usable)} of {len(ratios)} values)"
+            rows.append(compare(predictions[name], share, bar, self.seeds, note))
+        return rows
+
+
+def halfway(runs: xr.Dataset) -> float:
+    """L_IWL half-way from acquisition to loss (or to the end of the run), geometric mean over the seeds."""
+    acquired, lost = acquisition_times(runs), loss_times(runs)
+    ends = runs.time.where(runs.icl_accuracy.notnull()).max("time")
+    middle = 0.5 * (acquired + lost.where(np.isfinite(lost), ends))
+    readings = [
+        float(np.interp(middle.sel(seed=s), runs.time, runs.iwl_loss.sel(seed=s)))
+        for s in runs.seed.values
+        if math.isfinite(float(middle.sel(seed=s)))
+    ]
+    return float(np.exp(np.mean(np.log(readings)))) if readings else math.nan
+
+
+def _read(runs: xr.Dataset, decay: float, level: float) -> np.ndarray:
+    """L_ICL of every seed when L_IWL first falls to ``level`` after acquisition; infinite if it does not."""
+    mine = runs.sel(decay_attention=decay)
+    acquired = acquisition_times(mine)
+    found = []
+    for s in mine.seed.values:
+        one = mine.sel(seed=s)
+        one = one.isel(time=np.flatnonzero((one.time >= float(acquired.sel(seed=s))) & one.icl_loss.notnull()))
+        when = first_crossing(one.time, -one.iwl_loss.values, -level) if one.sizes["time"] else math.inf
+        if not math.isfinite(when):
+            found.append(math.inf)
+            continue
+        nearest = np.argsort(np.abs(one.time.values - when))[:_READINGS]
+        found.append(float(np.exp(np.mean(np.log(one.icl_loss.values[nearest])))))
+    return np.array(found)
+
+
+def tracked_loss(task: Task, decay: float, level: float) -> float:
+    """L_ICL on the stable ICL branch at the margin φ of L_IWL = log(1 + e^{−φ}); NaN beyond the fold."""
+    margin = -math.log(math.expm1(level))
+    end = fold(task, decay)
+    if end is None or margin >= end.margin:
+        return math.nan
+    point = max((one for one in fixed_points(task, decay, margin) if one.stable), key=lambda one: one.beta)
+    return float(population_loss(point.w, point.beta, task))
+
+
+def asymptotic_loss(task: Task, decay: float, level: float) -> float:
+    """L_ICL = λ W(L_IWL/λ)/L_IWL, the tracking law with L_IWL ≈ c3."""
+    return decay * float(tracking_weight(level, decay)) / level
