@@ -1,6 +1,6 @@
 """What ``iclrace validate`` trains: every number that decides a result stands here."""
 
-from . import minimal, transformer, transience
+from . import minimal, minimal_paper, transformer, transience
 from .base import Preset
 from .laptop import LAPTOP
 from .smoke import SMOKE
@@ -13,7 +13,7 @@ WORKSTATION = Preset(
 PAPER = Preset(
     name="paper",
     description="every experiment at the paper's sizes (N=100, D=63, width 512), for a GPU",
-    experiments=(*minimal.PAPER, *transience.PAPER, *transformer.PAPER),
+    experiments=(*minimal_paper.PAPER, *transience.PAPER, *transformer.PAPER),
 )
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, PAPER)}
 

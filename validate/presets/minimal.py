@@ -233,4 +233,3 @@ SMOKE: tuple[Experiment, ...] = (
         seeds=2, bar=1.05, exponents={"β0 = 0": ["n8", "n12", "n16"]}, name="toy_acquisition_exponent",
     ),
 )  # fmt: skip
-PAPER: tuple[Experiment, ...] = ()

@@ -1,0 +1,150 @@
+"""Experiments on the minimal model at the paper's own sizes: D = 63, width 512, batches of 128, learning rate 0.01.
+
+The target takes part in the softmax, with label 0, as in the paper's minimal model. Times are gradient-flow times: an
+epoch of 469 steps is 4.69. Scans of K are centred by the theory at the smaller size: K* ≈ 1,100 (N/100)^1.43.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...theory import Task
+from ..config import Run
+from ..experiments import (
+    AcquisitionSpread,
+    AcquisitionTime,
+    Bimodality,
+    Budget,
+    ContextLabels,
+    Experiment,
+    MemoryLaw,
+    Threshold,
+    ThresholdScaling,
+)
+from ..memory import MemoryTraining
+from .base import memories
+from .minimal import parameter_count
+
+_EPOCH = 4.69
+_SEED, _CALIBRATION_SEED = 5000, 6000
+_RUN = Run(
+    "minimal",
+    Task.from_len_context(100, dimension=63, target_in_softmax=True),
+    seed=_SEED,
+    width=512,
+    learning_rate=0.01,
+    batch_size=128,
+    budget=1000 * _EPOCH,
+    evaluate_every=5.0,
+    test_size=2000,
+)
+_ENDLESS = _RUN.with_(task_diversity=math.inf, budget=2000 * _EPOCH, evaluate_every=2.0, stop_acquired=True)
+_LENGTHS = (50, 100, 150, 200, 250)
+_ALONE = {"learning_rate": 0.01, "budget": 20_000 * _EPOCH, "until": 0.002}
+_MEMORY = memories({250: 5, 500: 5, 1000: 5, 2000: 5, 4000: 5, 8000: 3}, _CALIBRATION_SEED, **_ALONE)
+_LAW = memories(dict.fromkeys((500, 1000, 2000, 5000, 10000, 20000, 50000, 100000), 3), _CALIBRATION_SEED, **_ALONE)
+
+
+def around(centre: float, points: int = 12) -> list[float]:
+    """Even K from half of ``centre`` to 2.5 times it."""
+    return [float(2 * round(centre * 0.5 * 5 ** (i / (points - 1)) / 2)) for i in range(points)]
+
+
+def _scan(
+    length: int, centre: float, memory: Sequence[MemoryTraining] = _MEMORY, extra: Sequence[float] = (), **changes
+) -> Threshold:
+    run = _RUN.with_(context_length=length - 1, **changes)
+    diversities = sorted({*around(centre), *extra})
+    return Threshold(memory, run, diversities, seeds=10, bar=1.15, clock_bar=1.05, time_bar=1.05)
+
+
+def _centre(length: float) -> float:
+    return 1100 * (length / 100) ** 1.43
+
+
+#: Figures 2 and 3 go on to K = 1e5.
+_WIDE = (500.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0)
+_SCANS = {n: _scan(n, _centre(n), extra=_WIDE if n == 100 else ()) for n in _LENGTHS}
+_RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
+_WIDTHS = {width: _scan(
+    100, _centre(100), memory=memories({500: 5, 1000: 5, 2000: 5}, _CALIBRATION_SEED, width=width, **_ALONE),
+    width=width, rate_ratio=ratio,
+) for width, ratio in ((128, 1.3), (256, 1.15), (512, 1.0), (1024, 0.87))}  # fmt: skip
+
+PAPER: tuple[Experiment, ...] = (
+    MemoryLaw(_LAW, bar=1.15),
+    ThresholdScaling(
+        {f"n{n}": one for n, one in _SCANS.items()},
+        variable="N",
+        values={f"n{n}": n - 1.0 for n in _LENGTHS},
+        bar=1.15,
+        slope_bar=0.15,
+        name="threshold",
+        rivals={},
+    ),
+    AcquisitionTime(
+        {
+            f"n{n}_beta{beta0:+g}": _ENDLESS.with_(context_length=n - 1, beta0=beta0)
+            for beta0 in (-1.0, 0.0, 1.0)
+            for n in _LENGTHS
+        },
+        seeds=20,
+        bar=1.03,
+        exponents={f"β0 = {beta0:g}": [f"n{n}_beta{beta0:+g}" for n in _LENGTHS] for beta0 in (-1.0, 0.0, 1.0)},
+    ),
+    *(
+        AcquisitionSpread(
+            _ENDLESS.with_(context_length=n - 1), seeds=100, bar=1.25, distance_bar=0.2, name=f"acquisition_spread_n{n}"
+        )
+        for n in _LENGTHS
+    ),
+    ThresholdScaling(
+        {f"r{ratio:g}": _scan(100, _centre(100) * ratio**1.43, rate_ratio=ratio) for ratio in _RATES},
+        variable="r",
+        values={f"r{ratio:g}": ratio for ratio in _RATES},
+        bar=1.15,
+        slope_bar=0.2,
+        name="kinetics",
+        rivals={"capacity: the same parameters hold as much at any rate": 0.0},
+    ),
+    ThresholdScaling(
+        {f"w{width}": one for width, one in _WIDTHS.items()},
+        variable="P",
+        values={f"w{width}": parameter_count(one.run) for width, one in _WIDTHS.items()},
+        bar=1.15,
+        slope_bar=0.1,
+        name="capacity",
+        rivals={"capacity: K* in proportion to the parameters": 1.0, "capacity: K* in proportion to the width": 0.5},
+        reads_exponent=False,
+    ),
+    Bimodality(_RUN, near=1100, far=50_000, seeds=100),
+    ContextLabels(
+        _RUN.with_(context_length=100),
+        seeds=100,
+        bar=0.25,
+        task_diversity=[500, 1000, 5000, 10_000, 20_000, 50_000, math.inf],
+        memory=_MEMORY,
+    ),
+    Budget(_SCANS[100], [250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH], bar=1.15),
+    AcquisitionTime({f"m{m}": _ENDLESS.with_(copies=m) for m in (1, 2, 4, 8)}, seeds=20, bar=1.03, name="burstiness"),
+    ThresholdScaling(
+        {
+            f"skew{skew:g}": _scan(
+                100,
+                _centre(100),
+                memory=[replace(one, frequency_exponent=skew) for one in _MEMORY],
+                extra=(100.0, 200.0, 300.0, 400.0, 4_000.0, 6_000.0),
+                frequency_exponent=skew,
+            )
+            for skew in (0.5, 1.0)
+        },
+        variable="α",
+        values={"skew0.5": 0.5, "skew1": 1.0},
+        bar=1.15,
+        slope_bar=None,
+        name="threshold_skew",
+        rivals={},
+    ),
+)
