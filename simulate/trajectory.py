@@ -41,6 +41,16 @@ class Trajectory:
         False for a failure; then the arrays end where it happened.
     evaluations, steps, rejected : int
         Field evaluations, accepted and rejected steps.
+
+    Source: docs/derivation.md, "averaged gradient flow" and "memory law".
+
+    Examples
+    --------
+    >>> from iclrace.simulate import solve
+    >>> from iclrace.theory import Task
+    >>> run = solve(CoupledModel(Task(context_length=50)), (0.0, 0.0), (0.0, 1000.0), stop="acquired")
+    >>> run.status, round(run.events["acquired"], 1), run.at([0.0, 100.0])[:, 0].round(3).tolist()
+    ('stopped at an event', 140.7, [0.0, 0.973])
     """
 
     model: CoupledModel

@@ -63,11 +63,7 @@ def icl_field(
     (0.005, 0.0)
     """
 
-    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
-        residual = expit(-(margin + w * attended.value))
-        return (residual * attended.value) @ weight, w[..., 0] * ((residual * attended.slope) @ weight)
-
-    dw, dbeta = averaged(rates, w, beta, margin, task, average, nodes)
+    dw, dbeta, _ = flow(w, beta, task, margin, average, nodes)
     return dw, dbeta
 
 
@@ -90,10 +86,20 @@ def mean_residual(
     0.5
     """
 
-    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
-        return (expit(-(margin + w * attended.value)) @ weight,)
+    return flow(w, beta, task, margin, average, nodes)[2]
 
-    return averaged(rates, w, beta, margin, task, average, nodes)[0]
+
+def flow(
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, average: Average, nodes: int
+) -> tuple[Array, ...]:
+    """−∂L/∂(w, β, φ) = E_n[σ(−u) (a, w ∂a/∂β, 1)]: the flow of w and β, and the residual that drives the memory."""
+
+    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+        residual = expit(-(margin + w * attended.value))
+        turn = w[..., 0] * ((residual * attended.slope) @ weight)
+        return (residual * attended.value) @ weight, turn, residual @ weight
+
+    return averaged(rates, w, beta, margin, task, average, nodes)
 
 
 def averaged(

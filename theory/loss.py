@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from .attention import Attended
-from .field import averaged
+from .field import averaged, flow
 from .labels import NODES, Average
 from .task import Task
 
@@ -73,12 +73,7 @@ def loss_gradient(
     [-0.005, 0.0, -0.5]
     """
 
-    def gradient(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
-        residual = expit(-(margin + w * attended.value))
-        slopes = (attended.value, w * attended.slope, np.ones_like(residual))
-        return tuple(-(residual * slope) @ weight for slope in slopes)
-
-    return np.stack(averaged(gradient, w, beta, margin, task, average, nodes), axis=-1)
+    return 0.0 - np.stack(flow(w, beta, task, margin, average, nodes), axis=-1)  # not −x: zero has no sign
 
 
 def loss_hessian(
