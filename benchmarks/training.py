@@ -1,6 +1,6 @@
 """Time of one step of stochastic gradient descent, per network: stacked networks against plain PyTorch, side by side.
 
-    python -m benchmarks.training [--repeats R]
+    python -m benchmarks.training [--repeats R]    # about 3 minutes; prints the table of RESULTS.md
 
 The plain side is what the protocol says in PyTorch: a ``Dataset`` that draws one sequence, a ``DataLoader``, a
 plain module with full causal attention, ``torch.optim.SGD``, one network. The floor is the time that the perceptron's
@@ -15,7 +15,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from iclrace.theory import Task
 from iclrace.validate import Run
 from iclrace.validate.networks import Transformer, context_tokens, target_tokens
+from iclrace.validate.sgd import threads_for
 from iclrace.validate.trainer import EnsembleTrainer
 from torch.utils.data import DataLoader, Dataset
 
@@ -72,13 +73,14 @@ def plain(run: Run, steps: int) -> Callable[[], float]:
 
 
 def stacked(run: Run, networks: int, steps: int) -> Callable[[], float]:
-    """Seconds per step and network of the stacked networks."""
+    """Seconds per step and network of the stacked networks, on as many threads as training gives them."""
     trainer = EnsembleTrainer([run.with_(seed=seed) for seed in range(networks)])
 
     def measure() -> float:
         start = time.perf_counter()
-        for _ in range(steps):
-            trainer._train_step()
+        with threads_for(trainer.work):
+            for _ in range(steps):
+                trainer._train_step()
         return (time.perf_counter() - start) / (steps * networks)
 
     return measure
@@ -140,39 +142,44 @@ def peak_megabytes_per_network(run: Run, networks: int) -> float:
     return (peak[1] - peak[0]) * 1.024e-3 / (networks - 1)
 
 
+def rows(name: str, run: Run, networks: Sequence[int], repeats: int) -> Iterator[str]:
+    """The table's rows for one run: all sides in turn, the first turn not counted (it compiles and fills caches)."""
+    sides = {"plain": plain(run, 4)}
+    for count in networks:
+        sides[f"stacked {count}"] = stacked(run, count, max(4, 40 // count))
+        sides[f"floor {count}"] = floor(run, count, max(4, 40 // count))
+    turns = [{side: 1e3 * measure() for side, measure in sides.items()} for _ in range(repeats + 1)][1:]
+    shown = {side: _median_and_range([turn[side] for turn in turns]) for side in sides}
+    for count in networks:
+        # A ratio is taken within a turn: both of its sides then met the same disturbances.
+        gain = _median_and_range([turn["plain"] / turn[f"stacked {count}"] for turn in turns])
+        share = np.median([turn[f"floor {count}"] / turn[f"stacked {count}"] for turn in turns])
+        k = run.task.task_diversity
+        diversity = "K → ∞" if math.isinf(k) else f"K = {k:,.0f}"
+        label = f"{name}, {diversity}, {count} network{'s' if count > 1 else ''}"
+        columns = (label, shown["plain"], shown[f"stacked {count}"], gain, shown[f"floor {count}"], f"{share:.0%}")
+        yield "| " + " | ".join(columns) + " |"
+
+
+def _median_and_range(values: Sequence[float]) -> str:
+    return f"{np.median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ms per step and network, median (range)\n")
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads; ms per step and network, median (low to high)"
+        "| scale | plain | stacked | plain / stacked | floor | share of the floor's speed |\n|---|---|---|---|---|---|"
     )
     for name, run, networks in (("paper", PAPER, (1, 4)), ("laptop", LAPTOP, (1, 28))):
         for k in (run.task.task_diversity, math.inf):
-            now = run.with_(task_diversity=k)
-            sides = {"plain, 1 network": plain(now, 4)}
-            for count in networks:
-                sides[f"stacked, {count}"] = stacked(now, count, max(4, 40 // count))
-                sides[f"floor, {count}"] = floor(now, count, max(4, 40 // count))
-            times: dict[str, list[float]] = {side: [] for side in sides}
-            for repeat in range(repeats + 1):
-                for side, measure in sides.items():
-                    seconds = measure()
-                    if repeat:  # the first one compiles and fills caches
-                        times[side].append(1e3 * seconds)
-            middle = {side: float(np.median(values)) for side, values in times.items()}
-            for side, values in times.items():
-                note = ""
-                if side.startswith("stacked"):
-                    share = middle[side.replace("stacked", "floor")] / middle[side]
-                    note = (
-                        f"  {middle['plain, 1 network'] / middle[side]:.1f} x plain, {share:.0%} of the floor's speed"
-                    )
-                print(
-                    f"{name:7s} K {k:<7g} {side:18s} {middle[side]:8.3f} ({min(values):.3f} to {max(values):.3f}){note}"
-                )
-        held, peak = tensor_megabytes(run), peak_megabytes_per_network(run, networks[-1])
-        print(f"{name:7s} memory per network: {held:.1f} MB between steps, {peak:.1f} MB at the peak of an evaluation")
+            for row in rows(name, run.with_(task_diversity=k), networks, repeats):
+                print(row, flush=True)
+    print("\n| scale | MB per network held between steps | MB that one network more adds to the peak |\n|---|---|---|")
+    for name, run, count in (("paper", PAPER, 4), ("laptop", LAPTOP, 28)):
+        print(f"| {name} | {tensor_megabytes(run):.1f} | {peak_megabytes_per_network(run, count):.1f} |", flush=True)
 
 
 if __name__ == "__main__":

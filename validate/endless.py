@@ -6,9 +6,11 @@ On a CPU the numbers come from :mod:`.philox`, elsewhere from the device's own g
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..theory import Task
@@ -35,6 +37,11 @@ class Endless:
     overlaps_alone: bool
     device: torch.device
     dtype: torch.dtype
+
+    @property
+    def counted(self) -> bool:
+        """Whether numbers come from the counter-based generator."""
+        return self.device.type == "cpu"
 
     def select(self, seeds: list[int]) -> Endless:
         """The batches of these networks alone."""
@@ -71,6 +78,10 @@ class Endless:
         nothing = target.new_empty(networks, size, 0)
         return OverlapBatch(Table(targets, labels[..., 0]), nothing, target, overlaps, labels)
 
+    @cached_property
+    def _keys(self) -> NDArray[np.uint64]:
+        return np.array([derive_seed(seed, Purpose.BATCH) for seed in self.seeds], np.uint64)
+
     @property
     def _shape(self) -> tuple[int, int, int]:
         return len(self.seeds), self.batch_size, self.task.context_length
@@ -81,9 +92,8 @@ class Endless:
 
     def _draw(self, step: int, stream: int, count: int, std: float = 1.0) -> Tensor:
         """Numbers N(0, std²), (S, B, count)."""
-        if self.device.type == "cpu":
-            keys = np.array([derive_seed(seed, Purpose.BATCH) for seed in self.seeds], np.uint64)
-            return torch.from_numpy(normals(keys, step, stream, self.batch_size, count, std)).to(self.dtype)
+        if self.counted:
+            return torch.from_numpy(normals(self._keys, step, stream, self.batch_size, count, std)).to(self.dtype)
         draws = torch.empty(len(self.seeds), self.batch_size, count, device=self.device, dtype=self.dtype)
         generator = torch.Generator(device=self.device)
         for s, seed in enumerate(self.seeds):

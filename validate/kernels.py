@@ -47,6 +47,11 @@ def pad_rows(items: Array) -> Array:
     return out
 
 
+def launch() -> None:
+    """Start the threads of compiled loops; where they and PyTorch's share OpenMP this resets PyTorch's number."""
+    set_num_threads(config.NUMBA_NUM_THREADS)  # pyright: ignore
+
+
 @_compiled
 def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     """Of the tokens of ``out`` (R, P) mean and inverse standard deviation (R, 2); their padding is set to zero."""

@@ -15,6 +15,7 @@ from .cointegration import Cointegration
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
 from .fused import FusedMinimal, FusedTransformer
+from .kernels import launch
 
 # Products per step below which one core does all: threads that wait for each other cost more than they save.
 _WORK_WORTH_THREADS = 2**22
@@ -23,6 +24,7 @@ _WORK_WORTH_THREADS = 2**22
 @contextmanager
 def threads_for(work: int) -> Iterator[None]:
     """Inside, matrix products use one core if a step has little ``work``, in products."""
+    launch()  # the kernels' threads, once: that would undo what follows
     before = torch.get_num_threads()
     if work < _WORK_WORTH_THREADS:
         torch.set_num_threads(1)

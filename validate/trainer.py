@@ -116,10 +116,15 @@ class EnsembleTrainer:
     def fraction(self) -> float:
         return min(1.0, self.time / self.first.budget) if self.active else 1.0
 
+    @property
+    def work(self) -> int:
+        """Products in a step, about: what decides how many threads are worth their waiting."""
+        return self.first.batch_size * sum(value.numel() for value in self.parameters.values())
+
     def advance(self) -> None:
         """Evaluate, stop what is done, then train to the next evaluation."""
         every = self.first.steps_between_evaluations
-        with threads_for(self.first.batch_size * sum(value.numel() for value in self.parameters.values())):
+        with threads_for(self.work):
             self._evaluate(self.step // every)
             self._stop(self.step // every)
             for _ in range(every if self.active else 0):

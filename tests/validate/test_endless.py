@@ -1,6 +1,9 @@
 """K → ∞: the counter-based generator, and overlaps drawn in place of the items that they belong to."""
 
 import math
+import subprocess
+import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from iclrace.theory import Task
 from iclrace.validate import Run
 from iclrace.validate.batches import OverlapBatch
 from iclrace.validate.config import content_key
+from iclrace.validate.endless import Endless
 from iclrace.validate.philox import normals, turn
 from iclrace.validate.sequences import Sequences
 from scipy import stats
@@ -133,3 +137,37 @@ def test_only_endless_runs_have_the_new_streams_address():
     assert "stream" not in run.as_json()
     assert run.with_(task_diversity=math.inf).as_json()["stream"] == "philox"
     assert content_key(run.as_json()) == "039b46628a44baee9ca9"
+
+
+class OnAnotherDevice(Endless):
+    """Draws with PyTorch's generator, as on a GPU."""
+
+    counted = False
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_another_devices_generator_gives_the_same_law(alone):
+    task = Task(6, dimension=16)
+    make = partial(OnAnotherDevice, task, noise=0.0, overlaps_alone=alone, device=torch.device("cpu"))
+    both = make([3, 4], batch_size=500, dtype=torch.float32)
+    first, again = both.batch(1), both.select([4]).batch(1)
+    assert torch.equal(first.targets[1], again.targets[0]) and torch.equal(
+        first.context_labels[1], again.context_labels[0]
+    )
+    assert not torch.equal(first.targets[1], both.batch(2).targets[1])
+    assert stats.kstest(first.targets.flatten() * 4, "norm").pvalue > 1e-3
+    assert stats.kstest(first.targets.flatten() * 4.4, "norm").pvalue < 1e-3  # negative control
+    assert abs(float(first.context_labels.mean())) < 4 / math.sqrt(2 * 500 * 6)
+
+
+@pytest.mark.slow
+def test_small_work_keeps_to_one_thread_though_the_kernels_start_their_own():
+    code = (
+        "import torch; from iclrace.validate.sgd import threads_for; from iclrace.validate import kernels as k\n"
+        "torch.set_num_threads(2)\n"
+        "with threads_for(1):\n    k.share_out(1); k.row_moments(torch.zeros(2, 16).numpy(), 15, 1e-5)\n"
+        "    print(torch.get_num_threads())\n"
+        "print(torch.get_num_threads())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["1", "2"]
