@@ -112,17 +112,9 @@ _STAGE_WEIGHTS = (
     },
 )
 
-#: Differences between the solution and the embedded ones of order 5 and 3.
-_ERROR_5 = {
-    0: 0.01312004499419488,
-    5: -1.2251564463762044,
-    6: -0.4957589496572502,
-    7: 1.6643771824549864,
-    8: -0.35032884874997366,
-    9: 0.3341791187130175,
-    10: 0.08192320648511571,
-    11: -0.022355307863886294,
-}
+# Differences between the solution and embedded ones of lower order. That of order 3 is Hairer's. The others solve the
+# order conditions (tests/simulate/test_dop853.py): over these 13 stages those up to order 5 leave a space of four
+# dimensions, those up to order 6 one within it. The four are one of order 6 and three, orthogonal to it, of order 5.
 _ERROR_3 = {
     0: -0.18980075407240762,
     5: 4.450312892752409,
@@ -132,6 +124,39 @@ _ERROR_3 = {
     9: -0.1521609496625161,
     10: 0.20136540080403034,
     11: 0.02265179219836082,
+}
+_ERROR_5 = (
+    {
+        0: -0.00987612451863885,
+        5: -0.13414919280011262,
+        6: 0.22456631942426733,
+        7: -0.18537744936123698,
+        8: -0.6501107150255032,
+        9: 0.6828730002698166,
+        10: 0.08944942439302422,
+        11: -0.008687631190804535,
+        12: -0.008687631190811972,
+    },
+    {
+        0: -0.04913061384361908,
+        5: -0.5448375750343198,
+        6: 0.6533814719679708,
+        7: -0.24078684303878295,
+        8: 0.3683573831573359,
+        10: -0.2760428126188822,
+        11: 0.044529494705157664,
+        12: 0.04452949470514122,
+    },
+    {11: 0.7071067811865475, 12: -0.7071067811865475},
+)
+_ERROR_6 = {
+    0: -0.002924623918179524,
+    5: 0.7940482586994586,
+    6: 0.24507197335259973,
+    7: -1.0,
+    8: 0.08333430535630781,
+    9: -0.11636191654396988,
+    10: -0.003167996946217093,
 }
 
 #: Highest four coefficients of the dense output.
@@ -195,15 +220,13 @@ _DENSE_WEIGHTS = (
 )
 
 
-def _dense(rows, columns):
-    table = np.zeros((len(rows), columns))
-    for i, row in enumerate(rows):
-        for j, value in row.items():
-            table[i, j] = value
-    return table
+def _packed(rows):
+    """Rows one after the other without their zeros: where each starts, the stages, their weights."""
+    start = np.cumsum([0, *map(len, rows)])
+    return start, np.array([j for row in rows for j in row]), np.array([w for row in rows for w in row.values()])
 
 
-A = _dense(_STAGE_WEIGHTS, STAGES + 1 + EXTRA_STAGES)
-E5 = _dense((_ERROR_5,), STAGES + 1)[0]
-E3 = _dense((_ERROR_3,), STAGES + 1)[0]
-D = _dense(_DENSE_WEIGHTS, STAGES + 1 + EXTRA_STAGES)
+STAGE_ROWS = _packed(_STAGE_WEIGHTS)
+#: Rows: order 3, three times order 5, order 6.
+ERROR_ROWS = _packed((_ERROR_3, *_ERROR_5, _ERROR_6))
+DENSE_ROWS = _packed(_DENSE_WEIGHTS)

@@ -1,12 +1,25 @@
 """One Rosenbrock step of a block of lanes, for trajectories that stability rather than accuracy would slow down."""
 
-from ._dop853 import STAGES as END
-from ._elementary import exp, log
 from ._explicit import inverse_scale
 from ._field import field
-from ._layout import BLOCK, COMPONENTS, DENSE, DENSE_AT, ERROR, JACOBIAN, NEW_Y, RATES, STAGE_Y, STIFFNESS, USED, H, Y
+from ._layout import (
+    BLOCK,
+    COMPONENTS,
+    DENSE,
+    DENSE_AT,
+    END_RATES,
+    ERROR,
+    JACOBIAN,
+    NEW_Y,
+    RATES,
+    STAGE_Y,
+    STIFFNESS,
+    USED,
+    H,
+    Y,
+)
 from ._rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
-from ._simd import WIDTH, compiled, fma, larger, load, magnitude, never_inline, smaller, splat, store
+from ._simd import WIDTH, compiled, fma, larger, load, magnitude, never_inline, splat, store
 
 #: Half-width of the central differences: the cube root of the rounding, which leaves 4e-11 of truncation and rounding.
 DIFFERENCE = 6e-6
@@ -100,7 +113,7 @@ def rosenbrock_step(setup, quadrature, tables, work):
         driven = fma(load(work, _matrix(3, 2)), load(work, target + 2 * WIDTH), load(work, NEW_Y + 3 * WIDTH))
         store(work, target + 3 * WIDTH, driven * step * GAMMA)
     _close(setup, work)
-    field(setup, quadrature, tables, work, NEW_Y, RATES + END * BLOCK)
+    field(setup, quadrature, tables, work, NEW_Y, RATES + END_RATES)
 
 
 @compiled()
@@ -130,9 +143,3 @@ def _close(setup, work):
             store(work, DENSE_AT + k * BLOCK + base, splat(0.0))
     store(work, ERROR, square)
     store(work, STIFFNESS, splat(0.0))
-
-
-@compiled()
-def inverse_fifth_root(square):
-    """err^{−1/5} from err²."""
-    return exp(log(smaller(larger(square, splat(1e-30)), splat(1e30))) * -0.1)

@@ -26,11 +26,20 @@ STAGES_MAX, DENSE = 16, 7
 # Offsets into ``work``.
 Y = PARAMETERS * WIDTH
 STAGE_Y, NEW_Y, RATES = Y + BLOCK, Y + 2 * BLOCK, Y + 3 * BLOCK
+#: Rates at the end of a step, from ``RATES``.
+END_RATES = 12 * BLOCK
 DENSE_AT = RATES + STAGES_MAX * BLOCK
 JACOBIAN = DENSE_AT + DENSE * BLOCK
 SCALARS = JACOBIAN + COMPONENTS * BLOCK
-H, TIME, PROPOSAL, ERROR, STIFFNESS, FACTOR, RTOL, ATOL = (SCALARS + k * WIDTH for k in range(8))
-SCRATCH = SCALARS + 8 * WIDTH
+H, TIME, END, UNTIL, PROPOSAL, ERROR, STIFFNESS, RTOL, ATOL = (SCALARS + k * WIDTH for k in range(9))
+# Masks (0 or 1): the lane has a trajectory; its step is accepted, read inside, refused; it stops at an event
+# inside the step, is out of range, ends for any reason.
+ACTIVE, ACCEPTED, DENSELY, REFUSED, STOPPING, OUTSIDE, ENDING = (SCALARS + k * WIDTH for k in range(9, 16))
+# Counts since the lane was loaded, and what they may reach.
+TAKEN, TRIED, STEPS_LEFT, STIFF_COUNT, SMOOTH_COUNT = (SCALARS + k * WIDTH for k in range(16, 21))
+# What an event's function must exceed to happen now (0, or inf for one that cannot), and the next output time.
+WATCH, NEXT_SAMPLE = SCALARS + 21 * WIDTH, SCALARS + 24 * WIDTH
+SCRATCH = SCALARS + 25 * WIDTH
 
 # Columns of ``rows``.
 ROW_TIME, ROW_END, ROW_STEP = COMPONENTS, COMPONENTS + 1, COMPONENTS + 2
@@ -38,15 +47,12 @@ ROW_EVENTS = COMPONENTS + 3
 EVENTS = 3
 ROW_EVENT_STATES = ROW_EVENTS + EVENTS
 ROW_PARAMETERS = ROW_EVENT_STATES + EVENTS * COMPONENTS
-ROW = ROW_PARAMETERS + PARAMETERS
+ROW_RATES = ROW_PARAMETERS + PARAMETERS
+ROW = ROW_RATES + COMPONENTS
 
 # Columns of ``marks``.
 STATUS, EVALUATIONS, ACCEPTED_STEPS, REJECTED_STEPS, SAMPLED = range(5)
 MARKS = 5
-
-# ``lane_state`` (int64): the trajectory of each lane, then flags.
-INDEX, FRESH, ACCEPTED, REJECTED, DENSELY, STIFF_COUNT, SMOOTH_COUNT = (k * WIDTH for k in range(7))
-LANE_STATE = 7 * WIDTH
 
 # ``setup`` (int64), what all trajectories of a call share, and ``control`` (int64).
 KIND, USED, METHOD, STOP, MAX_STEPS, SWITCH = range(6)
@@ -65,17 +71,10 @@ ACQUIRED, LOST, MEMORISED = range(3)
 RUNNING, COMPLETED, STOPPED, STIFF, STEP_UNDERFLOW, TOO_MANY_STEPS, NOT_FINITE, OUT_OF_RANGE, PAUSED = range(9)
 
 
-#: Share of the tolerance given to one step's error. Errors add up and are amplified along the race: at a full share 2 %
-#: of random models end above ten tolerances, at this one 0.2 % of fresh ones do, for 12 % more evaluations.
-LOCAL_SHARE = 0.3
-
-
 def workspace(quantiles: int, rtol: float, atol: float) -> tuple[np.ndarray, np.ndarray]:
-    """``work`` and ``lane_state`` of one thread, with harmless numbers in every lane."""
+    """``work`` of one thread with harmless numbers in every lane, and the trajectory of each lane (int64, −1: none)."""
     work = np.zeros(SCRATCH + (quantiles + 1) * WIDTH)
     for row in (COPIES, OTHERS, PRESENT):
         work[row * WIDTH : (row + 1) * WIDTH] = 1.0
-    work[RTOL : RTOL + WIDTH], work[ATOL : ATOL + WIDTH] = LOCAL_SHARE * rtol, LOCAL_SHARE * atol
-    lane_state = np.zeros(LANE_STATE, dtype=np.int64)
-    lane_state[INDEX : INDEX + WIDTH] = -1
-    return work, lane_state
+    work[RTOL : RTOL + WIDTH], work[ATOL : ATOL + WIDTH] = rtol, atol
+    return work, np.full(WIDTH, -1)

@@ -55,7 +55,7 @@ def blank_rows(y0: Array, span: tuple[float, float], parameters: Array) -> tuple
     rows[:, : y0.shape[1]] = y0
     rows[:, at.ROW_TIME], rows[:, at.ROW_END] = span
     rows[:, at.ROW_EVENTS : at.ROW_PARAMETERS] = np.nan
-    rows[:, at.ROW_PARAMETERS :] = parameters
+    rows[:, at.ROW_PARAMETERS : at.ROW_RATES] = parameters
     return rows, np.zeros((len(y0), at.MARKS), dtype=np.int64)
 
 
@@ -86,11 +86,11 @@ class Kernel:
 
         Returns the number of recorded steps.
         """
-        work, lane_state = at.workspace(tables.shape[2] - 2, self.rtol, self.atol)
+        work, held = at.workspace(tables.shape[2] - 2, self.rtol, self.atol)
         control = np.zeros(3, dtype=np.int64)
         self._controls.append(control)
         control[at.CANCEL] = self.cancelled
-        shared = (self.quadrature, tables, sample_times, rows, marks, samples, record, control, work, lane_state)
+        shared = (self.quadrature, tables, sample_times, rows, marks, samples, record, control, work, held)
         for method in range(self.first, at.ROSENBROCK + 1):
             setup = self.setup.copy()
             setup[at.METHOD] = method

@@ -21,11 +21,14 @@ from numba.extending import lower_builtin, models, register_model
 intrinsic: Any = numba_intrinsic  # callers see the numba signature, not the Python one
 
 
-def compiled(**options: Any) -> Any:
+def compiled(*, entry: bool = False, **options: Any) -> Any:
     """The compiler with this package's options: IEEE division, and no reference counts, which cost more than a field
-    evaluation. Entry points alone are cached: a cached part would be emitted twice."""
+    evaluation. Only an ``entry`` can be called from Python: the wrappers would take a quarter of all compilation. Entry
+    points alone are cached: a cached part would be emitted twice."""
     decorate: Any = njit  # its stubs do not know _nrt
-    return decorate(_nrt=False, error_model="numpy", **options)
+    return decorate(
+        _nrt=False, error_model="numpy", no_cpython_wrapper=not entry, no_cfunc_wrapper=True, cache=entry, **options
+    )
 
 
 def drop_stale_cache() -> None:
@@ -169,6 +172,47 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
 
     kinds = [lanes if t is lanes else types.float64 for t in (x, y, z)]
     return lanes(*kinds), codegen
+
+
+def _comparison(predicate: str) -> Any:
+    @intrinsic
+    def operation(typingctx: Any, x: Any, y: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            truth = builder.fcmp_ordered(predicate, *args)
+            return builder.select(truth, ir.Constant(_VECTOR, [1.0] * WIDTH), ir.Constant(_VECTOR, [0.0] * WIDTH))
+
+        return lanes(lanes, lanes), codegen
+
+    return operation
+
+
+#: 1 in lanes where the comparison holds, 0 elsewhere and where either is NaN; ``smaller`` and ``larger`` of such masks
+#: are "and" and "or".
+less = _comparison("<")
+at_most = _comparison("<=")
+
+
+@intrinsic
+def select(typingctx: Any, mask: Any, x: Any, y: Any) -> Any:
+    """x in lanes where the mask is not 0, y elsewhere."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        truth = builder.fcmp_unordered("!=", args[0], ir.Constant(_VECTOR, [0.0] * WIDTH))
+        return builder.select(truth, args[1], args[2])
+
+    return lanes(lanes, lanes, lanes), codegen
+
+
+@intrinsic
+def some(typingctx: Any, mask: Any) -> Any:
+    """Whether the mask is not 0 in any lane."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        truth = builder.fcmp_unordered("!=", args[0], ir.Constant(_VECTOR, [0.0] * WIDTH))
+        bits = builder.bitcast(truth, ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(WIDTH), 0))
+
+    return types.boolean(lanes), codegen
 
 
 @intrinsic

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..theory._arguments import real, require
 from . import _layout as at
 from ._broadcast import Broadcast, broadcast
-from ._run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
+from ._chunks import Store, run_chunks
+from ._run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
 from .model import CoupledModel, EventLevels
 from .solve import check_method, check_state
 
@@ -50,6 +50,16 @@ class Ensemble:
         Field evaluations.
     times, samples : arrays (time,), (..., time, 4), or None
         States (w, β, memory, I_K) at the output times; NaN after the end of a trajectory that stopped.
+
+    Source: as for :func:`solve_ensemble`.
+
+    Examples
+    --------
+    >>> from iclrace.theory import Task
+    >>> model = CoupledModel(Task(context_length=50))
+    >>> runs = solve_ensemble(model, [[0.0, 0.0], [0.0, 1.0]], (0.0, 100.0), dims=["start"])
+    >>> runs.success.tolist(), runs.reason(0), runs.to_dataset()["time_acquired"].values.round(1).tolist()
+    ([True, True], 'completed', [nan, 49.7])
     """
 
     model: CoupledModel
@@ -171,102 +181,34 @@ def solve_ensemble(
     output = np.zeros(0) if times is None else real("times", times, minimum=span[0], maximum=span[1])
     require(output.ndim == 1 and bool(np.all(np.diff(output) > 0)), "times", "ascend along one dimension", times)
     kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
-    store = _Store(model, layout, output)
+    store = Store(model, layout, output)
     count = threads or os.cpu_count() or 1
-    size = min(chunk, max(64, -(-layout.count // (4 * count))))
-    _run_chunks(kernel, layout, store, span, size, count, progress)
-    return store.result(None if times is None else output)
+    size = min(chunk, max(64, -(-layout.count // (2 * count))))
+    run_chunks(kernel, layout, store, span, size, count, progress)
+    return _ensemble(store, layout)
 
 
 def _plain(parameters: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
     return {name: np.asarray(value) for name, value in (parameters or {}).items()}
 
 
-class _Store:
-    """The results, filled chunk by chunk."""
-
-    def __init__(self, model: CoupledModel, layout: Broadcast, times: Array) -> None:
-        self.model, self.layout, self.times = model, layout, times
-        n, size = layout.count, layout.components
-        self.y, self.clock, self.acquired_clock = np.empty((n, size)), np.empty(n), np.empty(n)
-        self.events = np.empty((at.EVENTS, n))
-        self.status, self.evaluations = np.empty(n, dtype=np.int8), np.empty(n, dtype=np.int32)
-        self.samples = np.empty((n, len(times), at.COMPONENTS)) if len(times) else None
-
-    def put(self, part: slice, rows: Array, marks: NDArray[np.int64], samples: Array, start: float) -> None:
-        """Reduce the rows of a chunk; a failed trajectory leaves nothing but its reason."""
-        failed = (marks[:, at.STATUS] != at.COMPLETED) & (marks[:, at.STATUS] != at.STOPPED)
-        if self.model.memory is None:
-            rows[:, at.CLOCK] = 0.5 * (rows[:, at.ROW_TIME] - start)
-            rows[:, at.ROW_EVENT_STATES + at.CLOCK] = 0.5 * (rows[:, at.ROW_EVENTS] - start)
-            samples[..., at.CLOCK] = np.where(np.isnan(samples[..., 0]), np.nan, 0.5 * (self.times - start))
-        rows[failed] = np.nan
-        self.y[part], self.clock[part] = rows[:, : self.y.shape[1]], rows[:, at.CLOCK]
-        self.events[:, part] = rows[:, at.ROW_EVENTS : at.ROW_EVENT_STATES].T
-        self.acquired_clock[part] = rows[:, at.ROW_EVENT_STATES + at.CLOCK]
-        self.status[part], self.evaluations[part] = marks[:, at.STATUS], marks[:, at.EVALUATIONS]
-        if self.samples is not None:
-            samples[failed] = np.nan
-            self.samples[part] = samples
-
-    def result(self, times: Array | None) -> Ensemble:
-        shape = self.layout.shape
-        return Ensemble(
-            model=self.model,
-            dims=self.layout.dims,
-            coords=self.layout.coords,
-            y=self.y.reshape(*shape, -1),
-            clock=self.clock.reshape(shape),
-            events={name: self.events[k].reshape(shape) for k, name in enumerate(EVENT_NAMES)},
-            acquired_clock=self.acquired_clock.reshape(shape),
-            status=self.status.reshape(shape),
-            evaluations=self.evaluations.reshape(shape),
-            times=times,
-            samples=None if self.samples is None else self.samples.reshape(*shape, len(self.times), at.COMPONENTS),
-        )
-
-
-def _run_chunks(
-    kernel: Kernel,
-    layout: Broadcast,
-    store: _Store,
-    span: tuple[float, float],
-    size: int,
-    threads: int,
-    progress: Callable[[int, int], object] | None,
-) -> None:
-    """Hand chunks to threads, a few ahead of them, so that memory stays bounded and an interrupt is seen at once."""
-
-    def work(start: int) -> int:
-        part = slice(start, min(start + size, layout.count))
-        y0, parameters = layout.chunk(part)
-        rows_parameters, tables = kernel.model.parameter_rows(parameters, len(y0), kernel.levels)
-        rows, marks = blank_rows(y0, span, rows_parameters)
-        samples = np.full((len(y0), len(store.times), at.COMPONENTS), np.nan)
-        kernel.run(rows, marks, tables, store.times, samples, np.zeros((0, at.RECORD)))
-        store.put(part, rows, marks, samples, span[0])
-        return len(y0)
-
-    starts = iter(range(0, layout.count, size))
-    done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        pending: set[Future[int]] = set()
-        try:
-            while True:
-                while len(pending) < 2 * threads and (start := next(starts, None)) is not None:
-                    pending.add(pool.submit(work, start))
-                if not pending:
-                    break
-                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    done += future.result()
-                    if progress is not None:
-                        progress(done, layout.count)
-        except BaseException:
-            kernel.cancel()
-            for future in pending:
-                future.cancel()
-            raise
+def _ensemble(store: Store, layout: Broadcast) -> Ensemble:
+    """The flat results in their dimensions."""
+    shape = layout.shape
+    samples = store.samples
+    return Ensemble(
+        model=store.model,
+        dims=layout.dims,
+        coords=layout.coords,
+        y=store.y.reshape(*shape, -1),
+        clock=store.clock.reshape(shape),
+        events={name: store.events[k].reshape(shape) for k, name in enumerate(EVENT_NAMES)},
+        acquired_clock=store.acquired_clock.reshape(shape),
+        status=store.status.reshape(shape),
+        evaluations=store.evaluations.reshape(shape),
+        times=store.times if len(store.times) else None,
+        samples=None if samples is None else samples.reshape(*shape, *samples.shape[1:]),
+    )
 
 
 def acquisition_time(

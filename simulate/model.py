@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,10 @@ PARAMETERS = (
     "decay_beta",
     "rate_ratio",
 )
+
+
+#: β at which ICL accuracy reaches a level: a root, which every chunk of an ensemble asks for again.
+_acquired_beta = lru_cache(maxsize=1024)(acquired_beta)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,10 @@ class CoupledModel:
     Parameters
     ----------
     task : Task
-        With D → ∞ or finite, i.i.d. or balanced labels, copies, target in the softmax; ``score_std`` must be 0.
+        With D → ∞ or finite, i.i.d. or balanced labels, copies, target in the softmax. ``score_std`` must be 0: with
+        rough attention Z fluctuates too, and the kernel averages over the label sum alone, at some 16 nodes where
+        :func:`iclrace.theory.icl_field` then takes 65,536. A table over β will not do: drive and drag of
+        :func:`iclrace.theory.rough_attention` are functions of β only while w is small. Integrate ``icl_field`` there.
     memory : PowerLawMemory or MeasuredMemory, optional
         Its state is the third component: the margin φ or the circuit's own clock J. Without one nothing is memorised
         (K → ∞), and I_K = t/2.
@@ -110,9 +118,8 @@ class CoupledModel:
 
     def __post_init__(self) -> None:
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
-        require(
-            self.task.score_std == 0.0, "task", "have score_std = 0 (no kernel averages over rough scores)", self.task
-        )
+        smooth = "have score_std = 0 (the kernel averages over the label sum alone; integrate icl_field)"
+        require(self.task.score_std == 0.0, "task", smooth, self.task)
         known = self.memory is None or isinstance(self.memory, PowerLawMemory | MeasuredMemory)
         require(known, "memory", "be None, a PowerLawMemory or a MeasuredMemory", self.memory)
         for name in ("decay_w", "decay_beta"):
@@ -186,8 +193,8 @@ class CoupledModel:
                 int(length), dimension=dimension, labels=self.task.labels, copies=int(copies),
                 label_std=1.0 if balanced else label_std, target_in_softmax=self.task.target_in_softmax,
             )  # fmt: skip
-            row[0] = acquired_beta(task, levels.acquired)
-            row[1] = acquired_beta(task, levels.lost) if levels.lost != levels.acquired else row[0]  # pyright: ignore[reportArgumentType]
+            row[0] = _acquired_beta(task, levels.acquired)
+            row[1] = _acquired_beta(task, levels.lost) if levels.lost != levels.acquired else row[0]  # pyright: ignore[reportArgumentType]
         return pairs[which, 0], pairs[which, 1]
 
     def check_parameters(self, parameters: Mapping[str, ArrayLike] | None) -> dict[str, Array]:

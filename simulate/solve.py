@@ -104,18 +104,21 @@ def solve(
     parameters, tables = model.parameter_rows({}, 1, levels)
     rows, marks = blank_rows(state[None, :], span, parameters)
     kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
-    record = _run_recorded(kernel, rows, marks, tables)
+    record = _run_recorded(kernel, rows, marks, tables, np.zeros(0) if wanted is None else wanted)
     return _trajectory(model, levels, rows[0], marks[0], record, wanted, span[0])
 
 
-def _run_recorded(kernel: Kernel, rows: Array, marks: NDArray[np.int64], tables: Array) -> Array:
-    """Run to the end, however many steps it takes; the record of all of them."""
+def _run_recorded(kernel: Kernel, rows: Array, marks: NDArray[np.int64], tables: Array, times: Array) -> Array:
+    """Run to the end, however many steps it takes; the record of all of them.
+
+    The kernel is told of the output times because it is more careful inside the steps that hold one.
+    """
     parts: list[Array] = []
-    none = np.zeros(0)
+    samples = np.zeros((1, len(times), at.COMPONENTS))
     while not parts or marks[0, at.STATUS] == at.PAUSED:
         marks[0, at.STATUS] = at.RUNNING
         record = np.zeros((RECORD_STEPS, at.RECORD))
-        count = kernel.run(rows, marks, tables, none, np.zeros((1, 0, at.COMPONENTS)), record)
+        count = kernel.run(rows, marks, tables, times, samples, record)
         parts.append(record[:count])
     return np.concatenate(parts)
 

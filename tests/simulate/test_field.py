@@ -14,6 +14,11 @@ from iclrace.theory import MeasuredMemory, PowerLawMemory, Task, icl_field, mean
 EPS = np.finfo(np.float64).eps
 
 
+@compiled(entry=True)
+def _field(setup, quadrature, tables, work):
+    field(setup, quadrature, tables, work, at.Y, at.RATES)
+
+
 def kernel_field(model, states):
     """Rates (state, 4) of the kernel at states (state, 4), WIDTH at a time."""
     parameters, tables = model.parameter_rows({}, 1, EventLevels())
@@ -24,7 +29,7 @@ def kernel_field(model, states):
     rates = []
     for start in range(0, len(states), WIDTH):
         work[at.Y : at.Y + at.BLOCK] = states[start : start + WIDTH].T.ravel()
-        field(setup, model.quadrature(), tables, work, at.Y, at.RATES)
+        _field(setup, model.quadrature(), tables, work)
         rates.append(work[at.RATES : at.RATES + at.BLOCK].reshape(at.COMPONENTS, WIDTH).T.copy())
     return np.concatenate(rates)
 
@@ -107,7 +112,7 @@ def test_measured_memory(diversity):
     np.testing.assert_allclose(kernel_field(model, states), expected, rtol=1e-11, atol=1e-13)
 
 
-@compiled()
+@compiled(entry=True)
 def _apply(x, out, which):
     for start in range(0, len(x), WIDTH):
         value = load(x, start)

@@ -80,8 +80,8 @@ def test_dense_output_order(method, order):
     assert math.log2(errors[0] / errors[1]) > order + 1 - 0.6
 
 
-def random_models(count):
-    rng = np.random.default_rng(7)
+def random_models(seed, count):
+    rng = np.random.default_rng(seed)
     for _ in range(count):
         task = Task(
             int(rng.integers(8, 200)),
@@ -91,26 +91,28 @@ def random_models(count):
         )
         decay = float(10.0 ** rng.uniform(-5.0, -2.0)) * float(rng.random() < 0.7)
         memory = PowerLawMemory(float(rng.uniform(1.0, 8.0)), 0.7) if rng.random() < 0.8 else None
-        yield CoupledModel(task, memory, decay, decay), (float(rng.normal() * 0.3), float(rng.normal()))
+        tolerance = float(10.0 ** rng.uniform(-9.0, -4.0))
+        yield CoupledModel(task, memory, decay, decay), (float(rng.normal() * 0.3), float(rng.normal())), tolerance
 
 
-def test_error_in_units_of_the_tolerance():
-    """500 random models at a tolerance between 1e-4 and 1e-9 against 1e-13.
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_error_in_units_of_the_tolerance(seed):
+    """500 random models at a tolerance between 1e-4 and 1e-9 against 1e-13, on three seeds that nothing was chosen on.
 
-    Errors are measured at ten times along the way, in units of tol · (|y| + 1). The share of the tolerance that a step
-    gets was chosen on these very models: of two fresh sets of 500 one model each ends above ten, at 15 and 52.
+    Errors are measured in units of tol · (|y| + 1), at ten output times and at the end of every step.
     """
-    rng = np.random.default_rng(8)
-    worst = []
-    for model, y0 in random_models(500):
-        tolerance, end = float(10.0 ** rng.uniform(-9.0, -4.0)), 3000.0
-        times = np.geomspace(10.0, end, 10)
+    end, times = 3000.0, np.geomspace(10.0, 3000.0, 10)
+    errors = []
+    for model, y0, tolerance in random_models(seed, 500):
         run = solve(model, y0, (0.0, end), tolerance, tolerance, times=times)
-        exact = solve(model, y0, (0.0, end), 1e-13, 1e-14, times=times)
-        assert run.success
-        pairs = ((run.w, exact.w), (run.beta, exact.beta), (run.memory, exact.memory))
-        worst.append(max(np.max(np.abs(ours - theirs) / (np.abs(theirs) + 1.0)) for ours, theirs in pairs) / tolerance)
-    assert max(worst) < 10.0
+        steps = solve(model, y0, (0.0, end), tolerance, tolerance)
+        reference = solve(model, y0, (0.0, end), 1e-13, 1e-14)
+        assert run.success and steps.success and reference.success
+        for ours in (run, steps):
+            exact = reference.at(ours.t)[:, :3]
+            y = np.stack([ours.w, ours.beta, ours.memory], axis=1)
+            errors.append(np.max(np.abs(y - exact) / (np.abs(exact) + 1.0)) / tolerance)
+    assert max(errors) < 10.0
 
 
 @pytest.mark.parametrize(
@@ -140,8 +142,7 @@ def test_stiff_tail_is_handed_over(diversity):
     run = solve(model, (0.0, 0.0), (0.0, 1e7))
     explicit = solve(model, (0.0, 0.0), (0.0, 1e7), method="explicit")
     assert run.success
-    # 4000 where a step has the whole tolerance; a share of 0.3 costs an order-5 method 0.3^(−1/5) = 1.27 times that.
-    assert run.evaluations < 1.27 * 4000 < 20_000 < explicit.evaluations
+    assert run.evaluations < 4000 < 20_000 < explicit.evaluations
     assert run.events["acquired"] == pytest.approx(explicit.events["acquired"], rel=1e-4, nan_ok=True)
     assert run.memory[-1] == pytest.approx(explicit.memory[-1], abs=1e-4)
 

@@ -1,0 +1,78 @@
+"""What a step leaves behind: the events and output times inside it, and its record."""
+
+import math
+
+from . import _layout as at
+from ._dop853 import STAGES
+from ._events import event_value, interpolate, locate
+from ._explicit import ALL_STAGES
+from ._lanes import arm
+from ._layout import BLOCK, EVENTS, LOST
+from ._simd import WIDTH, compiled, never_inline
+
+
+@compiled()
+def _mark_events(setup, rows, work, lane, i):
+    """Time and state of the events within the step; the fraction of the step at which the trajectory stops, or 2."""
+    never_inline()
+    stop = 2.0
+    for event in range(EVENTS):
+        value = event_value(work, at.NEW_Y, lane, event)
+        if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
+            share = locate(work, lane, event)
+            rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane] + share * work[at.H + lane]
+            for component in range(at.COMPONENTS):
+                column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
+                rows[i, column] = interpolate(work, lane, component, share)
+            if event == setup[at.STOP]:
+                stop = share
+    arm(setup, rows, work, lane, i)
+    return stop
+
+
+@compiled()
+def _write_samples(sample_times, samples, marks, work, lane, i):
+    """States at the output times within the step."""
+    never_inline()
+    sample, start, step = marks[i, at.SAMPLED], work[at.TIME + lane], work[at.H + lane]
+    while sample < len(sample_times) and sample_times[sample] <= work[at.UNTIL + lane]:
+        share = min(max((sample_times[sample] - start) / step, 0.0), 1.0)
+        for component in range(at.COMPONENTS):
+            samples[i, sample, component] = interpolate(work, lane, component, share)
+        sample += 1
+    marks[i, at.SAMPLED] = sample
+    work[at.NEXT_SAMPLE + lane] = sample_times[sample] if sample < len(sample_times) else math.inf
+
+
+@compiled()
+def _write_record(record, control, work, lane):
+    row = control[at.RECORDED]
+    record[row, 0], record[row, 1] = work[at.TIME + lane], work[at.H + lane]
+    for component in range(at.COMPONENTS):
+        k = component * WIDTH + lane
+        record[row, 2 + component] = work[at.Y + k]
+        for power in range(at.DENSE):
+            record[row, 2 + (1 + power) * at.COMPONENTS + component] = work[at.DENSE_AT + power * BLOCK + k]
+    control[at.RECORDED] = row + 1
+
+
+@compiled()
+def write_output(setup, sample_times, rows, marks, samples, record, control, work, held):
+    """Events, output and record of the accepted steps; a trajectory that stops inside its step ends there."""
+    never_inline()
+    for lane in range(WIDTH):
+        i = held[lane]
+        if i < 0 or work[at.ACCEPTED + lane] == 0.0:
+            continue
+        stop = 2.0
+        if work[at.DENSELY + lane] != 0.0:
+            stop = _mark_events(setup, rows, work, lane, i)
+            marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1 if setup[at.METHOD] == at.EXPLICIT else 0
+            if stop <= 1.0:
+                work[at.UNTIL + lane], work[at.STOPPING + lane] = work[at.TIME + lane] + stop * work[at.H + lane], 1.0
+            _write_samples(sample_times, samples, marks, work, lane, i)
+        if len(record) > 0:
+            _write_record(record, control, work, lane)
+        if stop <= 1.0:
+            for component in range(at.COMPONENTS):
+                work[at.NEW_Y + component * WIDTH + lane] = interpolate(work, lane, component, stop)
