@@ -20,7 +20,7 @@ from .config import Run, json_text
 from .experiments import Jobs, MemoryCurves, Results
 from .predict import Prediction
 from .presets import PRESETS, Preset
-from .store import RunStore, write_dataset, write_text
+from .store import Configured, RunStore, write_dataset, write_text
 from .training import train, train_memories
 
 #: Of the results folder: raised whenever older folders can no longer be read.
@@ -108,6 +108,7 @@ def run(
         require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
         preset = preset.with_scan(sorted(set(task_diversity)))
     planned = {experiment.name: (experiment.calibration(), experiment.networks()) for experiment in preset.experiments}
+    jobs = [job for parts in planned.values() for part in parts for runs in part.values() for job in runs]
     directory = writable_directory(out)
     started = time.monotonic()
     store = RunStore(directory)
@@ -123,7 +124,7 @@ def run(
         for name, mine in part.items()
         for label, results in mine.items()
     }
-    report = Report(preset, predictions, comparisons, datasets, provenance(time.monotonic() - started))
+    report = Report(preset, predictions, comparisons, datasets, provenance(time.monotonic() - started, store, jobs))
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
     write_text(directory / "summary.json", json_text(report.as_json()))
@@ -169,11 +170,14 @@ def writable_directory(out: str | os.PathLike[str]) -> Path:
     return path
 
 
-def provenance(wall_time: float) -> dict[str, Any]:
-    """Versions, hardware and the wall time of this call (a resumed call took only its own part)."""
+def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured]) -> dict[str, Any]:
+    """Versions, hardware, the wall time of this call, and of training all its runs, in this call or an earlier one."""
+    training, unrecorded = store.seconds(jobs)
     names = ("iclrace", "numpy", "scipy", "numba", "torch", "xarray")
     return {
         "versions": {name: version(name) for name in names} | {"python": platform.python_version()},
         "hardware": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "wall_time_seconds": round(wall_time, 1),
+        "training_seconds": round(training, 1),
+        "runs_without_training_seconds": unrecorded,
     }

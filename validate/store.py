@@ -1,6 +1,7 @@
 """The run store: results addressed by their configuration, written so that no interruption can damage one.
 
     <root>/runs/<key>/config.json, weights.safetensors, metrics.nc      a finished run
+    <root>/runs/<key>/cost.json                                         how long its training took, here
     <root>/checkpoints/<key>.safetensors                                an unfinished group of runs
 
 Every file is written under a temporary name, flushed to the disk and renamed. Nothing that is loaded can execute code.
@@ -8,9 +9,10 @@ Every file is written under a temporary name, flushed to the disk and renamed. N
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,13 +88,37 @@ class RunStore:
         """The metrics of a finished run; ``StoreError`` names a damaged file."""
         return read_dataset(self.directory(run) / "metrics.nc")
 
-    def save(self, run: Configured, metrics: xr.Dataset, weights: dict[str, torch.Tensor] | None = None) -> None:
-        """Write a finished run. ``metrics.nc`` comes last: its presence says that the run is whole."""
+    def seconds(self, runs: Iterable[Configured]) -> tuple[float, int]:
+        """Wall seconds that training took over all ``runs``, and how many of them have no record of it.
+
+        A network's share of an ensemble's time is one over the networks then training.
+        """
+        total, unknown = 0.0, 0
+        for key in {content_key(run.as_json()) for run in runs}:
+            try:
+                total += float(json.loads((self.root / "runs" / key / "cost.json").read_text())["seconds"])
+            except (OSError, ValueError, KeyError):
+                unknown += 1
+        return total, unknown
+
+    def save(
+        self,
+        run: Configured,
+        metrics: xr.Dataset,
+        weights: dict[str, torch.Tensor] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Write a finished run. ``metrics.nc`` comes last: its presence says that the run is whole.
+
+        ``seconds``, the time that it took, stands in a file of its own: it differs from one training to the next.
+        """
         directory = self.directory(run)
         write_text(directory / "config.json", json_text(run.as_json(), sort_keys=True))
         if weights is not None:
             held = {name: value.contiguous() for name, value in weights.items()}
             write_atomically(directory / "weights.safetensors", lambda temporary: save_file(held, temporary))
+        if seconds is not None:
+            write_text(directory / "cost.json", json_text({"seconds": round(seconds, 3)}))
         write_dataset(directory / "metrics.nc", metrics)
 
     def _checkpoint(self, key: str, previous: bool = False) -> Path:

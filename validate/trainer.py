@@ -68,6 +68,7 @@ class EnsembleTrainer:
         self.status = np.zeros(len(self.runs), dtype=np.int64)
         self.metrics = np.full((first.evaluations, len(METRICS), len(self.runs)), np.nan)
         self.clock = np.zeros(len(self.runs))
+        self.seconds = np.zeros(len(self.runs))
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
         self.computation = computation_of(first, device)
@@ -123,12 +124,13 @@ class EnsembleTrainer:
 
     def advance(self) -> None:
         """Evaluate, stop what is done, then train to the next evaluation."""
-        every = self.first.steps_between_evaluations
+        every, started, present = self.first.steps_between_evaluations, time.perf_counter(), self.active
         with threads_for(self.work):
             self._evaluate(self.step // every)
             self._stop(self.step // every)
             for _ in range(every if self.active else 0):
                 self._train_step()
+        self.seconds[present] += (time.perf_counter() - started) / len(present)
 
     @torch.no_grad()
     def _train_step(self) -> None:
@@ -198,6 +200,7 @@ class EnsembleTrainer:
             "status": self.status,
             "metrics": self.metrics,
             "clock": self.clock,
+            "seconds": self.seconds,
             "loss_sum": self.loss_sum.cpu().numpy(),
         }
         return {name: value.contiguous() for name, value in tensors.items()} | {
@@ -209,6 +212,8 @@ class EnsembleTrainer:
         self.step = int(state["step"][0])
         self.active = state["active"].tolist()
         self.status, self.metrics, self.clock = (state[name].numpy() for name in ("status", "metrics", "clock"))
+        if "seconds" in state:  # a checkpoint of an earlier version holds none
+            self.seconds = state["seconds"].numpy()
         self.loss_sum = state["loss_sum"].to(self.device)
         self.parameters, self.finished = {}, {}
         for name, value in state.items():
@@ -284,7 +289,7 @@ def save_finished(trainer: EnsembleTrainer, store: RunStore) -> None:
     """Save the runs that have ended and are not yet in the store."""
     for s, weights in trainer.finished.items():
         if trainer.runs[s] not in store:
-            store.save(trainer.runs[s], trainer.dataset(s), weights)
+            store.save(trainer.runs[s], trainer.dataset(s), weights, seconds=float(trainer.seconds[s]))
 
 
 def describe(trainer: EnsembleTrainer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -95,7 +96,9 @@ def train_memories(
         with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
             for i, training in enumerate(trainings):
                 if training not in store:
-                    store.save(training, train_memory(training, _Part(bar, done[i], done[i + 1])))
+                    started = time.perf_counter()
+                    curves = train_memory(training, _Part(bar, done[i], done[i + 1]))
+                    store.save(training, curves, seconds=time.perf_counter() - started)
     return [store.load(training) for training in trainings]
 
 
