@@ -93,6 +93,10 @@ def compiled_field(t: float, y: Any, data: Any) -> Any:
     return out
 
 
+#: What is compiled once and used at every tolerance.
+_DRIVERS: dict[tuple[str, int | str], Any] = {}
+
+
 def _scipy(case: Any, data: np.ndarray, method: str, field: Any, tolerance: float) -> Run:
     def run(y0: np.ndarray) -> np.ndarray:
         options: dict[str, Any] = {"method": method, "rtol": tolerance, "atol": tolerance, "args": (data,)}
@@ -116,9 +120,6 @@ def _numbalsoda(case: Any, data: np.ndarray, method: str, tolerance: float) -> R
 
     assert numbalsoda is not None
     return run
-
-
-_DRIVERS: dict[tuple[str, int], Any] = {}
 
 
 def _numbalsoda_driver(method: str, size: int, length: int) -> Any:
@@ -169,14 +170,14 @@ def _diffrax(case: Any, data: np.ndarray, method: str, tolerance: float) -> Run:
             return jnp.stack([dw, db, rate * (1.0 + margin) ** power * residual.sum()])
         return jnp.stack([dw, db])
 
-    controller = diffrax.PIDController(rtol=tolerance, atol=tolerance)
-
-    def one(y0: Any) -> Any:
+    def one(y0: Any, tolerance: Any) -> Any:
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(field), getattr(diffrax, method)(), 0.0, case.end, None, y0,
-            stepsize_controller=controller, saveat=diffrax.SaveAt(t1=True), max_steps=100_000,
+            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
+            saveat=diffrax.SaveAt(t1=True), max_steps=100_000,
         )  # fmt: skip
         return solution.ys[0]
 
-    many = jax.jit(jax.vmap(one))
-    return lambda y0: np.asarray(many(y0).block_until_ready())
+    # the tolerance is an argument, so that a method is compiled once for all of them
+    many = _DRIVERS.setdefault((case.name, method), jax.jit(jax.vmap(one, in_axes=(0, None))))
+    return lambda y0: np.asarray(many(y0, tolerance).block_until_ready())
