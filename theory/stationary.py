@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,13 +12,9 @@ from scipy.special import expit
 from ._arguments import broadcast, number, real, require
 from .acquisition import early_drag
 from .attention import Attended, attended_label, context_nodes
-from .field import mean_residual
 from .labels import NODES
 from .loss import loss_hessian
 from .task import Task
-
-if TYPE_CHECKING:
-    from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float64]
 
@@ -96,7 +92,7 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     [True, False, True]
     """
     margin = number("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
-    branch = _branch(task, _decay(decay))
+    branch = branch_of(task, _decay(decay))
     gap = branch.margin - margin
     found = []
     for i in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
@@ -252,7 +248,7 @@ def _readout(a: Array, weight: Array, decay: float, margin: Array, guess: Array)
 
 
 @lru_cache(maxsize=128)
-def _branch(task: Task, decay: float) -> Branch:
+def branch_of(task: Task, decay: float) -> Branch:
     """The curve from β = 0.02 to well beyond the fold (β ≈ ln N − 1), where φ falls below any of interest."""
     low = np.geomspace(1e-9, 0.02, 40, endpoint=False)  # without ICL β falls off like e^{−φ}
     return branch_at(task, decay, np.concatenate([low, np.linspace(0.02, math.log(task.context_length) + 8.0, POINTS)]))
@@ -261,7 +257,7 @@ def _branch(task: Task, decay: float) -> Branch:
 @lru_cache(maxsize=128)
 def _folds(task: Task, decay: float) -> tuple[FixedPoint | None, FixedPoint | None]:
     """Least φ (acquisition) and the largest φ beyond it (loss); None where φ(β) has no such extremum."""
-    branch = _branch(task, decay)
+    branch = branch_of(task, decay)
     rises = np.diff(branch.margin) > 0.0
     inside = np.abs(branch.margin) < MARGINS[1] - 1.0
     inside &= branch.margin > MARGINS[0] + 1.0
@@ -289,24 +285,6 @@ def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float)
     jacobian = -loss_hessian(w, beta, task, margin)[:2, :2] - decay * np.eye(2)
     low, high = np.linalg.eigvalsh(jacobian)  # a gradient flow: the Jacobian is symmetric
     return FixedPoint(w, beta, margin, (float(low), float(high)))
-
-
-@lru_cache(maxsize=128)
-def icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, FixedPoint] | None":
-    """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
-    from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
-
-    decay = _decay(decay)
-    end = fold(task, decay)
-    if end is None:
-        return None
-    top = math.log(task.context_length) + 8.0
-    # crowded towards the fold, where dφ/dβ = 0
-    beta = end.beta + (top - end.beta) * np.linspace(0.0, 1.0, POINTS) ** 2
-    branch = branch_at(task, decay, beta, _branch(task, decay))
-    kept = branch.margin > MARGINS[0] + 1.0
-    residual = mean_residual(branch.w[kept], beta[kept], task, branch.margin[kept])
-    return CubicSpline(beta[kept], branch.margin[kept]), CubicSpline(beta[kept], residual), end
 
 
 def _decay(decay: float) -> float:

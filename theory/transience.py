@@ -1,15 +1,31 @@
 """How long ICL lasts under weight decay, and which of three phases a training run ends in."""
 
-from typing import Literal
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, real, require
+from .field import mean_residual
 from .memory import PowerLawMemory
 from .race import clock_at_acquisition, time_of_clock
-from .stationary import DECAY_MAX, DECAY_MIN, acquisition_fold, icl_branch
+from .stationary import (
+    DECAY_MAX,
+    DECAY_MIN,
+    MARGINS,
+    POINTS,
+    FixedPoint,
+    acquisition_fold,
+    branch_at,
+    branch_of,
+    fold,
+)
 from .task import Task
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float64]
 Phase = Literal["no ICL", "transient", "lasting"]
@@ -90,7 +106,7 @@ def _lasting(task: Task, memory: PowerLawMemory, decay: float, acquired_margin: 
     """One transience time."""
     if decay == 0.0 or np.isinf(task_diversity):
         return np.inf
-    branch = icl_branch(task, decay)
+    branch = _icl_branch(task, decay)
     if branch is None or branch[2].margin <= acquired_margin:
         return 0.0
     margin_of, residual_of, end = branch
@@ -102,6 +118,23 @@ def _lasting(task: Task, memory: PowerLawMemory, decay: float, acquired_margin: 
     beta = end.beta + half * (x + 1.0)
     speed = memory.field(margin_of(beta), np.clip(residual_of(beta), 0.0, 1.0), task_diversity)
     return float(half * weights @ (-margin_of(beta, 1) / speed))
+
+
+@lru_cache(maxsize=128)
+def _icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, FixedPoint] | None":
+    """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
+    from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
+
+    end = fold(task, decay)
+    if end is None:
+        return None
+    top = math.log(task.context_length) + 8.0
+    # crowded towards the fold, where dφ/dβ = 0
+    beta = end.beta + (top - end.beta) * np.linspace(0.0, 1.0, POINTS) ** 2
+    branch = branch_at(task, decay, beta, branch_of(task, decay))
+    kept = branch.margin > MARGINS[0] + 1.0
+    residual = mean_residual(branch.w[kept], beta[kept], task, branch.margin[kept])
+    return CubicSpline(beta[kept], branch.margin[kept]), CubicSpline(beta[kept], residual), end
 
 
 def phase(

@@ -10,8 +10,8 @@ from iclrace.validate import MemoryTraining, Run, measured_memory, train, train_
 from iclrace.validate.measure import first_crossing
 from scipy import stats
 
-# What may be left out was set before a network was trained, and kept. Changed after runs had been seen: the budget (from
-# 400), and the test at finite K, which at K = 2048 compared the mean of the logarithms as the endless one does.
+# What may be left out was set before a network was trained, and kept. Changed after runs had been seen: the budget,
+# from 400, and the test at finite K, which at K = 2048 compared the mean of the logarithms as the endless one does.
 BUDGET, WIDTH, RATE = 300.0, 128, 0.3
 TASK = Task(50, dimension=63)
 NETWORKS = range(300, 310)
