@@ -41,9 +41,11 @@ def draw(
             ax.plot(at, seen, marker, color=colours[label], markerfacecolor="none", markersize=3.5, label=label)
             if label not in predicted:
                 ax.plot(list(times), [_median(t) for t in times.values()], color=colours[label], linewidth=0.7)
-        ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=r"$t_{ICL}$ (gradient-flow time)")
-        style.label_ticks(ax, sorted({x for times in series.values() for x in times}), most=7)
-        style.plain_ticks(ax.yaxis)
+        found = sum(int(np.isfinite(t).sum()) for times in series.values() for t in times.values())
+        style.logarithmic(ax, found, "no network acquires ICL within its budget")
+        ax.set(xlabel=xlabel, ylabel=r"$t_{ICL}$ (gradient-flow time)")
+        if found:
+            style.label_ticks(ax, sorted({x for times in series.values() for x in times}), most=7)
         style.legend_above(ax, title, 2)
     return ax
 
@@ -90,7 +92,7 @@ def _several(results: Results, experiment: str, needs: Sequence[str]) -> dict[st
     if len({setting(runs)["context_length"] for runs in found.values()}) < 2:
         raise MissingResults(
             f"Argument 'results' must hold {experiment}_n*.nc at two context lengths or more, but {results.directory} "
-            f"does not; make them with `iclrace validate --preset workstation -e {experiment} --out results/workstation`."
+            f"does not; make them with `{results.command([f'{experiment}_n'])}`."
         )
     return found
 

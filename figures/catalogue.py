@@ -26,6 +26,7 @@ from . import (
     phases,
     style,
     thresholds,
+    transience,
     work_precision,
 )
 from .entry import Figure, Picture
@@ -48,6 +49,10 @@ _ENTRIES: tuple[Figure, ...] = (
     thresholds.KINETICS,
     thresholds.BUDGET,
     outcomes.FIGURE,
+    transience.CURVES,
+    transience.PLANE,
+    transience.TIMES,
+    transience.LOSSES,
     labels.FIGURE,
     audit.FIGURE,
     phases.PROBABILITY,

@@ -60,7 +60,7 @@ def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | Non
 
 
 def prepare_probability(_: None = None) -> Picture:
-    lengths, diversities = np.geomspace(12, 400, 20).astype(int), np.geomspace(10, 1e4, 32)
+    lengths, diversities = np.geomspace(12, 400, 16).astype(int), np.geomspace(10, 1e4, 24)
     task = Task(int(lengths[0]))
     found = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
     tasks = [Task(int(n)) for n in lengths]

@@ -13,6 +13,8 @@ from ..theory import Estimate
 from ..validate import accuracy_at, acquisition_times, measure_threshold
 from .results import MissingResults, Results, setting
 
+#: Beginnings of labels whose networks are no scan, or a scan of another experiment.
+_OTHERS = ("memory", "scrambled", "endless", "point", "frozen", "large", "burstiness", "transformer")
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock", "seed", "time")
 
 
@@ -84,8 +86,7 @@ def scans(results: Results, *experiments: str, seeds: int = 2) -> list[Scan]:
 
 def _is_scan(one: xr.Dataset, experiment: str, name: str) -> bool:
     label = name.removeprefix(f"{experiment}_")
-    prepared = label.startswith(("memory", "scrambled", "endless", "point", "burstiness", "transformer"))
-    return not prepared and {"task_diversity", "seed", "time"} <= set(one.sizes)
+    return not label.startswith(_OTHERS) and {"task_diversity", "seed", "time"} <= set(one.sizes)
 
 
 def column(estimates: Sequence[Estimate | None]) -> list[Estimate]:

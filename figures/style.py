@@ -92,6 +92,16 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def logarithmic(ax: Axes, points: int, otherwise: str) -> None:
+    """Both scales logarithmic with plain numbers; where there are no points, words in their place."""
+    if points == 0:
+        ax.text(0.5, 0.5, otherwise, transform=ax.transAxes, ha="center", va="center", color="0.4")
+        return
+    ax.set(xscale="log", yscale="log")
+    plain_ticks(ax.xaxis)
+    plain_ticks(ax.yaxis)
+
+
 def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
     """The legend over the axes, where it hides nothing; ``title`` stands on top of it."""
     ax.legend(title=title or None, title_fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns,

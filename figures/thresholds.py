@@ -54,9 +54,10 @@ def draw(
             if np.isfinite(measured[middle].value):
                 line = measured[middle].value * (at / at[middle]) ** slope
                 ax.plot(at, line, color=style.IWL, linestyle=dashes, label=label)
-        ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="threshold $K^*$")
+        known = [one for group in (measured, *predicted.values()) for one in group if np.isfinite(one.value)]
+        style.logarithmic(ax, len(known), "the scans cross no threshold")
+        ax.set(xlabel=xlabel, ylabel="threshold $K^*$")
         style.label_ticks(ax, at, most=7)
-        style.plain_ticks(ax.yaxis)
         style.legend_above(ax, title, 2)
     return ax
 
@@ -123,7 +124,8 @@ def prepare_kinetics(results: Results) -> Picture:
     caption = (
         "Kinetics or capacity? Above: the memory learns r times as fast with the same parameters. Below: the "
         "perceptron has more parameters, with rates chosen beforehand so that its clock is the same. Lines "
-        "with bands: predicted from perceptrons trained alone; dotted: what a capacity of the network would say, through the middle point. "
+        "with bands: predicted from perceptrons trained alone; dotted: what a capacity of the network would say, "
+        "through the middle point. "
         f"{describe.networks(rates[0].runs)}; {describe.networks(sizes[-1].runs)}."
     )
     return Picture(caption, panels)

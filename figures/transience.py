@@ -1,0 +1,207 @@
+"""Transience under weight decay: ICL acquired and lost, when, and how the two losses are tied (paper, 2e, 6d, A6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from ..theory import Estimate, Task
+from ..validate.experiments.transience_losses import asymptotic_loss, tracked_loss
+from ..validate.experiments.transience_tools import LASTING, TRANSIENT, durations, phases, pooled_means
+from . import describe, style
+from .entry import Figure, Picture
+from .results import MissingResults, Results, setting
+from .scans import column
+
+_ACCURACIES = {"icl_accuracy": ("ICL", style.ICL), "iwl_accuracy": ("IWL", style.IWL)}
+_NEEDS = ("icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "seed", "time", "decay_attention")
+_DATASETS = ("transience_phases_networks", "transience_decay_networks", "transience_transformer_networks")
+
+
+def draw_curves(runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes | None = None, title: str = "") -> Axes:
+    """ICL and IWL accuracy against time, one line a seed; dashed: co-integrations (other seeds, no sequences).
+
+    Both datasets are over (seed, time).
+    """
+    with style.axes(ax) as ax:
+        for name, (words, colour) in _ACCURACIES.items():
+            for i in range(runs.sizes["seed"]):
+                one = runs[name].isel(seed=i)
+                ax.plot(runs.time, one, color=colour, linewidth=0.9, label=words if i == 0 else None)
+            for i in range(0 if averaged is None else averaged.sizes["seed"]):
+                assert averaged is not None
+                ax.plot(averaged.time, averaged[name].isel(seed=i), color=colour, linewidth=0.8, linestyle="--",
+                        label=f"{words}, co-integration" if i == 0 else None)  # fmt: skip
+        first = float(runs.time[1])
+        ax.set(xscale="log", xlim=(first, None), xlabel="gradient-flow time $t$", ylabel="accuracy", ylim=(0.4, 1.03))
+        style.plain_ticks(ax.xaxis)
+        style.legend_above(ax, title)
+    return ax
+
+
+def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axes:
+    """IWL accuracy against ICL accuracy along training, one line a network, coloured by λ; circles: the end."""
+    with style.axes(ax) as ax:
+        decays = runs.decay_attention.values
+        for decay, colour in zip(decays, style.shades(decays), strict=True):
+            for i in range(runs.sizes["seed"]):
+                one = runs.sel(decay_attention=decay).isel(seed=i).dropna("time", subset=["icl_accuracy"])
+                label = rf"$\lambda$ = {decay:g}" if i == 0 else None
+                ax.plot(one.icl_accuracy, one.iwl_accuracy, color=colour, linewidth=0.7, label=label)
+                ax.plot(one.icl_accuracy[-1:], one.iwl_accuracy[-1:], "o", color=colour)
+        ax.set(xlabel="ICL accuracy", ylabel="IWL accuracy", xlim=(0.4, 1.03), ylim=(0.4, 1.03))
+        style.legend_above(ax, title, 3)
+    return ax
+
+
+def draw_times(
+    x: Sequence[float],
+    measured: Mapping[str, Sequence[Estimate]],
+    predicted: Mapping[str, Sequence[Estimate]],
+    xlabel: str,
+    ax: Axes | None = None,
+    title: str = "",
+) -> Axes:
+    """Time from acquisition to loss of ICL: points with intervals measured, lines with bands predicted."""
+    with style.axes(ax) as ax:
+        for (label, one), colour in zip(predicted.items(), (style.THEORY, style.OTHER), strict=False):
+            style.plot_band(ax, x, one, color=colour, label=label)
+        for (label, one), colour, marker in zip(measured.items(), (style.MEASURED, style.ICL), "os", strict=False):
+            style.plot_estimates(ax, x, one, color=colour, fmt=marker, label=label)
+        found = sum(bool(np.isfinite(one.value)) for means in measured.values() for one in means)
+        style.logarithmic(ax, found, "no network loses ICL within its budget")
+        ax.set(xlabel=xlabel, ylabel=r"$t_{loss}$ (gradient-flow time)")
+        style.legend_above(ax, title)
+    return ax
+
+
+def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
+    """L_ICL against L_IWL after acquisition, one line a network, coloured by λ; black: the stable ICL branch.
+
+    Dotted: the asymptotic law L_ICL · L_IWL = λ W(L_IWL/λ).
+    """
+    with style.axes(ax) as ax:
+        decays = [float(d) for d in runs.decay_attention.values]
+        for decay, colour in zip(decays, style.shades(decays), strict=True):
+            mine = runs.sel(decay_attention=decay)
+            seen = [0.3, 0.3]
+            for i in range(mine.sizes["seed"]):
+                one = mine.isel(seed=i).dropna("time", subset=["icl_loss"])
+                kept = one.isel(time=np.flatnonzero(np.maximum.accumulate(one.icl_accuracy.values) > 0.95))
+                if not kept.sizes["time"]:
+                    continue
+                seen = [min(seen[0], float(kept.iwl_loss.min())), max(seen[1], float(kept.iwl_loss.max()))]
+                label = rf"$\lambda$ = {decay:g}" if i == 0 else None
+                ax.plot(kept.iwl_loss, kept.icl_loss, ".", color=colour, markersize=2, label=label)
+            levels = np.geomspace(max(seen[0], 1e-6), min(seen[1], 0.69), 15)  # each is a continuation of its own
+            ax.plot(levels, [tracked_loss(task, decay, one) for one in levels], color=style.THEORY, linewidth=0.9)
+            ax.plot(levels, [asymptotic_loss(task, decay, one) for one in levels], color=style.THEORY, linestyle=":",
+                    linewidth=0.9)  # fmt: skip
+        style.logarithmic(ax, len(ax.get_lines()), "no network acquires ICL")
+        ax.set(xlabel=r"$L_{IWL}$ (nat)", ylabel=r"$L_{ICL}$ (nat)")
+        style.legend_above(ax, "", 3)
+    return ax
+
+
+def _title(runs: xr.Dataset) -> str:
+    fixed = setting(runs)
+    name = "minimal model" if fixed["network"] == "minimal" else "transformer"
+    k = "" if "task_diversity" in runs.sizes else f", K = {fixed['task_diversity']:g}"
+    return f"{name}, N = {fixed['context_length']}{k}"
+
+
+def _found(results: Results) -> dict[str, xr.Dataset]:
+    """Networks over λ, of the minimal model from one experiment, and of the transformer."""
+    found = results.find(*_DATASETS, needs=_NEEDS)
+    first = next((name for name in _DATASETS[:2] if name in found), None)
+    return {name: runs for name, runs in found.items() if name in (first, _DATASETS[2])}
+
+
+def _transient(runs: xr.Dataset) -> float:
+    """The λ at which most networks are transient; of several the smallest, where ICL lasts longest."""
+    kinds = phases(runs, "icl_accuracy")
+    share = [(kinds.sel(decay_attention=d) == TRANSIENT).mean() for d in runs.decay_attention.values]
+    lasting = [(kinds.sel(decay_attention=d) == LASTING).mean() for d in runs.decay_attention.values]
+    chosen = int(np.argmax(share)) if max(share) > 0 else int(np.argmax(lasting))
+    return float(runs.decay_attention.values[chosen])
+
+
+def prepare_curves(results: Results) -> Picture:
+    panels, captions = [], []
+    for name, runs in _found(results).items():
+        decay = _transient(runs)
+        mine = runs.sel(decay_attention=decay)
+        try:
+            other = results.one_of(name.replace("_networks", "_cointegration"), needs=_NEEDS)
+            averaged = other.sel(decay_attention=decay)
+        except MissingResults:
+            averaged = None
+        panels.append(partial(draw_curves, mine, averaged, title=rf"{_title(runs)}, $\lambda$ = {decay:g}"))
+        captions.append(describe.networks(mine.assign_attrs(runs.attrs)))
+    caption = (
+        "ICL is transient under weight decay of the attention: accuracy on novel items (ICL) and on training items "
+        f"without a copy (IWL), one line a seed; dashed: co-integration at other seeds. {'; '.join(captions)}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_plane(results: Results) -> Picture:
+    found = _found(results)
+    caption = (
+        "ICL against IWL accuracy along training, coloured by weight decay λ; circles: the end. "
+        f"{'; '.join(describe.networks(runs) for runs in found.values())}."
+    )
+    return Picture(caption, [partial(draw_plane, runs, title=_title(runs)) for runs in found.values()])
+
+
+def prepare_times(results: Results) -> Picture:
+    found = results.find("transience_d*_networks", "transience_k*_networks", _DATASETS[2], needs=["seed", "time"])
+    panels = []
+    for name, runs in found.items():
+        axis = "decay_attention" if "decay_attention" in runs.sizes else "task_diversity"
+        x = [float(value) for value in runs[axis].values]
+        minimal = setting(runs)["network"] == "minimal"
+        parts = {"whole network": "icl_accuracy"} | ({"ICL circuit": "circuit_accuracy"} if minimal else {})
+        measured = {
+            words: pooled_means(durations(runs, one).transpose(axis, "seed").values) for words, one in parts.items()
+        }
+        experiment = name.removesuffix("_networks")
+        rungs = {f"{rung}, predicted": f"{rung} " for rung in ("co-integration", "coupled equations")}
+        said = {
+            words: [results.predicted(experiment, f"{prefix if minimal else ''}{value:g}") for value in x]
+            for words, prefix in (rungs if minimal else {"∝ 1/λ from one point": ""}).items()
+        }
+        known = {words: column(values) for words, values in said.items() if any(values)}
+        label = r"weight decay $\lambda$ (1/time)" if axis == "decay_attention" else "task diversity $K$"
+        panels.append(partial(draw_times, x, measured, known, label, title=_title(runs)))
+    caption = (
+        "How long ICL lasts, from its acquisition (95 %) to its loss (75 %), under weight decay; networks that keep it "
+        "to the end, or never acquire it, have no point. Lines with bands: predicted from other seeds. "
+        f"{'; '.join(describe.networks(runs) for runs in found.values())}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_losses(results: Results) -> Picture:
+    runs = results.one_of("transience_losses_networks", "transience_decay_networks", needs=_NEEDS)
+    fixed = setting(runs)
+    task = Task(fixed["context_length"], dimension=fixed["dimension"])
+    caption = (
+        "How the two losses are tied after acquisition: L_ICL against L_IWL along training, coloured by λ. Black: the "
+        "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ W(L_IWL/λ). "
+        f"{describe.networks(runs)}."
+    )
+    return Picture(caption, [partial(draw_losses, runs, task)])
+
+
+_EXPERIMENTS = ("transience_phases", "transience_transformer")
+CURVES = Figure("transience", "ICL is acquired and lost again", prepare_curves, ("2e", "3"), _EXPERIMENTS)
+PLANE = Figure("icl_against_iwl", "ICL against IWL along training", prepare_plane, ("6d",), _EXPERIMENTS)
+TIMES = Figure(
+    "transience_time", "How long ICL lasts under weight decay", prepare_times, ("A6",), ("transience_decay",)
+)
+LOSSES = Figure("loss_relation", "How ICL and IWL loss are tied", prepare_losses, (), ("transience_losses",))

@@ -1,0 +1,318 @@
+"""What the figures draw: the very numbers of the results and of the theory, not pixels."""
+
+import math
+
+import numpy as np
+import pytest
+from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style
+from iclrace.figures import accuracy as accuracy_figure
+from iclrace.theory import Estimate, PowerLawMemory, Task, crossover_slope, ladder, threshold
+from iclrace.validate import Run
+from iclrace.validate.store import StoreError
+from matplotlib import pyplot as plt
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def estimate(value, low=None, high=None):
+    low, high = value if low is None else low, value if high is None else high
+    return {"value": value, "low": low, "high": high, "confidence": 0.95}
+
+
+def rises_at(when, time, low=0.5, high=1.0):
+    """A curve that steps from ``low`` to ``high`` between two evaluations at ``when``; it stays low for ``inf``."""
+    return np.where(time > when, high, low)
+
+
+def minimal(**settings):
+    return Run("minimal", seed=0, budget=400.0, learning_rate=0.3, **settings)
+
+
+def line(ax, label):
+    """x and y of the line or the points of one label."""
+    found = [one for one in ax.get_lines() if one.get_label() == label]
+    assert len(found) == 1, [one.get_label() for one in ax.get_lines()]
+    return np.asarray(found[0].get_xdata(), float), np.asarray(found[0].get_ydata(), float)
+
+
+def points(ax, label="measured"):
+    """Values and intervals of a set of points with error bars."""
+    (bars,) = (one for one in ax.containers if one.get_label() == label)
+    (segments,) = (one.get_segments() for one in bars.lines[2])
+    return bars.lines[0].get_ydata(), [(s[0][1], s[1][1]) for s in segments]
+
+
+def test_accuracies_are_the_last_ones_of_the_dataset(reference):
+    runs = reference.one_of("threshold_networks")
+    ax = draw("accuracy_minimal", reference).axes[0]
+    k, mean = line(ax, "ICL")
+    ends = accuracy_figure.last(runs.icl_accuracy)
+    assert k.tolist() == runs.task_diversity.values.tolist()
+    assert np.allclose(mean, ends.mean("seed"))
+    drawn = next(one for one in ax.get_lines() if one.get_marker() == "o" and one.get_color() == style.ICL)
+    assert sorted(drawn.get_ydata()) == sorted(ends.values.ravel())
+    x, _ = line(ax, "predicted $K^*$ = 420")
+    assert x[0] == reference.experiments["threshold"]["predictions"]["threshold"]["value"]
+
+
+def test_the_coupled_line_crosses_95_percent_at_the_predicted_threshold(reference):
+    k, accuracy = line(draw("accuracy_minimal", reference).axes[0], "ICL circuit, coupled equations")
+    predicted = reference.experiments["threshold"]["predictions"]["coupled_threshold"]["value"]
+    crossing = k[np.argmax(np.asarray(accuracy) > 0.95)]
+    assert crossing == pytest.approx(predicted, rel=2 * math.log(k[-1] / k[0]) / len(k))  # two points of the line
+
+
+def test_clock_collapse_draws_every_network_over_its_own_clock(reference):
+    runs = reference.one_of("threshold_networks")
+    ax = draw("clock_collapse", reference).axes[0]
+    lines = [one for one in ax.get_lines() if len(one.get_xdata()) == runs.sizes["time"]]
+    assert len(lines) == runs.sizes["task_diversity"] * runs.sizes["seed"]
+    first = runs.isel(task_diversity=0, seed=0)
+    assert np.array_equal(lines[0].get_xdata(), first.clock / 50, equal_nan=True)
+    assert np.array_equal(lines[0].get_ydata(), first.circuit_accuracy, equal_nan=True)
+
+
+def test_memory_curves_start_as_an_untrained_network_must(reference):
+    above, below = draw("memory_curves", reference).axes
+    for name, start in (("$c_1$", 0.5), ("$c_2$", 0.5), ("$c_3$", 1.0)):
+        assert line(above, name)[1][0] == pytest.approx(start, abs=0.02)
+    t, clock = line(below, "K = 128")
+    assert np.all(np.diff(clock) > 0) and np.all(clock <= t / 2 * 1.02)
+
+
+def test_theory_figures_draw_the_theory():
+    b, slope = line(draw("exponent_crossover").axes[0], "closed form, $N → ∞$")
+    assert np.allclose(slope, crossover_slope(b))
+    _, error = line(draw("approximation_ladder").axes[0], "mills")
+    assert error[3] == pytest.approx(abs(ladder(Task(100, dimension=63), 0.0)[-1].error), rel=1e-6)
+    n, diversity = line(draw("phase_diagram").axes[0], r"$I_K(\infty) = I^*$")
+    expected = threshold(Task(int(n[5])), PowerLawMemory(3.9, 0.7), 0.0).value
+    assert diversity[5] == pytest.approx(expected)
+
+
+def test_the_landscape_marks_minima_and_the_saddle():
+    axes = draw("landscape").axes
+    marks = [[one for one in ax.get_lines() if one.get_marker() == "o"] for ax in axes]
+    assert [len(one) for one in marks][2:] == [3, 1]  # three fixed points before the fold at φ = 4.2, one beyond
+    assert marks[2][1].get_markerfacecolor() == "white"  # the one in the middle is the saddle
+
+
+def scan(folder, experiment, label, n, threshold, **settings):
+    """Networks whose ICL circuit and accuracy are acquired at t = 100 for K above a threshold, else never."""
+    diversities = [threshold // 4, threshold // 2, threshold * 2, threshold * 4]
+    runs = [
+        minimal(task=Task(n, k, 63), **settings).with_(seed=s) for k in diversities for s in range(3)
+    ]  # fmt: skip
+
+    def curves(run, time):
+        accuracy = rises_at(100 if run.task.task_diversity > threshold else math.inf, time)
+        names = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy")
+        return dict.fromkeys(names, accuracy) | {"clock": time / 2}
+
+    return folder.networks(f"{experiment}_{label}", runs, ["task_diversity", "seed"], curves)
+
+
+def test_thresholds_stand_at_their_context_length_beside_their_predictions(folder):
+    for n, k in ((25, 128), (50, 400), (100, 1200)):
+        scan(folder, "threshold", f"n{n}", n, k)
+        folder.predict("threshold", **{f"n{n}_threshold": estimate(1.1 * k, k, 1.2 * k)})
+    ax = draw("threshold_minimal", folder.results()).axes[0]
+    values, intervals = points(ax)
+    x, predicted = line(ax, r"predicted, $I_K(T) = I^*$")
+    assert x.tolist() == [25, 50, 100]
+    assert predicted == pytest.approx([140.8, 440, 1320])
+    assert values == pytest.approx([128, 400, 1200], rel=0.02)  # the sigmoid's midpoint, between K/2 and 2K
+    assert all(low <= k <= high for (low, high), k in zip(intervals, (128, 400, 1200), strict=True))
+
+
+def test_kinetics_stand_beside_what_capacity_would_say(folder):
+    for experiment, name, values in (
+        ("kinetics", "rate_ratio", (0.5, 1.0, 2.0)),
+        ("capacity", "width", (64, 128, 256)),
+    ):
+        for value, k in zip(values, (80, 160, 320), strict=True):
+            scan(folder, experiment, f"x{value}", 25, k, **{name: value})
+            folder.predict(experiment, **{f"x{value}_repeats_threshold": estimate(k)})
+    rates, sizes = draw("kinetics_or_capacity", folder.results()).axes
+    values, _ = points(rates)
+    assert values == pytest.approx([80, 160, 320], rel=0.02)
+    assert np.ptp(line(rates, "capacity")[1]) == 0
+    x, parameters = line(sizes, "capacity, K* ∝ parameters")
+    assert parameters[-1] / parameters[0] == pytest.approx((x[-1] / x[0]) ** 2)
+
+
+def test_acquisition_times_and_predictions(folder):
+    for n in (25, 50):
+        runs = [minimal(task=Task(n, dimension=63)).with_(seed=s) for s in range(3)]
+        label = f"n{n}_beta+0"
+        folder.networks(
+            f"acquisition_time_{label}", runs, ["seed"],
+            lambda run, time: {"circuit_accuracy": np.interp(time, [0, 4 * run.task.context_length], [0.5, 1.0])},
+        )  # fmt: skip
+        folder.predict("acquisition_time", **{label: estimate(3.6 * n)})
+    ax = draw("acquisition_minimal", folder.results()).axes[0]
+    assert np.allclose(line(ax, r"$\beta_0$ = 0, predicted")[1], [90, 180])
+    x, times = line(ax, r"$\beta_0$ = 0")
+    assert x.tolist() == [25] * 3 + [50] * 3
+    assert times == pytest.approx([90] * 3 + [180] * 3)  # 0.95 on a straight line from 0.5 to 1 at 4 N
+
+
+def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
+    for label, k, share in (("near", 128, 0.5), ("far", 2048, 0.0)):
+        runs = [minimal(task=Task(24, k, 63), beta0=None).with_(seed=s) for s in range(40)]
+
+        def curves(run, time, share=share):
+            end = (0.6 if run.seed < 40 * share else 0.95) + 0.001 * run.seed
+            return dict.fromkeys(("icl_accuracy", "circuit_accuracy"), np.full(time.size, min(end, 1.0)))
+
+        folder.networks(f"bimodality_{label}", runs, ["seed"], curves)
+    near, far = draw("bimodality", folder.results()).axes
+    assert sum(bar.get_height() for bar in near.patches) == 40
+    assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
+    assert "K = 128" in near.texts[0].get_text()
+
+
+def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):
+    for labels, acquiring in (("iid", 8), ("balanced", 4)):
+        runs = [minimal(task=Task(24, k, 63, labels=labels), beta0=None).with_(seed=s)
+                for k in (48, 112) for s in range(8)]  # fmt: skip
+        folder.networks(
+            f"context_labels_{labels}_finite", runs, ["task_diversity", "seed"],
+            lambda run, time, acquiring=acquiring: {
+                "circuit_accuracy": rises_at(50 if run.seed < acquiring else math.inf, time)
+            },
+        )  # fmt: skip
+        for k in (48, 112):
+            folder.predict("context_labels", **{f"{labels}_{k}": estimate(acquiring / 8)})
+    ax = draw("balanced_labels", folder.results()).axes[0]
+    drawn = [bars.lines[0].get_ydata().tolist() for bars in ax.containers]
+    assert drawn == [[1.0, 1.0], [0.5, 0.5]]
+    assert np.allclose(line(ax, "balanced labels, predicted")[1], 0.5)
+
+
+def transient(run, time):
+    acquired, lost = 40.0, 40.0 + 0.1 / run.decay_attention
+    icl = np.where((time > acquired) & (time < lost), 1.0, 0.5)
+    loss = np.where(icl > 0.9, 0.05, 0.7)
+    return {"icl_accuracy": icl, "circuit_accuracy": icl, "iwl_accuracy": rises_at(150, time), "icl_loss": loss,
+            "iwl_loss": np.linspace(0.7, 0.05, time.size)}  # fmt: skip
+
+
+@pytest.fixture
+def decaying(folder):
+    runs = [minimal(task=Task(25, 300, 31), decay_attention=d).with_(seed=s)
+            for d in (5e-4, 1e-3, 2e-3) for s in range(3)]  # fmt: skip
+    for experiment in ("transience_phases", "transience_decay", "transience_losses"):
+        folder.networks(f"{experiment}_networks", runs, ["decay_attention", "seed"], transient)
+    folder.predict("transience_decay", **{f"coupled equations {d:g}": estimate(0.1 / d) for d in (5e-4, 1e-3, 2e-3)})
+    return folder.results()
+
+
+def test_transience_times_are_those_of_the_curves(decaying):
+    ax = draw("transience_time", decaying).axes[0]
+    values, _ = points(ax, "ICL circuit")
+    # Read between evaluations 10 apart: 0.95 of a step from 0.5 to 1 is passed 9 late, 0.75 on the way back 5 early.
+    assert values == pytest.approx([200 - 14, 100 - 14, 50 - 14])
+    assert np.allclose(line(ax, "coupled equations, predicted")[1], [200, 100, 50])
+
+
+def test_transience_curves_plane_and_losses(decaying):
+    ax = draw("transience", decaying).axes[0]
+    assert 0.5 in line(ax, "ICL")[1] and 1.0 in line(ax, "ICL")[1]
+    x, y = line(draw("icl_against_iwl", decaying).axes[0], r"$\lambda$ = 0.001")
+    assert (x[0], y[0]) == (0.5, 0.5) and 1.0 in x
+    losses = draw("loss_relation", decaying).axes[0]
+    assert set(line(losses, r"$\lambda$ = 0.001")[1]) <= {0.05, 0.7}
+
+
+def test_audit_shows_every_rung_and_the_measurement(folder):
+    scan(folder, "audit", "networks", 31, 400)
+    folder.predict("audit", raw=estimate(900, 800, 1000), frozen=estimate(600, 500, 700), scrambled=estimate(math.inf))
+    ax = draw("independence_audit", folder.results()).axes[0]
+    assert [bars.lines[0].get_xdata()[0] for bars in ax.containers] == [900, 600]
+    assert line(ax, "measured")[0][0] == pytest.approx(400, rel=0.02)
+    assert len(ax.get_yticklabels()) == 3
+
+
+def test_work_precision_draws_the_benchmarks_file(folder):
+    results = folder.results()
+    with pytest.raises(MissingResults, match=r"benchmarks\.ode"):
+        draw("work_precision", results)
+    table = '{"acquisition": {"iclrace": [{"error": 1e-5, "microseconds": 4.6}, {"error": 1e-7, "microseconds": 6.1}]}}'
+    (folder.path / "ode.json").write_text(table)
+    error, time = line(draw("work_precision", results).axes[0], "iclrace")
+    assert (error.tolist(), time.tolist()) == ([1e-5, 1e-7], [4.6, 6.1])
+    (folder.path / "ode.json").write_text('{"acquisition": [1]}')
+    with pytest.raises(StoreError, match=r"ode\.json"):
+        draw("work_precision", results)
+
+
+def test_missing_results_name_the_command(reference):
+    with pytest.raises(ValueError, match=r"iclrace validate --preset workstation -e kinetics"):
+        draw("kinetics_or_capacity", reference)
+    with pytest.raises(ValueError, match="results"):
+        draw("clock_collapse")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"preset": "laptop"}', '{"format": 0, "preset": "x", "experiments": {}}'])
+def test_a_damaged_or_other_summary_is_named(tmp_path, text):
+    (tmp_path / "summary.json").write_text(text)
+    with pytest.raises(StoreError, match=r"summary\.json"):
+        Results(tmp_path)
+
+
+def test_a_damaged_dataset_and_one_of_another_version_are_named(folder):
+    scan(folder, "threshold", "networks", 25, 128)
+    results = folder.results()
+    with pytest.raises(StoreError, match=r"threshold_networks\.nc.*lacks absent"):
+        results.find("threshold_*", needs=["absent"])
+    path = folder.path / "threshold_networks.nc"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(StoreError, match=r"threshold_networks\.nc"):
+        draw("clock_collapse", results)
+
+
+def test_names_of_the_paper_find_figures():
+    assert "accuracy_minimal" in [one.name for one in find("2b")]
+    assert find("fig4")[0].name == "landscape"
+    with pytest.raises(ValueError, match="'name'"):
+        find("99")
+    shown = {number for entry in FIGURES.values() for number in entry.paper}
+    assert shown >= {"2b", "2c", "2d", "2e", "3", "4", "5", "A2", "A3", "6a", "A7", "6b", "A4", "6c", "6d", "6e", "A8",
+                     "A5", "A6"}  # fmt: skip
+
+
+def test_one_axes_for_each_panel_is_asked_for():
+    own = plt.subplots()[1]
+    assert draw("exponent_crossover", ax=own) is own.figure
+    with pytest.raises(ValueError, match="'ax'"):
+        draw("landscape", ax=own)
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_equal_figures_give_equal_files(tmp_path, suffix, magic):
+    first, second = (save(draw("exponent_crossover"), tmp_path / f"{i}{suffix}").read_bytes() for i in range(2))
+    assert first.startswith(magic)
+    assert first == second
+    with pytest.raises(ValueError, match="'path'"):
+        save(draw("exponent_crossover"), tmp_path / "figure.gif")
+
+
+def test_an_infinite_estimate_is_not_drawn_and_an_open_one_is_marked():
+    ax = plt.subplots()[1]
+    style.plot_estimates(
+        ax, [1, 2, 3], [Estimate.exact(1.0), Estimate(math.inf, 0, math.inf), Estimate(2, 1, math.inf)]
+    )
+    assert ax.containers[0].lines[0].get_ydata().tolist() == [1.0, 2.0]
+    style.mark_prediction(ax, Estimate(math.inf, 0.0, math.inf))
+    assert not [one for one in ax.get_lines() if one.get_linestyle() == "--"]
+
+
+def test_a_transformers_caption_has_its_own_numbers(reference):
+    caption = FIGURES["accuracy_transformer"].picture(reference).caption
+    for text in ("N = 31", "K = 128–4096", "D = 31", "4 seeds", "t up to 300", "32 transformers"):
+        assert text in caption
