@@ -130,6 +130,8 @@ def _read(runs: xr.Dataset, decay: float, level: float) -> np.ndarray:
 
 def tracked_loss(task: Task, decay: float, level: float) -> float:
     """L_ICL on the stable ICL branch at the margin φ of L_IWL = log(1 + e^{−φ}); NaN beyond the fold."""
+    if math.isnan(level):
+        return math.nan
     margin = -math.log(math.expm1(level))
     end = fold(task, decay)
     if end is None or margin >= end.margin:
@@ -139,5 +141,5 @@ def tracked_loss(task: Task, decay: float, level: float) -> float:
 
 
 def asymptotic_loss(task: Task, decay: float, level: float) -> float:
-    """L_ICL = λ W(L_IWL/λ)/L_IWL, the tracking law with L_IWL ≈ c3."""
-    return decay * float(tracking_weight(level, decay)) / level
+    """L_ICL = λ W(L_IWL/λ)/L_IWL, the tracking law with L_IWL ≈ c3; NaN for no L_IWL."""
+    return math.nan if math.isnan(level) else decay * float(tracking_weight(level, decay)) / level

@@ -89,14 +89,14 @@ PAPER: tuple[Experiment, ...] = (
 )  # fmt: skip
 
 _TOY = _RUN.with_(
-    task=Task(context_length=8, task_diversity=64, dimension=15), width=32, batch_size=32, budget=150.0,
-    evaluate_every=3.0, test_size=300,
+    task=Task(context_length=6, task_diversity=32, dimension=15), width=16, batch_size=16, budget=60.0,
+    evaluate_every=3.0, test_size=200,
 )  # fmt: skip
 _TOY_TRANSFORMER = _TRANSFORMER.with_(
-    task=Task(11, 64, 15), width=32, batch_size=32, budget=60.0, evaluate_every=3.0, test_size=300
+    task=Task(11, 64, 15), width=32, batch_size=32, budget=20.0, evaluate_every=2.0, test_size=200
 )
 
 SMOKE: tuple[Experiment, ...] = (
-    *minimal_experiments(_TOY, (2e-2, 4e-2), (0.3,), within=100.0, diversities={4e-2: (32, 64)}, seeds=2),
-    TransformerTransience(_TOY_TRANSFORMER, (1e-2, 5e-2, 0.5), 5e-2, seeds=2, first_calibration_seed=_CALIBRATION_SEED),
+    *minimal_experiments(_TOY, (0.06, 0.1), (0.4,), within=50.0, diversities={0.06: (32, 64)}, seeds=2),
+    TransformerTransience(_TOY_TRANSFORMER, (5e-2, 0.5), 5e-2, seeds=2, first_calibration_seed=_CALIBRATION_SEED),
 )
