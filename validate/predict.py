@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..simulate import CoupledModel, solve_ensemble
 from ..theory import Estimate, acquisition_time, item_frequencies
@@ -92,8 +93,7 @@ def predict_coupled(
     diversities = np.geomspace(max(2.0, min(known) / 3), 3 * max(known), _DIVERSITIES)
     every = np.append(diversities, task_diversity)
     task = run.task
-    meeting = np.array([np.sum(item_frequencies(round(k), run.frequency_exponent) ** 2) for k in every])
-    gain = 1 + repeats * (task.context_length - task.copies) / task.copies * meeting
+    gain = 1 + repeats * (task.context_length - task.copies) / task.copies * _meeting(every, run.frequency_exponent)
     memory = measured_memory(trainings, curves, run.rate_ratio * run.budget)
     start = np.broadcast_to([run.w0, run.beta0], (every.size, 2))
     solved = solve_ensemble(
@@ -111,6 +111,13 @@ def predict_coupled(
         Prediction(f"K*, minimal model, {kind}", Estimate(value, value - spread, value + spread), inputs),
         Prediction(f"t_ICL at K = {task_diversity:g}, {kind}", Estimate.exact(float(times[-1])), inputs),
     )
+
+
+def _meeting(task_diversity: NDArray[np.float64], frequency_exponent: float) -> NDArray[np.float64]:
+    """Σ_k p_k², the probability that two draws meet in one item."""
+    if not frequency_exponent:
+        return 1 / task_diversity
+    return np.array([np.sum(item_frequencies(round(k), frequency_exponent) ** 2) for k in task_diversity])
 
 
 def predict_transformer_clock(runs: Sequence[Run], endless: xr.Dataset) -> Prediction:

@@ -15,11 +15,12 @@ def test_balanced_contexts_split_at_the_saddle(tmp_path):
     task = Task(20, math.inf, 31)
     network = Run("minimal", task, 0, width=8, learning_rate=0.2, budget=200.0, evaluate_every=2.0, test_size=300)
     report = run(Preset("mine", "", [ContextLabels(network, seeds=12, bar=1.5)]), tmp_path, progress=False)
-    iid, balanced = report.rows
+    iid, balanced, turned_away = report.rows
+    assert turned_away.measured.value == 1  # every one of β0 < 0
     # The predictions are for the networks' own β0: one that ends near the budget may fall on either side.
     assert iid.predicted is not None and balanced.predicted is not None
     assert abs(iid.measured.value - iid.predicted.value) <= 1.5 / 12
     assert abs(balanced.measured.value - balanced.predicted.value) <= 1.5 / 12
     assert iid.measured.value > balanced.measured.value
     said = json.loads((tmp_path / "predictions.json").read_text())["context_labels"]
-    assert set(said) == {"iid", "balanced"}
+    assert set(said) == {"iid", "balanced", "turned_away"}

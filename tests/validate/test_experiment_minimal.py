@@ -1,0 +1,321 @@
+"""Rules of the minimal model's experiments, on made-up networks: a verdict follows the data, and it can fail."""
+
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from iclrace.theory import Estimate, Task, acquisition_distribution, acquisition_time
+from iclrace.validate import PRESETS, Run
+from iclrace.validate.compare import Comparison
+from iclrace.validate.experiments import (
+    AcquisitionSpread,
+    AcquisitionTime,
+    Bimodality,
+    Budget,
+    ContextLabels,
+    MemoryCurves,
+    Threshold,
+    ThresholdScaling,
+)
+from iclrace.validate.experiments.acquisition_spread import distance
+from iclrace.validate.experiments.protocol import answer, slope
+from iclrace.validate.memory import MemoryTraining
+from iclrace.validate.predict import predict_coupled
+from iclrace.validate.presets import minimal, minimal_paper
+from iclrace.validate.trainer import initial_beta
+
+RUN = Run("minimal", Task(25, dimension=63), seed=0, width=64, learning_rate=0.3, budget=200.0, evaluate_every=2.0)
+AMPLITUDE, EXPONENT = 1.2, 0.7  # a made-up memory law I_K = A K^ν
+
+
+def curves(training: MemoryTraining) -> xr.Dataset:
+    """A perceptron with c1 = (1 − I/A K^ν)/2 and so I = A K^ν (1 − e^{−t/2AK^ν}), until c1 = 0.005."""
+    total = AMPLITUDE * training.task_diversity**EXPONENT
+    clock = np.linspace(0.0, 0.99 * total, 400)
+    c1 = 0.5 * (1 - clock / total)
+    columns = {"clock": clock, "c1": c1, "c2": 1 - c1, "c3": 2 * c1}
+    data = {name: ("time", values) for name, values in columns.items()}
+    margins = np.repeat(-np.log(c1 / (1 - c1))[:, None], 10, axis=1)
+    return xr.Dataset(data | {"margins": (("time", "quantile"), margins)}, coords={"time": -2 * total * np.log(2 * c1)})
+
+
+def alone(diversities, seeds=2, width=64) -> MemoryCurves:
+    trainings = [MemoryTraining(k, 1000 + s, width=width) for k in diversities for s in range(seeds)]
+    return MemoryCurves(trainings, [curves(one) for one in trainings])
+
+
+MEMORY = alone([64, 128, 256, 512])
+
+
+def networks(acquired, diversities, budget=200.0, late=100.0) -> xr.Dataset:
+    """Networks whose circuit, where ``acquired`` (K, seed), crosses 95 % at the time ``late``."""
+    time = np.arange(0.0, budget + 1, 2.0)
+    outcome = np.asarray(acquired)[..., None]
+    accuracy = np.where(outcome & (time >= late), 1.0, 0.6)
+    coords = {"task_diversity": diversities, "seed": np.arange(outcome.shape[1]), "time": time}
+    dims = ("task_diversity", "seed", "time")
+    clock = np.broadcast_to(time * 0.36, accuracy.shape)
+    data = {"circuit_accuracy": accuracy, "icl_accuracy": accuracy, "clock": clock}
+    return xr.Dataset({name: (dims, values) for name, values in data.items()}, coords=coords)
+
+
+def test_slope_is_that_of_a_power_law_and_its_interval_the_propagated_one():
+    x = [25.0, 50.0, 100.0]
+    found = slope(x, [Estimate(3 * k**1.4, 3 * k**1.4 / 1.1, 3 * k**1.4 * 1.1) for k in x])
+    # u = −ln 2, 0, ln 2: the middle point has no weight, δν = √2 ln 1.1 ln 2/(2 ln² 2).
+    half = math.log(1.1) / (math.sqrt(2) * math.log(2))
+    assert [found.value, found.low, found.high] == pytest.approx([1.4, 1.4 - half, 1.4 + half], rel=1e-12)
+    assert slope(x, [Estimate.exact(1.0), Estimate(math.inf, 1.0, math.inf), Estimate.exact(1.0)]).high == math.inf
+
+
+def test_slope_intervals_cover():
+    """95 % intervals of the points give 95 % intervals of the slope; half as wide, they do not (negative control)."""
+    rng, x, width = np.random.default_rng(0), np.array([12.0, 25.0, 50.0, 100.0]), 0.08
+    covered = np.zeros((2, 600))
+    for i in range(600):
+        y = 1.3 * np.log(x) + width * rng.standard_normal(4)
+        for j, part in enumerate((1.96, 0.98)):
+            points = [Estimate(np.exp(v), np.exp(v - part * width), np.exp(v + part * width)) for v in y]
+            covered[j, i] = slope(x, points).contains(1.3)
+    error = 3 * math.sqrt(0.95 * 0.05 / 600)
+    assert abs(covered[0].mean() - 0.95) < error
+    assert covered[1].mean() < 0.95 - 3 * error
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 0.3), st.floats(0.05, 0.4))
+def test_verdict_on_a_difference_is_that_of_its_interval(predicted, measured, half, bar):
+    row = Comparison("p", Estimate.exact(predicted), Estimate(measured, measured - half, measured + half), bar, (), 5,
+                     scale="difference")  # fmt: skip
+    gap = abs(measured - predicted)
+    if gap + half < bar - 1e-9:
+        assert row.verdict == "holds"
+    elif gap - half > bar + 1e-9:
+        assert row.failed
+    elif abs(gap + half - bar) > 1e-9 and abs(gap - half - bar) > 1e-9:
+        assert row.verdict.startswith("undecided")
+
+
+def test_a_fraction_of_zero_is_compared_and_a_question_can_be_denied_or_left_open():
+    none = Comparison("p", Estimate.exact(0.0), Estimate(0.0, 0.0, 0.05), 0.1, (), 40, scale="difference")
+    assert none.verdict == "holds"
+    assert answer("two kinds", True, 40, ()).verdict == "holds"
+    assert answer("two kinds", False, 40, ()).failed
+    assert answer("two kinds", True, 40, (), expected=False).failed
+    assert answer("two kinds", None, 40, ()).verdict.startswith("undecided")
+
+
+def test_coupled_equations_without_a_memory_to_speak_of_give_the_closed_form():
+    """K far above every threshold: c1 = c2 = 1/2 and no repeats, so t_ICL is that of K → ∞ (to 0.5 %)."""
+    slow = alone([10**6, 10**7])
+    _, time = predict_coupled(RUN, slow.trainings, slow.curves, 3e6, repeats=True)
+    assert time.estimate.value == pytest.approx(float(acquisition_time(RUN.task, 0.0)), rel=5e-3)
+
+
+def test_repeated_items_run_the_circuit_faster_and_vanish_with_n_over_k():
+    """t is divided by g = 1 + (N − 1)/K where the memory does not matter, and K* falls."""
+    plain, late = predict_coupled(RUN, MEMORY.trainings, MEMORY.curves, 240.0)
+    repeats, early = predict_coupled(RUN, MEMORY.trainings, MEMORY.curves, 240.0, repeats=True)
+    assert repeats.estimate.value < plain.estimate.value
+    # By g, and a little more since an earlier acquisition also meets a smaller drag.
+    assert 1 + 24 / 240 <= late.estimate.value / early.estimate.value < (1 + 24 / 240) ** 2
+    skewed = RUN.with_(frequency_exponent=1.0)
+    assert predict_coupled(skewed, MEMORY.trainings, MEMORY.curves, 240.0, repeats=True)[1].estimate.value < (
+        early.estimate.value
+    )
+
+
+def scaling(name="kinetics", **rivals) -> ThresholdScaling:
+    diversities = [40.0, 60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0]
+    parts = {
+        label: Threshold(
+            MEMORY.trainings, RUN.with_(rate_ratio=ratio), diversities, 4, bar=1.3, clock_bar=1.1, time_bar=1.1
+        )
+        for label, ratio in (("slow", 0.5), ("even", 1.0), ("fast", 2.0))
+    }
+    return ThresholdScaling(parts, "r", {"slow": 0.5, "even": 1.0, "fast": 2.0}, 1.3, 0.4, name, rivals)
+
+
+def outcome_of(experiment: ThresholdScaling, thresholds: dict[str, float]):
+    return {
+        label: networks(
+            np.array(part.task_diversity)[:, None] * np.ones(part.seeds) > thresholds[label], part.task_diversity
+        )
+        for label, part in experiment.parts.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def kinetics():
+    experiment = scaling(capacity=0.0)
+    return experiment, experiment.predict(dict.fromkeys(experiment.calibration(), MEMORY))
+
+
+def test_rate_ratio_moves_the_predicted_threshold_by_the_inverse_exponent(kinetics):
+    _, said = kinetics
+    assert said["slope_threshold"].estimate.value == pytest.approx(1 / EXPONENT, rel=0.02)
+    assert said["slope_exponent"].estimate.value == pytest.approx(1 / EXPONENT, rel=1e-6)
+
+
+def test_kinetics_and_capacity_are_told_apart_by_the_data_alone(kinetics):
+    experiment, said = kinetics
+    kinetic = {label: said[f"{label}_threshold"].estimate.value for label in experiment.parts}
+    by_text = {row.quantity: row for row in experiment.compare(said, outcome_of(experiment, kinetic))}
+    assert by_text["d ln K*/d ln r, minimal model"].verdict == "holds"
+    assert by_text["d ln K*/d ln r excludes 0 (capacity) (1 yes, 0 no)"].verdict == "holds"
+    # Networks that obey the other explanation, with one K* at every rate, are seen to do so.
+    capacity = dict.fromkeys(kinetic, kinetic["even"])
+    by_text = {row.quantity: row for row in experiment.compare(said, outcome_of(experiment, capacity))}
+    assert by_text["d ln K*/d ln r, minimal model"].failed
+    assert by_text["d ln K*/d ln r excludes 0 (capacity) (1 yes, 0 no)"].failed
+    assert by_text["K*, minimal model, r = 2, ICL circuit"].failed
+
+
+def test_threshold_at_a_budget_reads_the_same_networks_at_each_time():
+    diversities = [64.0, 90.0, 128.0, 180.0, 256.0, 360.0, 512.0]
+    experiment = Budget(Threshold(MEMORY.trainings, RUN, diversities, 4, 1.3, 1.1, 1.1), [90.0, 200.0], bar=1.3)
+    said = experiment.predict({"memory": MEMORY})
+    assert said["alone_90"].estimate.value > said["alone_200"].estimate.value  # the earlier, the more items it takes
+    acquired = np.array(diversities)[:, None] * np.ones(4) > said["alone_200"].estimate.value
+    rows = experiment.compare(said, {"networks": networks(acquired, diversities, late=100.0)})
+    early, late = rows[0], rows[2]
+    assert late.verdict == "holds"
+    assert early.measured.high == math.inf  # nobody had acquired ICL at t = 90
+    assert early.verdict != "holds"
+
+
+def test_the_clock_between_perceptrons_is_the_power_law_and_never_beyond_half_the_time():
+    for k in (64, 100, 300, 512):
+        assert MEMORY.clock_reached(k, 1e3) == pytest.approx(alone([k, 600]).clock_reached(k, 1e3), rel=0.02)
+    assert MEMORY.clock_reached(10**9, 100.0) == MEMORY.clock_reached(math.inf, 100.0) == 50.0
+
+
+def labelled(experiment: ContextLabels, acquires):
+    """Networks that do as ``acquires(labels, K, β0)`` says."""
+    trained = {}
+    for name, runs in experiment.networks().items():
+        known = sorted({run.task.task_diversity for run in runs})
+        beta0 = np.array([initial_beta(run) for run in runs]).reshape(len(known), -1)
+        acquired = np.array([[acquires(name[:3], k, b) for b in row] for k, row in zip(known, beta0, strict=True)])
+        data = networks(acquired, known)
+        shape = data.circuit_accuracy.shape
+        data["beta"] = data.circuit_accuracy.dims, np.broadcast_to(beta0[..., None], shape)
+        data["w"] = data.circuit_accuracy.dims, np.broadcast_to(np.sign(beta0)[..., None], shape)
+        trained[name] = data if len(known) > 1 else data.isel(task_diversity=0)
+    return trained
+
+
+def test_fractions_hold_for_networks_that_obey_the_saddle_and_fail_for_ones_that_do_not():
+    run = RUN.with_(context_length=24)
+    experiment = ContextLabels(run, 60, bar=0.25, task_diversity=[100, 400, math.inf], memory=MEMORY.trainings)
+    said = experiment.predict({"memory": MEMORY})
+    limits = {
+        (labels, k): said[labels if math.isinf(k) else f"{labels}_{k:g}"].estimate.value
+        for labels in ("iid", "balanced")
+        for k in experiment.task_diversity
+    }
+    assert limits["balanced", math.inf] < limits["iid", math.inf]
+    assert limits["iid", 100] < limits["iid", 400] <= limits["iid", math.inf]
+    betas = np.sort([initial_beta(one) for one in experiment.networks()["iid"]])
+
+    def obey(labels, k, beta0):
+        share = limits["iid" if labels == "iid" else "balanced", k]
+        return beta0 > betas[round(60 * (1 - share)) - 1]
+
+    rows = experiment.compare(said, labelled(experiment, obey))
+    assert {row.verdict for row in rows} == {"holds"}
+    rows = experiment.compare(said, labelled(experiment, lambda labels, k, beta0: labels == "iid"))
+    failed = {row.quantity for row in rows if row.failed}
+    assert any("balanced" in text for text in failed)
+    assert any("iid, K = 100" in text for text in failed)
+
+
+def test_distribution_of_times_is_told_from_a_wrong_one():
+    task = Task(50, dimension=63)
+    law, wrong = acquisition_distribution(task, 0.0, 1.0), acquisition_distribution(task, 0.7, 1.0)
+    many = law.rvs((40, 300), random_state=0)
+    many = np.where(many <= 600, many, np.inf)
+    # The band covers 95 %, here within three standard deviations; it never holds the wrong law.
+    assert np.mean([distance(times, law, 600.0).low == 0 for times in many]) > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 40)
+    assert all(distance(times, wrong, 600.0).low > 0.05 for times in many)
+    times = many[0]
+    run = RUN.with_(context_length=50, budget=600.0)
+    experiment = AcquisitionSpread(run, seeds=300, bar=1.25, distance_bar=0.15)
+    said = experiment.predict({})
+
+    def rows(sample):
+        time = np.arange(0.0, 601.0, 2.0)
+        accuracy = np.where(time >= sample[:, None], 1.0, 0.6)
+        data = xr.Dataset({"circuit_accuracy": (("seed", "time"), accuracy)}, coords={"time": time})
+        return experiment.compare(said, {"networks": data})
+
+    assert not any(row.failed for row in rows(times))
+    short = rows(np.random.default_rng(2).normal(141.0, 30.0, 300))  # same median, no tail
+    assert [row.failed for row in short[:3]] == [False, True, True]
+    assert short[3].verdict != "holds"
+
+
+def test_two_kinds_of_outcome_are_seen_near_the_threshold_and_missed_where_there_is_one():
+    experiment = Bimodality(RUN, near=100, far=1000, seeds=60)
+    rng = np.random.default_rng(0)
+
+    def final(values):
+        data = networks(np.zeros((1, 60), bool), [100.0]).isel(task_diversity=0)
+        return data.assign({name: data[name] * 0 + xr.DataArray(values, dims="seed")
+                            for name in ("circuit_accuracy", "icl_accuracy")})  # fmt: skip
+
+    two = final(np.where(rng.random(60) < 0.5, 0.6, 0.99) + 0.02 * rng.standard_normal(60))
+    one = final(0.97 + 0.01 * rng.standard_normal(60))
+    assert {row.verdict for row in experiment.compare({}, {"near": two, "far": one})} == {"holds"}
+    assert all(row.failed for row in experiment.compare({}, {"near": one, "far": two}))
+
+
+def test_exponent_of_the_times_is_compared_with_the_theorys_own():
+    settings = {f"n{n}": RUN.with_(context_length=n, task_diversity=math.inf) for n in (25, 50, 100)}
+    experiment = AcquisitionTime(settings, 6, 1.05, exponents={"one": list(settings)}, exponent_bar=0.05)
+    said = experiment.predict({})
+    rng = np.random.default_rng(0)
+
+    def trained(power):
+        found = {}
+        for label, run in settings.items():
+            n = run.task.context_length
+            time = np.linspace(0.0, 600.0, 6001)
+            late = said[label].estimate.value * (n / 50) ** power * np.exp(0.01 * rng.standard_normal(6))
+            accuracy = np.where(time >= late[:, None], 1.0, 0.6)
+            found[label] = xr.Dataset({"circuit_accuracy": (("seed", "time"), accuracy)}, coords={"time": time})
+        return found
+
+    assert {row.verdict for row in experiment.compare(said, trained(0.0))} == {"holds"}
+    assert experiment.compare(said, trained(0.3))[-1].failed
+
+
+@pytest.mark.parametrize("experiments", [minimal.WORKSTATION, minimal_paper.PAPER, minimal.SMOKE])
+def test_presets_build_every_run_and_calibrations_share_no_seed_with_networks(experiments):
+    total = 0
+    for experiment in experiments:
+        calibration, trained = experiment.calibration(), experiment.networks()
+        seeds = {run.seed for runs in trained.values() for run in runs}
+        assert all(runs for runs in trained.values())
+        assert not seeds & {run.seed for runs in calibration.values() for run in runs}
+        total += sum(len(set(runs)) for runs in trained.values())
+    assert total >= (60 if experiments is minimal.SMOKE else 1000)
+    assert len({experiment.name for experiment in experiments}) == len(experiments)
+
+
+def test_the_paper_preset_has_the_papers_sizes():
+    runs = [
+        run
+        for experiment in minimal_paper.PAPER
+        for mine in experiment.networks().values()
+        for run in mine
+        if isinstance(run, Run)
+    ]
+    assert {run.batch_size for run in runs} == {128} and {run.learning_rate for run in runs} == {0.01}
+    assert {int(run.task.dimension) for run in runs} == {63}
+    assert {49, 99, 149, 199, 249} <= {run.task.context_length for run in runs}
+    assert max(run.task.task_diversity for run in runs if math.isfinite(run.task.task_diversity)) == 1e5
+    assert all(run.task.target_in_softmax for run in runs)
+    assert PRESETS["paper"].experiments
