@@ -138,7 +138,7 @@ def test_times_that_are_as_predicted_hold_and_others_fail():
     assert verdicts[1.0][:8] == 8 * ["holds"]
     assert all(verdict.startswith("fails by factor") for verdict in verdicts[0.5][:6])
     assert verdicts[0.5][6:8] == 2 * ["holds"]
-    steeper = networks(scatter(expected * np.array([2.0, 1.0, 0.5]), seed=3))
+    steeper = networks(scatter(expected * np.array([1.0, 0.5, 0.25]), seed=3))
     rows = experiment.compare(predictions, {"networks": steeper})
     assert all(row.verdict.startswith("fails by -") for row in rows if "d ln" in row.quantity)
 
