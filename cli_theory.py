@@ -81,7 +81,10 @@ def threshold_curve(
 def exponents(
     latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False, as_json: Json = False
 ) -> None:
-    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
+    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime.
+
+    They are kept in $XDG_CACHE_HOME/iclrace or ~/.cache/iclrace until the theory's source changes.
+    """
     from .theory.stored import stored_exponents
 
     with working("deriving the exponents"):
