@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,7 @@ from scipy.special import ndtri
 
 from ..theory import MeasuredMemory
 from ..theory._arguments import real, require
+from ..theory._files import written_whole
 from .ensemble import solve_ensemble
 from .model import PARAMETERS, CoupledModel, EventLevels
 
@@ -110,7 +109,8 @@ def sweep(
         if part is None:
             part = _solve_slab(model, {**grid, first: np.array([value])}, t_span, rtol, atol, levels, stop, threads)
             if path is not None:
-                _write(part, path)
+                with written_whole(path) as partial:
+                    part.to_netcdf(partial, engine="h5netcdf")
         parts.append(part)
         if progress is not None:
             progress(done + 1, len(grid[first]))
@@ -182,17 +182,3 @@ def _read(path: Path) -> "xr.Dataset | None":
             return data.load()
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _write(data: "xr.Dataset", path: Path) -> None:
-    """Under a temporary name, flushed to the disk, then renamed: a reader never sees half a file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(handle)
-    try:
-        data.to_netcdf(name, engine="h5netcdf")
-        with Path(name).open("rb+") as file:
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

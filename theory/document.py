@@ -4,6 +4,7 @@ import math
 import sys
 from pathlib import Path
 
+from ._files import written_whole
 from .acquisition import acquisition_time
 from .clock import acquisition_clock
 from .exponents import Exponent, exponents
@@ -218,10 +219,8 @@ def _percent(error: float) -> str:
 
 def main(path: str = "docs/derivation.md") -> None:
     """Write the document to ``path``."""
-    target = Path(path)
-    partial = target.with_suffix(".partial")
-    partial.write_text(render(), encoding="utf-8")
-    partial.replace(target)
+    with written_whole(Path(path)) as partial:
+        partial.write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

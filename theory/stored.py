@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from ._files import written_whole
 from .exponents import Exponent, exponents
 
 
@@ -43,7 +43,9 @@ def stored_exponents(folder: str | os.PathLike[str] | None = None) -> tuple[Expo
         return tuple(Exponent(**{**law, "bounds": tuple(law["bounds"])}) for law in json.loads(path.read_text("utf-8")))
     found = exponents()
     with suppress(OSError):
-        _write(json.dumps([asdict(law) for law in found]), path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps([asdict(law) for law in found]), "utf-8")
     return found
 
 
@@ -53,18 +55,3 @@ def _digest() -> str:
         content.update(f"{source.relative_to(here)}\0".encode() + source.read_bytes())
     content.update(" ".join(version(name) for name in ("numpy", "scipy", "sympy")).encode())
     return content.hexdigest()[:24]
-
-
-def _write(text: str, path: Path) -> None:
-    """Under a temporary name, flushed to the disk, then renamed: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

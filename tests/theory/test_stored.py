@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from iclrace.theory import exponents
+from iclrace.theory._files import written_whole
 from iclrace.theory.stored import stored_exponents
 
 stored = sys.modules["iclrace.theory.stored"]
@@ -41,3 +42,16 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
     (tmp_path / "file").write_text("precious")
     assert stored_exponents(tmp_path / "file") == exponents()
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt), written_whole(path) as partial:
+        partial.write_text("half of wh")
+        raise KeyboardInterrupt
+    assert path.read_text() == "before"
+    with written_whole(path) as partial:
+        partial.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after" and list(tmp_path.iterdir()) == [path]
