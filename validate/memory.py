@@ -24,6 +24,7 @@ from . import networks
 from .ensemble import Parameters, initialise, perceptron
 from .progress import Bar
 from .seeds import Purpose, derive_seed
+from .sgd import threads_for
 
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 _STEPS_BETWEEN_SAMPLES = 5
@@ -83,9 +84,16 @@ class MemoryTraining:
 def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
     """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile)."""
     items, labels = _items(run)
-    weights = _weights(run)
     inputs = items.shape[-1]
     parameters = initialise(lambda _: networks.perceptron(inputs, run.width, 1, run.layers), [run.seed])
+    with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
+        return _descend(run, parameters, items, labels, bar)
+
+
+def _descend(
+    run: MemoryTraining, parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, bar: Bar | None
+) -> xr.Dataset:
+    weights = _weights(run)
     samples: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     while True:
