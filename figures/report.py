@@ -172,11 +172,11 @@ def _markdown(results: Results) -> list[str]:
     lines = ["", f"## {results.preset}", "", f"{_description(results)} {count(results.rows).capitalize()}.", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for row in results.rows:
-        text = [cell.replace("|", "\\|").replace("*", "\\*") for cell in cells(row)]
+        text = [_plain(cell).replace("|", "\\|") for cell in cells(row)]
         bold = kind(row["verdict"]) in ("holds", "fails")
         lines.append(f"| {' | '.join([*text[:-1], f'**{text[-1]}**' if bold else text[-1]])} |")
     if _note(results):
-        lines += ["", _note(results)]
+        lines += ["", _plain(_note(results))]
     lines += ["", "What the predictions saw:", ""]
     lines += [
         f"- {_plain(said['quantity'])}: {_plain('; '.join(map(str, said['inputs'])))}" for said in predictions(results)
@@ -186,5 +186,5 @@ def _markdown(results: Results) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Without what Markdown would read as emphasis."""
-    return text.replace("*", "\\*").replace("_", "\\_")
+    """Without what Markdown would read as emphasis or as HTML."""
+    return escape(text, quote=False).replace("*", "\\*").replace("_", "\\_")

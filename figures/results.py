@@ -56,8 +56,9 @@ class Results:
 
     @cached_property
     def names(self) -> list[str]:
-        """The datasets that are there."""
-        return sorted(path.stem for path in self.directory.glob("*.nc"))
+        """The datasets of the experiments that the summary speaks of; a file of an earlier call may lie beside them."""
+        found = sorted(path.stem for path in self.directory.glob("*.nc"))
+        return [name for name in found if any(name.startswith(f"{one}_") for one in self.experiments)]
 
     def find(self, *patterns: str, needs: Sequence[str] = ()) -> dict[str, xr.Dataset]:
         """Every dataset whose name matches one of the patterns (with ``*``), in their order.

@@ -26,8 +26,9 @@ class Folder:
         self.path = path
         self.experiments = {}
 
-    def networks(self, name, runs, axes, curves):
+    def networks(self, experiment, label, runs, axes, curves):
         """``curves(run, t)`` gives the variables of one network over its time."""
+        self.predict(experiment)
         values = {axis: sorted({_value(run, axis) for run in runs}) for axis in axes}
         time = np.linspace(0, runs[0].budget, 41)
         shape = [len(one) for one in values.values()]
@@ -39,7 +40,7 @@ class Folder:
         variables = {variable: ((*axes, "time"), array) for variable, array in data.items()}
         dataset = xr.Dataset(variables, {**values, "time": time})
         dataset["ending"] = (tuple(axes), np.ones(shape))
-        write_dataset(self.path / f"{name}.nc", described(dataset, runs))
+        write_dataset(self.path / f"{experiment}_{label}.nc", described(dataset, runs))
         return dataset
 
     def predict(self, experiment, **estimates):

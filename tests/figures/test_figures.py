@@ -113,7 +113,7 @@ def scan(folder, experiment, label, n, threshold, **settings):
         names = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy")
         return dict.fromkeys(names, accuracy) | {"clock": time / 2}
 
-    return folder.networks(f"{experiment}_{label}", runs, ["task_diversity", "seed"], curves)
+    return folder.networks(experiment, label, runs, ["task_diversity", "seed"], curves)
 
 
 def test_thresholds_stand_at_their_context_length_beside_their_predictions(folder):
@@ -150,7 +150,8 @@ def test_acquisition_times_and_predictions(folder):
         runs = [minimal(task=Task(n, dimension=63)).with_(seed=s) for s in range(3)]
         label = f"n{n}_beta+0"
         folder.networks(
-            f"acquisition_time_{label}", runs, ["seed"],
+            "acquisition_time",
+            label, runs, ["seed"],
             lambda run, time: {"circuit_accuracy": np.interp(time, [0, 4 * run.task.context_length], [0.5, 1.0])},
         )  # fmt: skip
         folder.predict("acquisition_time", **{label: estimate(3.6 * n)})
@@ -169,7 +170,7 @@ def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
             end = (0.6 if run.seed < 40 * share else 0.95) + 0.001 * run.seed
             return dict.fromkeys(("icl_accuracy", "circuit_accuracy"), np.full(time.size, min(end, 1.0)))
 
-        folder.networks(f"bimodality_{label}", runs, ["seed"], curves)
+        folder.networks("bimodality", label, runs, ["seed"], curves)
     near, far = draw("bimodality", folder.results()).axes
     assert sum(bar.get_height() for bar in near.patches) == 40
     assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
@@ -181,7 +182,8 @@ def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):
         runs = [minimal(task=Task(24, k, 63, labels=labels), beta0=None).with_(seed=s)
                 for k in (48, 112) for s in range(8)]  # fmt: skip
         folder.networks(
-            f"context_labels_{labels}_finite", runs, ["task_diversity", "seed"],
+            "context_labels",
+            f"{labels}_finite", runs, ["task_diversity", "seed"],
             lambda run, time, acquiring=acquiring: {
                 "circuit_accuracy": rises_at(50 if run.seed < acquiring else math.inf, time)
             },
@@ -207,7 +209,7 @@ def decaying(folder):
     runs = [minimal(task=Task(25, 300, 31), decay_attention=d).with_(seed=s)
             for d in (5e-4, 1e-3, 2e-3) for s in range(3)]  # fmt: skip
     for experiment in ("transience_phases", "transience_decay", "transience_losses"):
-        folder.networks(f"{experiment}_networks", runs, ["decay_attention", "seed"], transient)
+        folder.networks(experiment, "networks", runs, ["decay_attention", "seed"], transient)
     folder.predict("transience_decay", **{f"coupled equations {d:g}": estimate(0.1 / d) for d in (5e-4, 1e-3, 2e-3)})
     return folder.results()
 
@@ -256,6 +258,14 @@ def test_missing_results_name_the_command(reference):
         draw("kinetics_or_capacity", reference)
     with pytest.raises(ValueError, match="results"):
         draw("clock_collapse")
+
+
+def test_a_dataset_of_an_earlier_call_is_not_drawn(folder):
+    scan(folder, "threshold", "networks", 25, 128)
+    results = folder.results()
+    assert results.find("threshold_*")
+    with pytest.raises(MissingResults, match="-e threshold"):
+        folder.results(experiments={}).find("threshold_*")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"preset": "laptop"}', '{"format": 0, "preset": "x", "experiments": {}}'])

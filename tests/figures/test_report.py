@@ -1,0 +1,139 @@
+"""The report in a real browser, and the Markdown page: whole, self-contained, escaped."""
+
+import re
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from iclrace.cli import main
+from iclrace.figures import FIGURES, Results
+from iclrace.figures.report import write_html, write_markdown
+from iclrace.figures.table import COLUMNS, cells, count, interval
+from iclrace.validate.store import StoreError
+
+ROW = {
+    "quantity": "K* <script>alert(1)</script> & co | x",
+    "predicted": {"value": 100.0, "low": 100.0, "high": 100.0, "confidence": 0.95},
+    "measured": {"value": 12345.0, "low": 0.0, "high": "inf", "confidence": 0.95},
+    "ratio": {"value": 123.45, "low": 0.0, "high": "inf", "confidence": 0.95},
+    "bar": 1.25,
+    "verdict": "fails by factor 1.2e+02",
+}
+
+
+@pytest.fixture(scope="module")
+def page(reference, tmp_path_factory):
+    return write_html([reference], tmp_path_factory.mktemp("report") / "report.html")
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_in_a_browser(browser, page, reference):
+    for width in (1280, 390):
+        browser.open(page, width, 900)
+        pictures = browser.run(
+            "return Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth).catch(() => 0)))"
+        )
+        assert len(pictures) >= 10 and all(size > 100 for size in pictures)
+        assert browser.problems() == []
+        assert browser.overflow() == 0
+        rows = browser.run("return [...document.querySelectorAll('table.verdicts tbody tr')]"
+                           ".map(r => [...r.cells].map(c => c.innerText))")  # fmt: skip
+        assert rows == [list(cells(row)) for row in reference.rows]
+    assert browser.run("return getComputedStyle(document.querySelector('thead')).display") == "none"  # on a phone
+    size = browser.run("return Math.min(...[...document.querySelectorAll('td, figcaption')].map(e => "
+                       "parseFloat(getComputedStyle(e).fontSize)))")  # fmt: skip
+    assert size >= 13
+
+
+def test_the_page_needs_nothing_from_elsewhere(page, reference):
+    text = page.read_text()
+    tags = Tags(text).found
+    assert not [tag for tag, _ in tags if tag in ("script", "link", "iframe")]
+    sources = [attributes["src"] for _, attributes in tags if "src" in attributes]
+    assert sources and all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert not re.search(r"url\(|@import|https?://", text)
+    drawn = {attributes["id"] for tag, attributes in tags if tag == "figure"}
+    assert {"accuracy_minimal", "clock_collapse", "landscape"} <= drawn <= set(FIGURES)
+    for said in reference.experiments["threshold"]["predictions"].values():
+        assert all(entry in text for entry in said["inputs"])
+    assert "torch" in text and "iclrace validate --preset laptop" in text
+    assert "-e kinetics" in text  # what makes the figures that are not there
+
+
+@pytest.fixture
+def one_figure(monkeypatch):
+    """Pages with one figure of the theory, not with all."""
+    entry = FIGURES["landscape"]
+    monkeypatch.setattr("iclrace.figures.report.available", lambda results: [(entry, entry.picture(results))])
+
+
+def test_what_a_folder_says_is_escaped(folder, tmp_path, one_figure):
+    folder.compare("threshold", **ROW)
+    results = folder.results(note="chosen <afterwards>")
+    html = write_html([results], tmp_path / "report.html").read_text()
+    assert "<script>" not in html and "&lt;script&gt;alert(1)" in html
+    assert "chosen &lt;afterwards&gt;" in html
+    markdown = write_markdown([results], tmp_path / "RESULTS.md").read_text()
+    (row,) = [line for line in markdown.splitlines() if "alert" in line]
+    assert row.replace("\\|", "").count("|") == len(COLUMNS) + 1
+    assert "<script>" not in markdown
+    assert "12300 [0, ∞]" in row and "**fails by factor" in row
+
+
+def test_two_folders_make_one_page_with_the_theory_once(reference, folder, tmp_path, one_figure):
+    folder.compare("threshold", **ROW)
+    text = write_html([reference, folder.results()], tmp_path / "both.html").read_text()
+    assert text.count('<figure id="landscape">') == 1
+    assert text.count("<h2>Verdicts: ") == 2
+
+
+def test_markdown_is_the_committed_page_of_the_results(reference, tmp_path):
+    lines = write_markdown([reference], tmp_path / "RESULTS.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == len(reference.rows) + 2
+    assert "| K\\*, transformer |" in "\n".join(table)
+
+
+def test_words_of_the_table():
+    assert cells(ROW)[1:5] == ("100", "12300 [0, ∞]", "123 [0, ∞]", "× 1.25")
+    difference = ROW | {"scale": "difference", "difference": ROW["predicted"], "bar": 0.1}
+    assert cells(difference)[3:5] == ("difference 100", "± 0.1")
+    assert cells(ROW | {"predicted": None, "ratio": None})[1:5:2] == ("–", "–")
+    assert interval({"value": 0.0123456, "low": 0.01, "high": 0.0156}) == "0.0123 [0.01, 0.0156]"
+    assert count([ROW, ROW | {"verdict": "holds"}]) == "2 predictions: 1 hold, 1 fail, 0 undecided"
+
+
+def test_commands(reference, tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["iclrace", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr()
+
+    folder = reference.directory
+    code, printed = run("figure", "4", "--out", tmp_path, "--format", "svg")
+    assert code == 0 and (tmp_path / "landscape.svg").is_file() and "N = 100" in printed.out
+    code, printed = run("figure", "clock_collapse", "--results", folder, "--out", tmp_path / "collapse.pdf")
+    assert code == 0 and (tmp_path / "collapse.pdf").read_bytes().startswith(b"%PDF")
+    code, printed = run("figure", "kinetics_or_capacity", "--results", folder, "--out", tmp_path)
+    assert code == 2 and "iclrace validate --preset workstation -e kinetics" in printed.err
+    assert run("figure", "4", "--format", "gif")[0] == 2
+    assert run("figure", "99")[0] == 2
+    code, printed = run("figure", "--list")
+    assert code == 0 and all(name in printed.out for name in FIGURES)
+    code, printed = run("report", folder, "--markdown", tmp_path / "RESULTS.md")
+    assert code == 0 and (tmp_path / "RESULTS.md").is_file()
+    (tmp_path / "summary.json").write_text("{}")
+    code, printed = run("report", tmp_path)
+    assert code == 1 and "summary.json" in printed.err and "another version" in printed.err
+    with pytest.raises(StoreError):
+        Results(tmp_path)
