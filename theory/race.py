@@ -1,6 +1,7 @@
 """The race between the two circuits: which one wins, and at which task diversity."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -140,7 +141,7 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
         return math.inf
     if math.isinf(task_diversity):
         return 2.0 * clock  # nothing is memorised, and c1 stays at 1/2
-    x, weights = np.polynomial.legendre.leggauss(200)
+    x, weights = _legendre()
     if isinstance(memory, PowerLawMemory):
         # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
         end = float(memory.margin(clock, task_diversity))
@@ -149,6 +150,12 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
             return float(0.5 * end * weights @ (1.0 / memory.field(margin, memory.c1(margin), task_diversity)))
     reading = 0.5 * clock * (x + 1.0)
     return float(0.5 * clock * weights @ (1.0 / memory.c1(reading * memory.rate_ratio, task_diversity)))
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights, kept: making them takes most of the time that the integral does."""
+    return np.polynomial.legendre.leggauss(200)
 
 
 def acquisition_probability(
