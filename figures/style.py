@@ -86,8 +86,9 @@ def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
 
 
 def plain_ticks(axis: Axis) -> None:
-    """1, 2 and 5 of every decade of a logarithmic axis, as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    """1, 2 and 5 of every decade of a logarithmic axis, or 1 alone of many decades, as plain numbers."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 500 * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

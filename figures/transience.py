@@ -80,9 +80,9 @@ def draw_times(
 
 
 def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
-    """L_ICL against L_IWL after acquisition, one line a network, coloured by λ; black: the stable ICL branch.
+    """L_ICL against L_IWL from acquisition to loss of ICL: points of every network, coloured by λ.
 
-    Dotted: the asymptotic law L_ICL · L_IWL = λ W(L_IWL/λ).
+    Lines: the stable ICL branch at the same λ; dotted: the asymptotic law L_ICL · L_IWL = λ W(L_IWL/λ).
     """
     with style.axes(ax) as ax:
         decays = [float(d) for d in runs.decay_attention.values]
@@ -91,20 +91,26 @@ def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
             seen = [0.3, 0.3]
             for i in range(mine.sizes["seed"]):
                 one = mine.isel(seed=i).dropna("time", subset=["icl_loss"])
-                kept = one.isel(time=np.flatnonzero(np.maximum.accumulate(one.icl_accuracy.values) > 0.95))
+                kept = one.isel(time=_holding(one.icl_accuracy.values))
                 if not kept.sizes["time"]:
                     continue
                 seen = [min(seen[0], float(kept.iwl_loss.min())), max(seen[1], float(kept.iwl_loss.max()))]
                 label = rf"$\lambda$ = {decay:g}" if i == 0 else None
                 ax.plot(kept.iwl_loss, kept.icl_loss, ".", color=colour, markersize=2, label=label)
             levels = np.geomspace(max(seen[0], 1e-6), min(seen[1], 0.69), 15)  # each is a continuation of its own
-            ax.plot(levels, [tracked_loss(task, decay, one) for one in levels], color=style.THEORY, linewidth=0.9)
-            ax.plot(levels, [asymptotic_loss(task, decay, one) for one in levels], color=style.THEORY, linestyle=":",
+            ax.plot(levels, [tracked_loss(task, decay, one) for one in levels], color=colour, linewidth=1.1)
+            ax.plot(levels, [asymptotic_loss(task, decay, one) for one in levels], color=colour, linestyle=":",
                     linewidth=0.9)  # fmt: skip
         style.logarithmic(ax, len(ax.get_lines()), "no network acquires ICL")
         ax.set(xlabel=r"$L_{IWL}$ (nat)", ylabel=r"$L_{ICL}$ (nat)")
         style.legend_above(ax, "", 3)
     return ax
+
+
+def _holding(accuracy: np.ndarray) -> slice:
+    """From the acquisition of ICL (95 %) to its loss: the last evaluation above 75 %."""
+    above = np.flatnonzero(accuracy > 0.95)
+    return slice(int(above[0]), int(np.flatnonzero(accuracy > 0.75)[-1]) + 1) if above.size else slice(0)
 
 
 def _title(runs: xr.Dataset) -> str:
@@ -191,7 +197,7 @@ def prepare_losses(results: Results) -> Picture:
     fixed = setting(runs)
     task = Task(fixed["context_length"], dimension=fixed["dimension"])
     caption = (
-        "How the two losses are tied after acquisition: L_ICL against L_IWL along training, coloured by λ. Black: the "
+        "How the two losses are tied from acquisition to loss of ICL: L_ICL against L_IWL, coloured by λ. Lines: the "
         "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ W(L_IWL/λ). "
         f"{describe.networks(runs)}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import tempfile
@@ -90,7 +91,7 @@ def run(
     task_diversity : sequence of float, optional
         K of every scan, at least three, instead of the preset's.
     experiments : sequence of str, optional
-        Names of the experiments to run; all by default.
+        Names of the experiments to run; all by default. What ``out`` already says of others of the preset stays.
     progress : bool
 
     Raises
@@ -114,8 +115,10 @@ def run(
     store = RunStore(directory)
     calibrated = {name: _train_all(calibration, store, progress) for name, (calibration, _) in planned.items()}
     predictions = {one.name: one.predict(calibrated[one.name]) for one in preset.experiments}
-    said = json_text({name: predictions_json(mine) for name, mine in predictions.items()})
-    write_text(directory / "predictions.json", said)
+    others = {} if experiments is None else _others(directory / "summary.json", preset)
+    said = {name: one["predictions"] for name, one in others.items()}
+    said |= {name: predictions_json(mine) for name, mine in predictions.items()}
+    write_text(directory / "predictions.json", json_text(said))
     trained = {name: _train_all(networks, store, progress) for name, (_, networks) in planned.items()}
     comparisons = {one.name: one.compare(predictions[one.name], trained[one.name]) for one in preset.experiments}
     datasets = {
@@ -127,8 +130,22 @@ def run(
     report = Report(preset, predictions, comparisons, datasets, provenance(time.monotonic() - started, store, jobs))
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
-    write_text(directory / "summary.json", json_text(report.as_json()))
+    summary = report.as_json()
+    summary["experiments"] = others | summary["experiments"]
+    write_text(directory / "summary.json", json_text(summary))
     return report
+
+
+def _others(path: Path, preset: Preset) -> dict[str, Any]:
+    """What an earlier call wrote about other experiments of the same preset; nothing where that cannot be read."""
+    try:
+        before = json.loads(path.read_text())
+        if (before["format"], before["preset"]) != (FORMAT, preset.name):
+            return {}
+        names = {one.name for one in preset.experiments}
+        return {name: one for name, one in before["experiments"].items() if name not in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _train_all(jobs: Mapping[str, Jobs], store: RunStore, progress: bool) -> dict[str, Results]:
