@@ -92,7 +92,8 @@ def _several(results: Results, experiment: str, needs: Sequence[str]) -> dict[st
     if len({setting(runs)["context_length"] for runs in found.values()}) < 2:
         raise MissingResults(
             f"Argument 'results' must hold {experiment}_n*.nc at two context lengths or more, but {results.directory} "
-            f"does not; make them with `{results.command([f'{experiment}_n'])}`."
+            f"does not; make them with `iclrace validate --preset workstation -e {experiment} --out "
+            "results/workstation`."
         )
     return found
 

@@ -32,11 +32,12 @@ def draw(table: Mapping[str, Sequence[Mapping[str, float]]], ax: Axes | None = N
 
 
 def prepare(results: Results) -> Picture:
-    path = results.directory / _FILE
+    places = [folder / _FILE for folder in (results.directory, results.directory.parent)]
+    path = next((place for place in places if place.is_file()), places[-1])
     if not path.is_file():
         raise MissingResults(
-            f"Argument 'results' must hold {_FILE}, but {results.directory} does not; make it with `python -m "
-            f"benchmarks.ode --json {path}`."
+            f"Argument 'results' must hold {_FILE}, or the folder around it, but {results.directory} does not; make it "
+            f"with `python -m benchmarks.ode --json {path}`."
         )
     try:
         found: dict[str, Any] = json.loads(path.read_text())

@@ -94,6 +94,14 @@ def test_theory_figures_draw_the_theory():
     assert diversity[5] == pytest.approx(expected)
 
 
+def test_the_ladder_shows_trained_networks_against_the_exact_field(reference):
+    values, ((low, high),) = points(draw("approximation_ladder", reference).axes[0], "networks")
+    row = reference.experiments["acquisition_time"]["comparisons"][0]
+    measured, predicted = row["measured"], row["predicted"]["value"]
+    assert values == pytest.approx([measured["value"] / predicted - 1])
+    assert (low, high) == pytest.approx((measured["low"] / predicted - 1, measured["high"] / predicted - 1))
+
+
 def test_the_landscape_marks_minima_and_the_saddle():
     axes = draw("landscape").axes
     marks = [[one for one in ax.get_lines() if one.get_marker() == "o"] for ax in axes]
@@ -248,6 +256,8 @@ def test_work_precision_draws_the_benchmarks_file(folder):
     (folder.path / "ode.json").write_text(table)
     error, time = line(draw("work_precision", results).axes[0], "iclrace")
     assert (error.tolist(), time.tolist()) == ([1e-5, 1e-7], [4.6, 6.1])
+    (folder.path / "ode.json").rename(folder.path.parent / "ode.json")
+    assert line(draw("work_precision", results).axes[0], "iclrace")[0].tolist() == [1e-5, 1e-7]
     (folder.path / "ode.json").write_text('{"acquisition": [1]}')
     with pytest.raises(StoreError, match=r"ode\.json"):
         draw("work_precision", results)
