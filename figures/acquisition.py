@@ -173,6 +173,20 @@ def prepare_spread(results: Results) -> Picture:
     return Picture(caption, panels)
 
 
+def prepare_burstiness(results: Results) -> Picture:
+    found = results.find("burstiness_m*", needs=["circuit_accuracy", "time"])
+    ordered = sorted(found.items(), key=lambda item: setting(item[1])["copies"])
+    times = {float(setting(runs)["copies"]): _circuit(runs) for _, runs in ordered}
+    said = column([_exact(runs, results, "burstiness", name) for name, runs in ordered])
+    caption = (
+        "Burstiness: acquisition time of the ICL circuit at K → ∞ with m copies of the target in the context: circles "
+        "single networks, line the exact averaged field, no fit. "
+        f"{'; '.join(describe.networks(runs) for _, runs in ordered)}."
+    )
+    panel = partial(draw, {"networks": times}, {"networks": (list(times), said)}, "copies in the context $m$")
+    return Picture(caption, [partial(panel, title="minimal model")])
+
+
 MINIMAL = Figure(
     "acquisition_minimal",
     "t_ICL against context length, minimal model",
@@ -187,6 +201,7 @@ TRANSFORMER = Figure(
     ("6b", "A5"),
     ("transformer_acquisition", "two_layer_acquisition"),
 )
+BURSTINESS = Figure("burstiness", "t_ICL against copies in the context", prepare_burstiness, (), ("burstiness",))
 SPREAD = Figure(
     "acquisition_spread",
     "The long tail of t_ICL",

@@ -44,6 +44,7 @@ _ENTRIES: tuple[Figure, ...] = (
     acquisition.MINIMAL,
     acquisition.TRANSFORMER,
     acquisition.SPREAD,
+    acquisition.BURSTINESS,
     thresholds.MINIMAL,
     thresholds.TRANSFORMER,
     thresholds.KINETICS,

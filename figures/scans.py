@@ -10,11 +10,13 @@ import numpy as np
 import xarray as xr
 
 from ..theory import Estimate
-from ..validate import accuracy_at, acquisition_times, measure_threshold
+from ..validate import PRESETS, accuracy_at, acquisition_times, measure_threshold
 from .results import MissingResults, Results, setting
 
-#: Beginnings of labels whose networks are no scan, or a scan of another experiment.
-_OTHERS = ("memory", "scrambled", "endless", "point", "frozen", "large", "burstiness", "transformer")
+#: Names of experiments: one may begin with another's.
+KNOWN = {experiment.name for preset in PRESETS.values() for experiment in preset.experiments}
+#: Beginnings of labels whose networks are no scan.
+_OTHERS = ("memory", "scrambled", "endless", "point", "frozen", "large")
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock", "seed", "time")
 
 
@@ -58,7 +60,7 @@ class Scan:
         return measure_threshold(self.runs.task_diversity, accuracy.values)
 
 
-def scans(results: Results, *experiments: str, seeds: int = 2) -> list[Scan]:
+def scans(results: Results, *experiments: str) -> list[Scan]:
     """The scans of the first of the experiments that the folder holds, in increasing N.
 
     Raises
@@ -71,7 +73,8 @@ def scans(results: Results, *experiments: str, seeds: int = 2) -> list[Scan]:
             found = results.find(f"{experiment}_*")
         except MissingResults:
             continue
-        kept = {name: one for name, one in found.items() if _is_scan(one, experiment, name)}
+        others = tuple(f"{one}_" for one in KNOWN if one.startswith(f"{experiment}_"))
+        kept = {name for name, one in found.items() if not name.startswith(others) and _is_scan(one, experiment, name)}
         if kept:
             whole = results.find(*kept, needs=_NEEDS)
             every = [
