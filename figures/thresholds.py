@@ -17,11 +17,11 @@ from .entry import Figure, Picture
 from .results import MissingResults, Results
 from .scans import Scan, column, scans
 
-#: The minimal model's predictions, best first, and their words.
+#: The minimal model's predictions, the simplest first, and their words.
 _METHODS = {
-    "repeats_threshold": "predicted, repeated items",
-    "coupled_threshold": "predicted, coupled equations",
     "threshold": r"predicted, $I_K(T) = I^*$",
+    "coupled_threshold": "predicted, coupled equations",
+    "repeats_threshold": "predicted, repeated items",
 }
 _MEMORIES = {
     "layer-normed": "from layer-normed perceptrons",
@@ -46,7 +46,9 @@ def draw(
     """
     at = np.asarray(x, dtype=float)
     with style.axes(ax) as ax:
-        for (label, estimates), colour in zip(predicted.items(), (style.THEORY, *style.SERIES), strict=False):
+        for (label, estimates), colour in zip(
+            predicted.items(), (style.THEORY, style.ICL, style.OTHER, "#56B4E9"), strict=False
+        ):
             style.plot_band(ax, at, estimates, color=colour, label=label)
         style.plot_estimates(ax, at, measured, label="measured", zorder=5)
         middle = len(at) // 2
@@ -110,23 +112,36 @@ def prepare_transformer(results: Results) -> Picture:
     return Picture(caption, [_panel(found, lengths, _MEMORIES, "context length $N$", "transformer")])
 
 
+#: By experiment: what varies, its name, the panel's title, and the slopes that a capacity would have.
+_INTERVENTIONS = {
+    "kinetics": ("rate_ratio", "learning rate of memory over attention, $r$", "same capacity", {"capacity": 0.0}),
+    "capacity": (
+        "width",
+        "width of the perceptron",
+        "same kinetics",
+        {"capacity, $K^*$ ∝ parameters": 2.0, "capacity, $K^*$ ∝ width": 1.0},
+    ),
+}
+
+
 def prepare_kinetics(results: Results) -> Picture:
-    rates, sizes = _several(results, "kinetics"), scans(results, "capacity")
-    rates = sorted(rates, key=lambda one: one.setting["rate_ratio"])
-    sizes = sorted(sizes, key=lambda one: one.setting["width"])
-    method = {"repeats_threshold": "kinetics (predicted)"}
-    panels = [
-        _panel(rates, [one.setting["rate_ratio"] for one in rates], method,
-               "learning rate of memory over attention, $r$", "same capacity", {"capacity": 0.0}),
-        _panel(sizes, [one.setting["width"] for one in sizes], method, "width of the perceptron",
-               "same kinetics", {"capacity, K* ∝ parameters": 2.0, "capacity, K* ∝ width": 1.0}),
-    ]  # fmt: skip
+    panels, captions = [], []
+    missing: MissingResults | None = None
+    for experiment, (field, label, title, rivals) in _INTERVENTIONS.items():
+        try:
+            found = sorted(_several(results, experiment), key=lambda one: one.setting[field])
+        except MissingResults as why:
+            missing = missing or why
+            continue
+        panels.append(_panel(found, [one.setting[field] for one in found], _METHODS, label, title, rivals))
+        captions += [describe.networks(one.runs) for one in found]
+    if missing and not panels:
+        raise missing
     caption = (
-        "Kinetics or capacity? Above: the memory learns r times as fast with the same parameters. Below: the "
-        "perceptron has more parameters, with rates chosen beforehand so that its clock is the same. Lines "
-        "with bands: predicted from perceptrons trained alone; dotted: what a capacity of the network would say, "
-        "through the middle point. "
-        f"{describe.networks(rates[0].runs)}; {describe.networks(sizes[-1].runs)}."
+        "Kinetics or capacity? Same capacity: the memory learns r times as fast with the same parameters. Same "
+        "kinetics: the perceptron has more parameters, with rates chosen beforehand so that its clock is the same. "
+        "Solid, with bands: kinetics, predicted from perceptrons trained alone; dotted: what a capacity would say, "
+        f"through the middle point. {'; '.join(captions)}."
     )
     return Picture(caption, panels)
 

@@ -149,7 +149,7 @@ def test_kinetics_stand_beside_what_capacity_would_say(folder):
     values, _ = points(rates)
     assert values == pytest.approx([80, 160, 320], rel=0.02)
     assert np.ptp(line(rates, "capacity")[1]) == 0
-    x, parameters = line(sizes, "capacity, K* ∝ parameters")
+    x, parameters = line(sizes, "capacity, $K^*$ ∝ parameters")
     assert parameters[-1] / parameters[0] == pytest.approx((x[-1] / x[0]) ** 2)
 
 
