@@ -72,6 +72,11 @@ def find(name: str) -> list[Figure]:
     ------
     ValueError
         If there is none.
+
+    Examples
+    --------
+    >>> [figure.name for figure in find("4")]
+    ['landscape']
     """
     if name in FIGURES:
         return [FIGURES[name]]
@@ -90,6 +95,13 @@ def draw(name: str, results: Results | None = None, ax: Axes | Sequence[Axes] | 
         ``ax`` that does not hold one axes a panel.
     StoreError
         If a file is damaged or from another version; the message names it.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> ax = draw("exponent_crossover", ax=pyplot.figure().add_subplot()).axes[0]
+    >>> [one.get_label() for one in ax.get_lines()][:2]
+    ['closed form, $N → ∞$', 'integrated, $N$ = 100']
     """
     return find(name)[0].picture(results).draw(ax)
 

@@ -158,6 +158,13 @@ def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:
     ------
     ValueError
         For another ending.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from iclrace.figures import draw
+    >>> save(draw("exponent_crossover"), f"{tempfile.mkdtemp()}/crossover.svg").suffix
+    '.svg'
     """
     target = Path(path)
     require(target.suffix.lower() in FORMATS, "path", f"end in {', '.join(FORMATS)}", str(path))
