@@ -28,7 +28,7 @@ bench-train: bench
 
 bench-ode: $(VENV)/developing
 	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[bench]" || echo "some peers cannot be installed (numbalsoda needs gfortran and cmake)"
-	$(BIN)/python -m benchmarks.ode --json results/ode.json
+	$(BIN)/python -m benchmarks.ode --json results/ode.json --write benchmarks/RESULTS.md
 
 figures: $(VENV)/installed
 	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop
