@@ -106,7 +106,8 @@ def prepare_minimal(results: Results) -> Picture:
     found = _several(results, "acquisition_time", ["circuit_accuracy", "time"])
     series: dict[str, dict[float, np.ndarray]] = {}
     said: dict[str, dict[float, Estimate | None]] = {}
-    for name, runs in sorted(found.items(), key=lambda item: setting(item[1])["context_length"]):
+    order = sorted(found.items(), key=lambda item: (-setting(item[1])["beta0"], setting(item[1])["context_length"]))
+    for name, runs in order:
         fixed = setting(runs)
         label = rf"$\beta_0$ = {fixed['beta0']:g}"
         series.setdefault(label, {})[fixed["context_length"]] = _circuit(runs)

@@ -21,7 +21,8 @@ def draw(accuracy: np.ndarray, ax: Axes | None = None, title: str = "", last: bo
     with style.axes(ax, 1.4) as ax:
         found = measure_bimodality(accuracy)
         ax.hist(accuracy, _BINS, color=style.ICL if found.p_value < 0.01 else "0.6", edgecolor="white", linewidth=0.4)
-        text = f"{title}\n$n$ = {accuracy.size}, dip {found.dip:.3f}, $p$ = {found.p_value:.2g}"
+        p = "$p$ < 0.0001" if found.p_value < 1e-4 else f"$p$ = {found.p_value:.2g}"
+        text = f"{title}\n$n$ = {accuracy.size}, dip {found.dip:.3f}, {p}"
         ax.text(0.03, 0.95, text, transform=ax.transAxes, va="top", fontsize=7)
         ax.set(xlim=(0.4, 1.02), ylabel="networks")
         ax.set_ylim(0, ax.get_ylim()[1] * 1.5)

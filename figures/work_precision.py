@@ -26,6 +26,7 @@ def draw(table: Mapping[str, Sequence[Mapping[str, float]]], ax: Axes | None = N
                     marker=style.MARKERS[i % 7], markersize=3, linewidth=1.8 if ours else 0.8,
                     linestyle="-" if i < 7 else "--", label=name)  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel="achieved error, relative to $1 + |y|$", ylabel="µs per trajectory")
+        style.plain_ticks(ax.yaxis)
         ax.invert_xaxis()
         style.legend_above(ax, title, 3)
     return ax
