@@ -28,5 +28,6 @@ def test_the_wheel_installs_and_runs(tmp_path):
     )
     assert where.stdout.startswith(str(site))
     assert (site / "iclrace" / "py.typed").exists()
+    assert (site / "iclrace" / "figures" / "report.html").exists()
     command = [sys.executable, "-m", "iclrace.cli", "curves", "threshold", "-N", "50"]
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)
