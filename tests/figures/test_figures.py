@@ -170,6 +170,36 @@ def test_acquisition_times_and_predictions(folder):
     assert times == pytest.approx([90] * 3 + [180] * 3)  # 0.95 on a straight line from 0.5 to 1 at 4 N
 
 
+def rising_by(factor):
+    """ICL accuracy on a straight line from 0.5 to 1 at ``factor`` times N: it passes 0.95 at 0.9 of that."""
+    return lambda run, time: dict.fromkeys(
+        ("icl_accuracy", "circuit_accuracy"), np.interp(time, [0, factor * run.task.context_length], [0.5, 1.0])
+    )
+
+
+def test_a_smoother_attention_shows_the_ratio_of_times(folder):
+    for kind, factor, scale in (("plain", 8, 1.0), ("scaled", 4, 0.5)):
+        for n in (15, 31):
+            runs = [Run("transformer", Task(n, dimension=31), s, budget=400.0, attention_scale=scale) for s in range(3)]
+            folder.networks("attention_control", f"{kind}_n{n}", runs, ["seed"], rising_by(factor))
+            folder.predict("attention_control", **{f"n{n}": estimate(0.6)})
+    ax = draw("attention_control", folder.results()).axes[0]
+    assert points(ax)[0] == pytest.approx([0.5, 0.5])
+    assert line(ax, "predicted from $σ_s$")[0].tolist() == [15, 31]
+
+
+def test_burstiness_stands_over_the_copies(folder):
+    for m in (1, 2, 4):
+        runs = [minimal(task=Task(24, dimension=63, copies=m)).with_(seed=s) for s in range(2)]
+        folder.networks("burstiness", f"m{m}", runs, ["seed"], rising_by(16 / m))
+        folder.predict("burstiness", **{f"m{m}": estimate(170 / m)})
+    ax = draw("burstiness", folder.results()).axes[0]
+    x, times = line(ax, "networks")
+    assert x.tolist() == [1, 1, 2, 2, 4, 4]
+    assert times == pytest.approx([0.9 * 16 * 24 / m for m in x])
+    assert line(ax, "networks, predicted")[1] == pytest.approx([170, 85, 42.5])
+
+
 def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
     for label, k, share in (("near", 128, 0.5), ("far", 2048, 0.0)):
         runs = [minimal(task=Task(24, k, 63), beta0=None).with_(seed=s) for s in range(40)]
