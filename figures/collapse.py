@@ -34,11 +34,12 @@ def draw(
     """
     with style.axes(ax) as ax:
         diversities = runs.task_diversity.values
+        named = set(diversities[:: -(-len(diversities) // 5)])  # five of them tell which colours are small and large
         for k, colour in zip(diversities, style.shades(diversities), strict=True):
             for i, seed in enumerate(runs.seed.values):
                 one = runs.sel(task_diversity=k, seed=seed)
                 ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9,
-                        label=f"K = {k:g}" if i == 0 else None)  # fmt: skip
+                        label=f"K = {k:g}" if i == 0 and k in named else None)  # fmt: skip
         if predicted is not None and np.isfinite(predicted.value):
             ax.axvline(predicted.value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
         ax.axhline(0.95, color="0.7", linewidth=0.6)
