@@ -1,5 +1,6 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
+from .cointegration import cointegrated
 from .compare import Comparison
 from .config import Run
 from .executors import open_executor, split, train_jobs
@@ -41,6 +42,7 @@ __all__ = [
     "TailComparison",
     "accuracy_at",
     "acquisition_times",
+    "cointegrated",
     "collect",
     "compare_tails",
     "fit_log_normal",

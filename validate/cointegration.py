@@ -20,7 +20,7 @@ from ..theory import Task, loss_gradient, population_loss
 from ..theory._arguments import require
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, in_memory_group, perceptron
-from .sequences import Batch
+from .batches import Batch
 
 #: Hermite nodes of the average over contexts, as many as :class:`iclrace.simulate.CoupledModel` takes.
 NODES = 16
@@ -48,6 +48,8 @@ def cointegrated(run: Run) -> Run:
 
     Examples
     --------
+    >>> from iclrace.theory import Task
+    >>> from iclrace.validate import Run
     >>> cointegrated(Run("minimal", Task(25, 500, 63), seed=0, decay_attention=1e-2)).network
     'cointegration'
     """
