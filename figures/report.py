@@ -55,19 +55,25 @@ t = learning rate × steps.</p>"""
 
 def _table(results: Results) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-    body = []
-    for row in results.rows:
-        text = cells(row)
-        classes = [""] * (len(text) - 1) + [f' class="{escape(kind(text[-1]))}"']
-        columns = zip(COLUMNS, text, classes, strict=True)
-        body.append("".join(f'<td data-column="{escape(c)}"{k}>{escape(t)}</td>' for c, t, k in columns))
-    rows = "\n".join(f"<tr>{row}</tr>" for row in body)
+    groups = [_group(name, one["comparisons"]) for name, one in results.experiments.items() if one["comparisons"]]
     note = _note(results)
     return (
         f"<h2>Verdicts: {escape(results.preset)}</h2>\n<p>{escape(_description(results))} {escape(count(results.rows))}"
-        f".</p>\n<table class=verdicts><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
+        f".</p>\n<table class=verdicts><thead><tr>{head}</tr></thead>{''.join(groups)}</table>"
         + (f"<p>{escape(note)}</p>" if note else "")
     )
+
+
+def _group(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """The rows of one experiment under its name."""
+    lines = [f'<tr class="group"><th colspan="{len(COLUMNS)}">{escape(name.replace("_", " "))}</th></tr>']
+    for row in rows:
+        text = cells(row)
+        classes = [""] * (len(text) - 1) + [f' class="{escape(kind(text[-1]))}"']
+        columns = zip(COLUMNS, text, classes, strict=True)
+        cell = "".join(f'<td data-column="{escape(c)}"{k}>{escape(t)}</td>' for c, t, k in columns)
+        lines.append(f"<tr>{cell}</tr>")
+    return f"<tbody>{chr(10).join(lines)}</tbody>\n"
 
 
 def _description(results: Results) -> str:
