@@ -146,8 +146,8 @@ def prepare_transformer(results: Results) -> Picture:
         panels.append(panel)
         datasets += mine
     caption = (
-        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: averaged field "
-        "with flat attention, or with scores as rough as those of untrained weights, through one calibrated point. "
+        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the "
+        "averaged field with flat attention, or with scores as rough as those of untrained weights, through one point. "
         f"{'; '.join(describe.networks(runs) for runs in datasets)}."
     )
     return Picture(caption, panels)
