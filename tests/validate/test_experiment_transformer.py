@@ -74,7 +74,7 @@ def test_the_predicted_threshold_inverts_a_power_law_and_its_interval_follows_th
 def test_the_budget_is_predicted_from_the_calibration_runs_alone_and_can_fail(threshold, verdict):
     diversities = [40, 50, 80, 100, 125, 158, 178, 250, 400]
     scan = Scan(RUN, diversities, [50, 100, 200, 400])
-    experiment = TransformerBudget(scan, seeds=3, memory_seeds=3, budgets=[20.0], bar=1.25)
+    experiment = TransformerBudget(scan, seeds=3, memory_seeds=3, endless_seeds=3, budgets=[20.0], bar=1.25)
     calibrated = {"endless": endless(60.0), "scrambled": networks(scan.memory_diversity, lambda _: False)}
     said = experiment.predict(calibrated)
     reading = 60.54 / 2  # accuracy passes 0.95 between t = 60 and 60.6, at 90 % of the way
@@ -181,9 +181,9 @@ def test_the_paper_preset_builds_all_of_its_runs_and_the_workstation_keeps_its_s
         for one in transformer.PAPER
     }
     assert counts == {
-        "audit": 186,  # 36 perceptrons, 10 + 10 + 15 + 15 calibrations, 10 K × 10 seeds
-        "transformer_scaling": 761,  # 36, five lengths × (10 + 15 + 100), 100 for the point
-        "transformer_budget": 125,
+        "audit": 196,  # 36 perceptrons, 20 + 10 + 15 + 15 calibrations, 10 K × 10 seeds
+        "transformer_scaling": 811,  # 36, five lengths × (20 + 15 + 100), 100 for the point
+        "transformer_budget": 135,
         "transformer_acquisition": 600,
         "attention_control": 200,
         "two_layer_acquisition": 120,

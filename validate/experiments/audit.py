@@ -51,7 +51,7 @@ class IndependenceAudit:
     ----------
     memory : perceptrons trained alone, by the kind of their input, in the order of the ladder
     scan : the transformer and its K
-    seeds, memory_seeds : networks at each K, and at each K of the rungs 2 and 3
+    seeds, memory_seeds, endless_seeds : networks at each K, at each K of the rungs 2 and 3, and at K → ∞
     reference : K at which the clocks at the budget are compared; in the scan, in every memory, below K*
     large : K of rung 4
     bar, clock_bar : factors within which K*, and clocks, must be predicted
@@ -61,6 +61,7 @@ class IndependenceAudit:
     scan: Scan
     seeds: int
     memory_seeds: int
+    endless_seeds: int
     reference: int
     large: int
     bar: float
@@ -84,11 +85,11 @@ class IndependenceAudit:
 
     def calibration(self) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {f"memory_{kind}": trainings for kind, trainings in self.memory.items()}
-        jobs |= {"endless": self.scan.endless(self.seeds), "large": self._large()}
+        jobs |= {"endless": self.scan.endless(self.endless_seeds), "large": self._large()}
         return jobs | {rung: self._trained(rung) for rung in _NETWORKS}
 
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        clock = predict_transformer_clock(self.scan.endless(self.seeds), networks_in(calibrated["endless"]))
+        clock = predict_transformer_clock(self.scan.endless(self.endless_seeds), networks_in(calibrated["endless"]))
         large = networks_in(calibrated["large"]).expand_dims(task_diversity=[self.large])
         inputs = (f"measured clock at acquisition, K = {self.large}, of {addresses(self._large())}",)
         said = {"clock": clock, "clock_large": Prediction(clock.quantity, clock_of_acquisition(large, 0.0), inputs)}

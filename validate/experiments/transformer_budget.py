@@ -21,7 +21,7 @@ class TransformerBudget:
     Parameters
     ----------
     scan : the transformer and its K
-    seeds, memory_seeds : networks at each K of the scan, and scrambled ones
+    seeds, memory_seeds, endless_seeds : networks at each K of the scan, scrambled ones, and at K → ∞
     budgets : T, gradient-flow time, at most the run's own
     bar : factor within which K*(T) must be predicted
     """
@@ -29,15 +29,16 @@ class TransformerBudget:
     scan: Scan
     seeds: int
     memory_seeds: int
+    endless_seeds: int
     budgets: Sequence[float]
     bar: float
     name: str = "transformer_budget"
 
     def calibration(self) -> Mapping[str, Jobs]:
-        return {"endless": self.scan.endless(self.seeds), "scrambled": self.scan.scrambled(self.memory_seeds)}
+        return {"endless": self.scan.endless(self.endless_seeds), "scrambled": self.scan.scrambled(self.memory_seeds)}
 
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        clock = predict_transformer_clock(self.scan.endless(self.seeds), networks_in(calibrated["endless"]))
+        clock = predict_transformer_clock(self.scan.endless(self.endless_seeds), networks_in(calibrated["endless"]))
         networks, scrambled = self.scan.scrambled(self.memory_seeds), networks_in(calibrated["scrambled"])
         return {
             f"t{budget:g}": predict_threshold_at(

@@ -65,7 +65,7 @@ class TransformerScaling:
     memory : perceptrons trained alone, by the kind of their input
     scans : by label, in increasing N
     point : label of the scan at N0
-    seeds, memory_seeds : networks at each K of a scan, and scrambled ones
+    seeds, memory_seeds, endless_seeds : networks at each K of a scan, scrambled ones, and at K → ∞
     bar : factor within which K* must be predicted
     slope_bar : difference within which its exponent in N must be
     """
@@ -75,6 +75,7 @@ class TransformerScaling:
     point: str
     seeds: int
     memory_seeds: int
+    endless_seeds: int
     bar: float
     slope_bar: float
     name: str = "transformer_scaling"
@@ -82,7 +83,7 @@ class TransformerScaling:
     def calibration(self) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {f"memory_{kind}": trainings for kind, trainings in self.memory.items()}
         for label, scan in self.scans.items():
-            jobs[f"endless_{label}"] = scan.endless(self.seeds)
+            jobs[f"endless_{label}"] = scan.endless(self.endless_seeds)
             jobs[f"scrambled_{label}"] = scan.scrambled(self.memory_seeds)
         first = self.scans[self.point]
         return jobs | {"point": seeded(first.calibration, self.seeds, first.task_diversity)}
@@ -90,7 +91,9 @@ class TransformerScaling:
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
         said: dict[str, Prediction] = {}
         for label, scan in self.scans.items():
-            clock = predict_transformer_clock(scan.endless(self.seeds), networks_in(calibrated[f"endless_{label}"]))
+            clock = predict_transformer_clock(
+                scan.endless(self.endless_seeds), networks_in(calibrated[f"endless_{label}"])
+            )
             place = f"N = {scan.run.task.context_length}"
             said[f"clock_{label}"] = replace(clock, quantity=f"{clock.quantity}, {place}")
             for kind in self.memory:
