@@ -203,7 +203,7 @@ const CHARTS = [
       };
     } },
   { title: "Who wins, against task diversity",
-    caption: "Line: I* against I_K(∞), no decay, no end. Dot: the coupled equations with λ and T as set, where memory adds drag.",
+    caption: "Line: I* against I_K(∞), no decay, no end. Dot: coupled equations, λ and T as set; an end costs most, the clock is slow.",
     key: [["P(acquire), race", THEORY, "none", 2], ["K*", ICL, "5 4", 1.5], ["this K", GREEN, "0 6", 9]],
     content: (found) => ({
       x: { name: "task diversity K", low: 10, high: 1e6, scale: LOG },

@@ -1,0 +1,154 @@
+"""The documentation: every block runs and prints what it says, commands parse, the site builds without network."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from iclrace.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
+#: Pages that train networks, if small ones.
+TRAINING = {"docs/tutorial.md", "docs/guides/experiment.md", "README.md"}
+_FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
+#: Printed numbers are rounded to three digits or more.
+ROUNDING = 5e-3
+
+
+def blocks(page):
+    """(language, text) of the page's fenced blocks; a snippet stands for the file it names."""
+    for language, text in _FENCE.findall((ROOT / page).read_text()):
+        snippet = re.fullmatch(r'\s*--8<-- "(.*)"\s*', text)
+        language = "python" if language.strip() == "{ .python }" else language.strip()  # which ruff leaves alone
+        yield language, (ROOT / snippet[1]).read_text() if snippet else text
+
+
+def with_blocks(language):
+    return [str(page) for page in PAGES if any(kind == language for kind, _ in blocks(page))]
+
+
+def same(printed, expected):
+    """Equal texts, numbers within their rounding."""
+    numbers = [[float(number) for number in _NUMBER.findall(text)] for text in (printed, expected)]
+    words = [_NUMBER.sub("#", text).split() for text in (printed, expected)]
+    return "".join(words[0]) == "".join(words[1]) and numbers[0] == pytest.approx(numbers[1], rel=ROUNDING, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page in TRAINING else ()) for page in with_blocks("python")],
+)
+def test_blocks_run_and_print_what_they_say(page, tmp_path, monkeypatch):
+    """One namespace a page. ``text`` after ``python`` is its output; ``console`` is that of a machine's float32."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "page"}
+    printed = ""
+    for language, text in blocks(page):
+        if language == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(compile(text, page, "exec"), namespace)
+            printed = output.getvalue()
+        elif language == "text":
+            assert same(printed, text), f"{page} says\n{text}\nbut prints\n{printed}"
+        elif language == "console":
+            assert printed.strip()
+
+
+def test_output_is_compared():
+    assert same("K* = 164.02, [1.0  2.]", "K* = 164.0, [1. 2.]")
+    assert not same("K* = 166", "K* = 164")
+    assert not same("K* = 164", "K = 164")
+    assert not same("1 2", "1 2 3")
+
+
+def commands(page):
+    lines = [line for language, text in blocks(page) if language == "sh" for line in text.splitlines()]
+    inline = re.findall(r"`(iclrace [^`…]+)`", (ROOT / page).read_text())
+    return [line.split("#")[0].strip() for line in lines if line.startswith("iclrace ")] + inline
+
+
+@pytest.mark.parametrize("page", [str(page) for page in PAGES if commands(page)])
+def test_commands_parse(page):
+    """Names and options are known; nothing is run."""
+    for line in commands(page):
+        command, words = typer.main.get_command(app), shlex.split(line)[1:]
+        for word in words[:2]:
+            if word in getattr(command, "commands", {}):
+                command, words = command.commands[word], words[1:]
+        if words or not hasattr(command, "commands"):
+            required = any(parameter.required for parameter in command.params)
+            command.make_context(line, words, resilient_parsing=required and not words)
+
+
+def test_the_guides_experiment_is_one_short_file_and_its_verdict_can_fail():
+    text = (ROOT / "docs/guides/initial_readout.py").read_text()
+    assert len(text.splitlines()) < 60
+    namespace = {"__name__": "guide"}
+    exec(compile(text, "initial_readout.py", "exec"), namespace)
+    import xarray as xr
+
+    experiment = namespace["preset"].experiments[0]
+    predictions = experiment.predict({})
+    ratio = predictions["ratio"].estimate.value
+
+    def verdict(factor):
+        """Of networks whose times stand in ``factor`` times the predicted ratio, to a percent."""
+        curves = {}
+        for label, middle in (("plain", 48.0), ("started", 48.0 * ratio * factor)):
+            rises = [[0.5, 0.5, 1.0, 1.0]] * 4
+            times = xr.Dataset(
+                {"circuit_accuracy": (("seed", "time"), rises)}, {"time": [0, middle - 0.01, middle, 99]}
+            )
+            curves[label] = times
+        return experiment.compare(predictions, curves)[0].verdict
+
+    assert verdict(1.0) == "holds"
+    assert verdict(1.3).startswith("fails")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built by mkdocs with warnings as errors and no way to reach a network."""
+    import subprocess
+    import sys
+
+    where = tmp_path_factory.mktemp("site")
+    offline = "import socket; socket.socket.connect = None; from mkdocs.__main__ import cli; cli()"
+    command = [sys.executable, "-c", offline, "build", "--strict", "--quiet", "--site-dir", str(where)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return where
+
+
+def test_the_site_asks_for_nothing_from_elsewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        text = page.read_text()
+        loaded = re.findall(r'<(?:script|img|iframe|source)[^>]+src="([^"]+)"', text)
+        loaded += re.findall(r'<link[^>]+rel="(?:stylesheet|preconnect|icon)"[^>]+href="([^"]+)"', text)
+        assert not [address for address in loaded if "//" in address], page
+        assert "arithmatex" not in text and ":func:" not in text, page
+
+
+def test_the_site_opens_in_a_browser(site, browser):
+    for page in ("index", "tutorial", "derivation", "guides/experiment", "reference/theory", "explorer_page"):
+        for width in (390, 1280):
+            browser.open(site / f"{page}.html", width=width)
+            assert browser.problems() == [], page
+            assert browser.overflow() == 0, (page, width)
+
+
+def test_the_reference_holds_every_public_name(site):
+    import importlib
+
+    for room in ("theory", "simulate", "validate", "figures"):
+        text = (site / "reference" / f"{room}.html").read_text()
+        public = importlib.import_module(f"iclrace.{room}").__all__
+        missing = [name for name in public if not re.search(rf'id="iclrace\.{room}\.([\w.]+\.)?{name}"', text)]
+        assert missing == []
