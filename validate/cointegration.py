@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ..theory import Task, loss_gradient, population_loss
 from ..theory._arguments import require
+from .batches import Batch
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, in_memory_group, perceptron
-from .batches import Batch
 
 #: Hermite nodes of the average over contexts, as many as :class:`iclrace.simulate.CoupledModel` takes.
 NODES = 16
