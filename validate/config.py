@@ -41,7 +41,7 @@ class Run:
     test_size : int
         Sequences in each of the two test sets.
     stop_acquired : bool
-        End at the first evaluation with ICL accuracy above 0.95.
+        End once ICL accuracy has been above 0.95, and the minimal model's circuit's as well.
     stop_memorised : float
         End when c1 falls below this; 0 for never.
     stop_lost : float

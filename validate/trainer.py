@@ -161,11 +161,13 @@ class EnsembleTrainer:
         whole, circuit = (self.metrics[: row + 1, METRICS.index(f"{part}_accuracy")] for part in ("icl", "circuit"))
         icl = np.where(np.isnan(circuit), whole, circuit)
         best = icl.max(0)
+        # Both are measured: a run that ended at the first of the two would count as one that never reached the other.
+        acquired = np.minimum(whole.max(0), best) > ACQUIRED_LEVEL
         for s in self.active:
             run = self.runs[s]
             if not np.isfinite(now["train_loss"][s]) or not np.isfinite(now["icl_loss"][s]):
                 self.status[s] = Status.DIVERGED
-            elif run.stop_acquired and now["icl_accuracy"][s] > ACQUIRED_LEVEL:
+            elif run.stop_acquired and acquired[s]:
                 self.status[s] = Status.ACQUIRED
             elif now["c1"][s] < run.stop_memorised:
                 self.status[s] = Status.MEMORISED
