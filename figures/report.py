@@ -56,11 +56,10 @@ t = learning rate × steps.</p>"""
 def _table(results: Results) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
     groups = [_group(name, one["comparisons"]) for name, one in results.experiments.items() if one["comparisons"]]
-    note = _note(results)
+    notes = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in _note(results).split("\n\n") if paragraph)
     return (
         f"<h2>Verdicts: {escape(results.preset)}</h2>\n<p>{escape(_description(results))} {escape(count(results.rows))}"
-        f".</p>\n<table class=verdicts><thead><tr>{head}</tr></thead>{''.join(groups)}</table>"
-        + (f"<p>{escape(note)}</p>" if note else "")
+        f".</p>\n<table class=verdicts><thead><tr>{head}</tr></thead>{''.join(groups)}</table>{notes}"
     )
 
 

@@ -9,6 +9,10 @@ WORKSTATION = Preset(
     name="workstation",
     description="every experiment, an hour on two cores",
     experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *transformer.WORKSTATION),
+    note="\n\n".join(
+        f"{part}: {' '.join(module.NOTE.split())}"
+        for part, module in (("Minimal model", minimal), ("Transience", transience), ("Transformer", transformer))
+    ),
 )
 PAPER = Preset(
     name="paper",

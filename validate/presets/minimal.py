@@ -1,17 +1,4 @@
-"""Experiments on the minimal model: at the size of an hour on two cores, and at the paper's own.
-
-What decides a result was fixed, and committed, before the first of these networks was trained: scans, seeds, budgets
-and bars. Scans are centred by the theory, from perceptrons alone. Three choices come from results at other seeds: the
-prediction with repeated items (see ``threshold_scaling``), the number of seeds, which follows from the spread seen in
-the laptop preset, and the rate ratios of the narrow networks, which make their clocks equal to that of width 512 on two
-perceptrons each (seeds 2000 and 2001, K = 128 and 256).
-
-Changed after a first pass had been seen: it left most K* undecided with four to six networks at each K, so there are
-twelve now at N = 12, 25 and 50 and six at N = 100, and twice the perceptrons alone; scans and bars stayed.
-``kinetics_half_rate`` was added because K* failed at rate ratio 2: it asks whether the step, not the theory, is to
-blame. Eight of 396 runs at K → ∞ had ended at the network's accuracy, an evaluation before the circuit's, and so
-counted as never acquired; a run now ends when both are reached, and these eight were trained again.
-"""
+"""Experiments on the minimal model: at the size of an hour on two cores, and at the paper's own."""
 
 from __future__ import annotations
 
@@ -34,6 +21,21 @@ from ..experiments import (
 )
 from ..memory import MemoryTraining
 from .base import MINIMAL, memories
+
+#: What was known, tried or changed before and after results were seen; stands in every report.
+NOTE = """
+What decides a result was fixed, and committed, before the first of these networks was trained: scans, seeds, budgets
+and bars. Scans are centred by the theory, from perceptrons alone. Three choices come from results at other seeds: the
+prediction with repeated items (see threshold_scaling), the number of seeds, which follows from the spread seen in
+the laptop preset, and the rate ratios of the narrow networks, which make their clocks equal to that of width 512 on two
+perceptrons each (seeds 2000 and 2001, K = 128 and 256).
+
+Changed after a first pass had been seen: it left most K* undecided with four to six networks at each K, so there are
+twelve now at N = 12, 25 and 50 and six at N = 100, and twice the perceptrons alone; scans and bars stayed.
+kinetics_half_rate was added because K* failed at rate ratio 2: it asks whether the step, not the theory, is to
+blame. Eight of 396 runs at K → ∞ had ended at the network's accuracy, an evaluation before the circuit's, and so
+counted as never acquired; a run now ends when both are reached, and these eight were trained again.
+"""
 
 # Not among the seeds of the laptop preset, nor of trials.
 _SEED, _CALIBRATION_SEED = 300, 3000

@@ -1,14 +1,4 @@
-"""Experiments on transience: at the size of an hour on two cores, and at the paper's own.
-
-Everything that decides a result was fixed, and committed, before the first of these networks was trained. λ, K and the
-budgets were chosen with the coupled equations and perceptrons trained alone (seed 5001); the transformer's λ from an
-earlier observation at K = 1500 (5e-3 loses ICL by t = 3,400 to 4,600, 1e-2 never acquires it, 3e-3 keeps it to 6,000).
-Four trial runs at seeds 9000 and 9001 and λ = 1e-2, two of the minimal model and two co-integrations, came before: from
-them come the end of a run at the loss of the circuit's accuracy, not the whole network's, and the law's fit over the
-whole run of the memory, not over its tail. Perceptrons at seed 5000, and runs at seeds 9000 to 9007 for their time,
-were tried as well. After a first pass with three networks a row had left every time of loss undecided, there are eight;
-λ, K and bars stayed. Rows at different λ share their seeds, so they are not independent of each other.
-"""
+"""Experiments on transience: at the size of an hour on two cores, and at the paper's own."""
 
 from __future__ import annotations
 
@@ -18,6 +8,18 @@ from ...theory import Task
 from ..config import Run
 from ..experiments import Experiment, LossRelation, TransformerTransience, TransiencePhases, TransienceTime
 from .base import MINIMAL, TRANSFORMER, memories
+
+#: What was known, tried or changed before and after results were seen; stands in every report.
+NOTE = """
+Everything that decides a result was fixed, and committed, before the first of these networks was trained. λ, K and the
+budgets were chosen with the coupled equations and perceptrons trained alone (seed 5001); the transformer's λ from an
+earlier observation at K = 1500 (5e-3 loses ICL by t = 3,400 to 4,600, 1e-2 never acquires it, 3e-3 keeps it to 6,000).
+Four trial runs at seeds 9000 and 9001 and λ = 1e-2, two of the minimal model and two co-integrations, came before: from
+them come the end of a run at the loss of the circuit's accuracy, not the whole network's, and the law's fit over the
+whole run of the memory, not over its tail. Perceptrons at seed 5000, and runs at seeds 9000 to 9007 for their time,
+were tried as well. After a first pass with three networks a row had left every time of loss undecided, there are eight;
+λ, K and bars stayed. Rows at different λ share their seeds, so they are not independent of each other.
+"""
 
 # Not among the seeds of other presets, of other experiments, or of trials.
 _SEED, _CALIBRATION_SEED = 500, 5100
