@@ -25,6 +25,7 @@ from . import (
     memory_curves,
     outcomes,
     phases,
+    race,
     style,
     thresholds,
     transience,
@@ -34,6 +35,7 @@ from .entry import Figure, Picture
 from .results import MissingResults, Results
 
 _ENTRIES: tuple[Figure, ...] = (
+    race.FIGURE,
     accuracy.MINIMAL,
     accuracy.TRANSFORMER,
     collapse.FIGURE,

@@ -7,7 +7,7 @@ import pytest
 from iclrace.figures import MissingResults, draw, style
 from iclrace.figures import accuracy as accuracy_figure
 from iclrace.theory import PowerLawMemory, Task, crossover_slope, ladder, threshold
-from iclrace.validate import Run
+from iclrace.validate import Run, acquisition_times
 from iclrace.validate.store import StoreError
 from matplotlib import pyplot as plt
 
@@ -55,8 +55,9 @@ def test_accuracies_are_the_last_ones_of_the_dataset(reference):
     assert np.allclose(mean, ends.mean("seed"))
     drawn = next(one for one in ax.get_lines() if one.get_marker() == "o" and one.get_color() == style.ICL)
     assert sorted(drawn.get_ydata()) == sorted(ends.values.ravel())
-    x, _ = line(ax, "predicted $K^*$ = 420")
-    assert x[0] == reference.experiments["threshold"]["predictions"]["threshold"]["value"]
+    predicted = reference.experiments["threshold"]["predictions"]["threshold"]["value"]
+    x, _ = line(ax, f"predicted $K^*$ = {predicted:.0f}")
+    assert x[0] == predicted
 
 
 def test_the_coupled_line_crosses_95_percent_at_the_predicted_threshold(reference):
@@ -74,6 +75,18 @@ def test_clock_collapse_draws_every_network_over_its_own_clock(reference):
     first = runs.isel(task_diversity=0, seed=0)
     assert np.array_equal(lines[0].get_xdata(), first.clock / 50, equal_nan=True)
     assert np.array_equal(lines[0].get_ydata(), first.circuit_accuracy, equal_nan=True)
+
+
+def test_the_race_marks_who_reaches_the_clock_that_icl_needs(reference):
+    runs = reference.one_of("threshold_networks")
+    ax = draw("race", reference).axes[0]
+    ends = {mark: [one for one in ax.get_lines() if one.get_marker() == mark] for mark in "ox"}
+    acquired = np.isfinite(acquisition_times(runs, "circuit_accuracy"))
+    assert len(ends["o"]) == int(acquired.sum()) and len(ends["x"]) == int((~acquired).sum()) > 0
+    predicted = line(ax, "predicted $I^*$")[1][0]
+    assert predicted == reference.experiments["threshold"]["predictions"]["clock"]["value"]
+    readings = [float(one.get_ydata()[0]) for one in ends["o"]]
+    assert np.allclose(readings, predicted, rtol=0.1)  # the experiment's own bar
 
 
 def test_memory_curves_start_as_an_untrained_network_must(reference):
@@ -98,8 +111,10 @@ def test_the_ladder_shows_trained_networks_against_the_exact_field(reference):
     values, ((low, high),) = points(draw("approximation_ladder", reference).axes[0], "networks")
     row = reference.experiments["acquisition_time"]["comparisons"][0]
     measured, predicted = row["measured"], row["predicted"]["value"]
-    assert values == pytest.approx([measured["value"] / predicted - 1])
-    assert (low, high) == pytest.approx((measured["low"] / predicted - 1, measured["high"] / predicted - 1))
+    ends = [measured[end] / predicted - 1 for end in ("low", "high")]
+    nearest = 0.0 if ends[0] < 0 < ends[1] else min(map(abs, ends))
+    assert values == pytest.approx([abs(measured["value"] / predicted - 1)])
+    assert (low, high) == pytest.approx((nearest, max(map(abs, ends))))
 
 
 def test_the_landscape_marks_minima_and_the_saddle():
