@@ -12,6 +12,7 @@ from iclrace.validate.experiments import (
     MemoryDepth,
     TransformerAcquisition,
     TransformerBudget,
+    TransformerKinetics,
     TransformerOutcomes,
 )
 from iclrace.validate.experiments.depth import continued_clock
@@ -81,6 +82,27 @@ def test_the_budget_is_predicted_from_the_calibration_runs_alone_and_can_fail(th
     assert said["t20"].estimate.value == pytest.approx((reading / AMPLITUDE) ** (1 / EXPONENT), rel=1e-3)
     rows = experiment.compare(said, {"networks": networks(diversities, lambda k: k > threshold)})
     assert rows[0].verdict.startswith(verdict)
+
+
+@pytest.mark.parametrize(("exponent", "slope", "capacity"), [(1 / EXPONENT, "holds", "holds"), (0.0, "fails", "fails")])
+def test_the_learning_rate_moves_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no(
+    exponent, slope, capacity
+):
+    diversities = [2 * round(20 * 1.3**i) for i in range(12)]
+    scans = {r: Scan(RUN.with_(rate_ratio=r), diversities, [50, 100, 200, 400]) for r in (0.5, 1.0, 2.0)}
+    experiment = TransformerKinetics(scans, seeds=6, memory_seeds=3, bar=1.25, slope_bar=0.3)
+    calibrated = {
+        "scrambled": networks([50, 100, 200, 400], lambda _: False),
+        "point": networks(diversities, lambda k: k > 200, seeds=6),
+    }
+    said = experiment.predict(calibrated)
+    assert said["slope"].estimate.value == pytest.approx(1 / EXPONENT, rel=1e-6)
+    trained = {
+        f"r{r:g}": networks(diversities, lambda k, r=r: k > 200 * r**exponent, seeds=6) for r in experiment.scans
+    }
+    rows = experiment.compare(said, trained)
+    assert rows[-2].verdict.startswith(slope)
+    assert rows[-1].verdict.startswith(capacity)
 
 
 def test_the_clock_at_acquisition_is_read_off_the_runs_that_acquire():

@@ -13,6 +13,7 @@ from .threshold import Threshold
 from .threshold_scaling import ThresholdScaling
 from .transformer_acquisition import AttentionControl, TransformerAcquisition
 from .transformer_budget import TransformerBudget
+from .transformer_kinetics import TransformerKinetics
 from .transformer_outcomes import TransformerOutcomes
 from .transformer_scaling import Scan, TransformerScaling
 from .transformer_statistics import TransformerStatistics
@@ -40,16 +41,17 @@ __all__ = [
     "Scan",
     "Threshold",
     "ThresholdScaling",
-    "TransiencePhases",
-    "TransienceTime",
     "TransformerAcquisition",
     "TransformerBudget",
+    "TransformerKinetics",
     "TransformerOutcomes",
     "TransformerScaling",
     "TransformerStatistics",
     "TransformerThreshold",
+    "TransformerTransience",
+    "TransiencePhases",
+    "TransienceTime",
     "compare",
     "memories_in",
     "networks_in",
-    "TransformerTransience",
 ]

@@ -131,7 +131,7 @@ class TransformerScaling:
                 n = scan.run.task.context_length
                 quantity = f"K*, transformer, N = {n}, from K* at N = {n0} and 1/ν"
                 said[f"point_{label}"] = Prediction(
-                    quantity, _carried(start, inverse, math.log(n / n0)), (*inputs, f"K* at N = {n0}, other seeds")
+                    quantity, carried(start, inverse, math.log(n / n0)), (*inputs, f"K* at N = {n0}, other seeds")
                 )
         return said
 
@@ -159,7 +159,7 @@ class TransformerScaling:
         return [scan.run.task.context_length for scan in self.scans.values()]
 
 
-def _carried(start: Estimate, slope: Estimate, distance: float) -> Estimate:
+def carried(start: Estimate, slope: Estimate, distance: float) -> Estimate:
     """K*(N0) e^{slope · distance}; relative errors in quadrature."""
     value = start.value * math.exp(slope.value * distance)
     if not 0 < start.low <= start.high < math.inf:

@@ -14,6 +14,7 @@ from ..experiments import (
     Scan,
     TransformerAcquisition,
     TransformerBudget,
+    TransformerKinetics,
     TransformerOutcomes,
     TransformerScaling,
     TransformerStatistics,
@@ -32,7 +33,8 @@ left I* uncertain by 45 %; nothing had been seen at other N): 12 networks at K â
 each K instead of 2 at N = 31. Of the K at which outcomes are tested, 256 and 384 were dropped before any was trained:
 K* of the other seeds lies at 592. After everything had been seen once: eight networks at each K of the scans instead of
 four, 64 and 24 instead of 24 and 12 for the outcomes, 16 and 8 instead of 10 and 4 for t_ICL at N = 63 and 127. Scans,
-bars and rules stayed.
+bars and rules stayed. The experiment on the perceptron's learning rate was added then, so that K* at rate ratio 1 and
+N = 15 was known; its scans span both what the rates predict and what a capacity would.
 """
 
 _RUN = TRANSFORMER.with_(seed=2000, test_size=500)
@@ -75,6 +77,16 @@ _TWO_LAYERS = {
 }  # fmt: skip
 _LASTING = _SCANS["n32"].run.with_(seed=4000, stop_acquired=False, stop_memorised=0.0)
 
+# The perceptron's step is never above 0.1, and its budget on its own clock never below 160.
+_RATES = {
+    ratio: replace(scan, run=scan.run.with_(rate_ratio=ratio, learning_rate=0.1 / max(ratio, 1.0)))
+    for ratio, scan in {
+        0.5: _scan(16, 320.0, 4.0, [26, 40, 60, 90, 136, 204, 306, 460, 690], [76]),
+        1.0: _SCANS["n16"],
+        2.0: _scan(16, 160.0, 4.0, [170, 256, 384, 576, 864, 1296, 1944, 2916], [384]),
+    }.items()
+}
+
 WORKSTATION: tuple[Experiment, ...] = (
     IndependenceAudit(
         _MEMORY, _SCANS["n32"], seeds=8, memory_seeds=4, endless_seeds=12, reference=256, large=4096,
@@ -99,6 +111,7 @@ WORKSTATION: tuple[Experiment, ...] = (
         _LASTING, _SCANS["n32"].run, _SCANS["n32"].task_diversity, scan_seeds=8, near=[576],
         far=[64, 8192], seeds=64, far_seeds=24,
     ),
+    TransformerKinetics(_RATES, seeds=8, memory_seeds=2, bar=1.25, slope_bar=0.3),
     TransformerStatistics(_endless(33, 800.0, 4.0), copies=[2, 4], seeds=8, bar=1.25),
     MemoryDepth(
         {
@@ -168,6 +181,13 @@ PAPER: tuple[Experiment, ...] = (
         _CENTRE.run.with_(seed=4000), _CENTRE.run, _CENTRE.task_diversity, scan_seeds=10, near=[5000, 9666, 20000],
         far=[500, 400000], seeds=100, far_seeds=30,
     ),
+    TransformerKinetics(
+        {
+            ratio: replace(_CENTRE, run=_CENTRE.run.with_(rate_ratio=ratio, learning_rate=0.01 / max(ratio, 1.0)))
+            for ratio in (0.5, 1.0, 2.0)
+        },
+        seeds=10, memory_seeds=3, bar=1.25, slope_bar=0.3,
+    ),
     TransformerStatistics(_BIG_ENDLESS["n100"].with_(context_length=100), copies=[2, 5, 10], seeds=20, bar=1.25),
     MemoryDepth(
         {
@@ -222,6 +242,10 @@ SMOKE: tuple[Experiment, ...] = (
     TransformerOutcomes(
         _TOY.with_(seed=10, stop_acquired=False), _TOY_SCAN.run, [16, 64, 256], scan_seeds=2, near=[64], far=[16],
         seeds=4, far_seeds=4,
+    ),
+    TransformerKinetics(
+        {ratio: replace(_TOY_SCAN, run=_TOY_SCAN.run.with_(rate_ratio=ratio)) for ratio in (1.0, 2.0)},
+        seeds=2, memory_seeds=2, bar=1.25, slope_bar=0.3,
     ),
     TransformerStatistics(_TOY_ENDLESS["n8"].with_(context_length=8), copies=[2], seeds=2, bar=1.25),
     MemoryDepth(
