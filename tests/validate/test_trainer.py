@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, StoreError, collect, train
 from iclrace.validate.config import content_key
+from iclrace.validate.evaluation import METRICS
 from iclrace.validate.networks import Transformer, context_tokens, target_tokens
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.trainer import EnsembleTrainer, Status, group, train_group
@@ -66,6 +67,18 @@ def test_a_stopped_run_leaves_the_others_as_they_were():
         # Another ensemble shape may round matrix products differently; 150 steps amplify 1e-7 by little.
         np.testing.assert_allclose(ended.c1, reference.c1, atol=1e-4)
         assert (ended.sizes["time"] < full.dataset(s).sizes["time"]) == (together.status[s] == Status.MEMORISED), run
+
+
+def test_a_minimal_run_ends_once_network_and_circuit_have_both_acquired():
+    """In either order: one that ended at the first of the two would count as never having reached the other."""
+    run = Run("minimal", Task(6, 16, 5), 0, width=8, budget=50.0, evaluate_every=1.0, test_size=20, stop_acquired=True)
+    trainer = EnsembleTrainer([replace(run, seed=seed) for seed in range(3)])
+    trainer.metrics[:3] = 0.4
+    trainer.metrics[:3, METRICS.index("icl_accuracy")] = [[0.5, 0.5, 0.5], [0.97, 0.9, 0.97], [0.97, 0.97, 0.97]]
+    trainer.metrics[:3, METRICS.index("circuit_accuracy")] = [[0.5, 0.5, 0.5], [0.9, 0.97, 0.9], [0.97, 0.94, 0.9]]
+    for row, ended in enumerate([[], [], [0, 1]]):
+        trainer._stop(row)
+        assert np.flatnonzero(trainer.status == Status.ACQUIRED).tolist() == ended
 
 
 def test_a_diverging_run_is_flagged_and_the_others_go_on():
