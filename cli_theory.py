@@ -244,6 +244,8 @@ def single_run(
 
     require(until > 1, "until", "be > 1", until)
     require(points >= 2, "points", "be >= 2", points)
+    require(math.isfinite(w0), "w0", "be finite", w0)
+    require(math.isfinite(beta0), "beta0", "be finite", beta0)
     task = _task(context_length, dimension, labels, copies, task_diversity)
     model = CoupledModel(task, _memory(amplitude, exponent, task_diversity), decay_w=decay, decay_beta=decay)
     with working():

@@ -51,6 +51,7 @@ def test_version():
         (["curves", "acquisition", "--beta0", "nan"], "beta0"),
         (["curves", "threshold", "--exponent", "-1"], "exponent"),
         (["simulate", "run", "--until", "-1"], "until"),
+        (["simulate", "run", "--w0", "nan"], "w0"),
         (["simulate", "phases", "-K", "-1"], "task_diversity"),
         (["simulate", "balanced", "-N", "51"], "context_length"),
         (["figure", "--all", "--results", "nowhere"], "results"),
