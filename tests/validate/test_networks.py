@@ -1,6 +1,7 @@
 """The ensembles compute the plain modules' logits and gradients; their initialisation is PyTorch's."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -112,6 +113,24 @@ def test_the_hand_written_step_is_the_differentiated_one(kind, i, dtype):
 
 def computation_reference(run):
     return MinimalEnsemble(run.task.target_in_softmax) if run.network == "minimal" else TransformerEnsemble()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling for a CPU needs a C++ compiler")
+@pytest.mark.parametrize(("kind", "depth", "size"), [("minimal", 1, 64), ("transformer", 2, math.inf)])
+def test_the_compiled_step_is_the_differentiated_one(kind, depth, size):
+    """What other devices run, here on a CPU; one network leaves after the first step."""
+    run = Run(kind, Task(5, size, 7), 0, width=8, depth=depth, learning_rate=0.2, batch_size=16, budget=1, test_size=10)
+    trainers = [EnsembleTrainer([run, run.with_(seed=1)], dtype=torch.float64) for _ in range(2)]
+    for trainer, compiled in zip(trainers, (False, True), strict=True):
+        trainer.computation = Differentiated(trainer.computation.ensemble if depth > 1 else MinimalEnsemble(), compiled)
+        trainer._train_step()
+        trainer.active = [1]
+        trainer.parameters = {name: value[1:] for name, value in trainer.parameters.items()}
+        trainer._prepare()
+        trainer._train_step()
+    for name, value in trainers[0].parameters.items():
+        assert relative(trainers[1].parameters[name], value) < TOLERANCE[torch.float64]
 
 
 def test_other_devices_and_depths_are_differentiated():
