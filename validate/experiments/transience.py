@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,7 @@ class TransienceTime:
     memory : perceptrons trained alone, at every K of the scan; they share no seed with the networks
     seeds, first_calibration_seed : networks at each value, and as many co-integrations, from that seed on
     bar : factor within which each t_loss must be predicted
+    calibration_rate : learning rate of the co-integrations, where it is not the networks' own
     exponent_bar, asymptotic_bar : differences from the rungs' exponents, and from −1, within which it must be
     """
 
@@ -48,10 +49,11 @@ class TransienceTime:
     bar: float = 1.25
     exponent_bar: float = 0.1
     asymptotic_bar: float = 0.2
+    calibration_rate: float | None = None
     name: str = "transience_decay"
 
     def _averaged(self) -> list[Run]:
-        averaged = cointegrated(self.run)
+        averaged = cointegrated(replace(self.run, learning_rate=self.calibration_rate or self.run.learning_rate))
         return varied(averaged, self.axis, self.values, self.seeds, self.first_calibration_seed)
 
     def calibration(self) -> Mapping[str, Jobs]:
