@@ -88,7 +88,7 @@ class Comparison:
             return "reported"
         if self.scale == "ratio":
             edge, value, low, high = math.log(self.bar), _log(found.value), _log(found.low), _log(found.high)
-            by = f"factor {max(found.value, 1 / found.value):.2g}" if found.value > 0 else "factor inf"
+            by = f"factor {max(found.value, 1 / found.value):.3g}" if found.value > 0 else "factor inf"
         else:
             edge, value, low, high = self.bar, found.value, found.low, found.high
             by = f"{found.value:+.2g}"
