@@ -85,24 +85,27 @@ def test_the_budget_is_predicted_from_the_calibration_runs_alone_and_can_fail(th
 
 
 @pytest.mark.parametrize(("exponent", "slope", "capacity"), [(1 / EXPONENT, "holds", "holds"), (0.0, "fails", "fails")])
-def test_the_learning_rate_moves_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no(
-    exponent, slope, capacity
-):
+def test_rates_move_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no(exponent, slope, capacity):
+    """The perceptron has no part in the acquisition of these networks: r and I* say the same."""
     diversities = [2 * round(20 * 1.3**i) for i in range(12)]
-    scans = {r: Scan(RUN.with_(rate_ratio=r), diversities, [50, 100, 200, 400]) for r in (0.5, 1.0, 2.0)}
-    experiment = TransformerKinetics(scans, seeds=6, memory_seeds=3, bar=1.25, slope_bar=0.3)
+    scans = {f"r{r:g}": Scan(RUN.with_(rate_ratio=r), diversities, [50, 100, 200, 400]) for r in (0.5, 1.0, 2.0)}
+    experiment = TransformerKinetics(scans, "r1", seeds=6, memory_seeds=3, endless_seeds=3, bar=1.25, slope_bar=0.3)
     calibrated = {
         "scrambled": networks([50, 100, 200, 400], lambda _: False),
         "point": networks(diversities, lambda k: k > 200, seeds=6),
-    }
+    } | {f"endless_{label}": endless(10.0) for label in scans}
     said = experiment.predict(calibrated)
-    assert said["slope"].estimate.value == pytest.approx(1 / EXPONENT, rel=1e-6)
+    assert said["slope_I*"].estimate.value == pytest.approx(1 / EXPONENT, rel=1e-6)
+    assert said["clock_r2"].estimate.value == pytest.approx(4 * said["clock_r0.5"].estimate.value)
+    assert said["point_r2"].estimate.value == pytest.approx(said["ratio_r2"].estimate.value)
     trained = {
-        f"r{r:g}": networks(diversities, lambda k, r=r: k > 200 * r**exponent, seeds=6) for r in experiment.scans
+        label: networks(diversities, lambda k, r=scan.run.rate_ratio: k > 200 * r**exponent, seeds=6)
+        for label, scan in scans.items()
     }
     rows = experiment.compare(said, trained)
-    assert rows[-2].verdict.startswith(slope)
-    assert rows[-1].verdict.startswith(capacity)
+    assert len(rows) == 8
+    assert all(row.verdict.startswith(slope) for row in (rows[4], rows[6]))
+    assert all(row.verdict.startswith(capacity) for row in (rows[5], rows[7]))
 
 
 def test_the_clock_at_acquisition_is_read_off_the_runs_that_acquire():

@@ -1,4 +1,4 @@
-"""Kinetics or capacity, in the transformer: K* against the learning rate of its perceptron (paper, section 5)."""
+"""Kinetics or capacity, in the transformer: K* under interventions that change its rates and none of its parameters."""
 
 from __future__ import annotations
 
@@ -6,82 +6,117 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import xarray as xr
+
 from ...theory import Estimate
 from ..compare import Comparison
 from ..config import Run
 from ..measure import measure_power_law, measure_threshold
-from ..predict import Prediction, addresses
+from ..predict import Prediction, addresses, predict_transformer_clock
 from ..training import final
 from .protocol import Jobs, Results, answer, compare, networks_in, slope
 from .transformer_clocks import clocks_of_networks, seeded
 from .transformer_scaling import Scan, carried
 
+_CAPACITY = "capacity: the same parameters hold as much at any rate"
+
 
 @dataclass(frozen=True)
 class TransformerKinetics:
-    """K*(r) = K*(1) r^{1/ν}: the perceptron learns r times as fast as the attention, with the same parameters.
+    """K* = K*(plain) (I*/I*(plain))^{1/ν}: the memory's clock must reach I* = r t_ICL/2, of which it passes A K^ν.
 
-    The memory must reach r I* on its own clock, of which it passes I_K = A K^ν in all. A capacity would leave K* where
-    it is: whether the measured slope d ln K*/d ln r excludes 0 is a row of its own.
+    r is the learning rate of the perceptron over that of the attention. Two predictions for every intervention: with
+    t_ICL(K → ∞) measured under it, and, where r is changed, with the plain t_ICL, as if the perceptron had no part in
+    ICL: then K* = K*(plain) r^{1/ν}. A capacity would leave K* where it is; whether the slopes d ln K*/d ln I* and
+    d ln K*/d ln r exclude 0 are rows of their own.
 
     Parameters
     ----------
-    scans : by r, 1 among them; runs with ``rate_ratio`` r whose memory takes equal steps
-    seeds : networks at each K
-    memory_seeds : scrambled transformers at each K, r = 1, that give ν
-    bar : factor within which K*(r) must be predicted
-    slope_bar : difference within which d ln K*/d ln r must be
+    scans : by label; runs that differ in ``rate_ratio``, or in ``attention_scale``, with equal steps of the memory
+    plain : label of the scan from which the others are predicted, with networks of other seeds
+    seeds, memory_seeds, endless_seeds : networks at each K, scrambled plain ones that give ν, and at K → ∞
+    bar : factor within which K* must be predicted
+    slope_bar : difference within which the slopes must be
     """
 
-    scans: Mapping[float, Scan]
+    scans: Mapping[str, Scan]
+    plain: str
     seeds: int
     memory_seeds: int
+    endless_seeds: int
     bar: float
     slope_bar: float
     name: str = "transformer_kinetics"
 
-    def calibration(self) -> Mapping[str, Jobs]:
-        return {"scrambled": self.scans[1.0].scrambled(self.memory_seeds), "point": self._point()}
-
     def _point(self) -> list[Run]:
-        """The scan at r = 1 with seeds of its own."""
-        return seeded(self.scans[1.0].calibration, self.seeds, self.scans[1.0].task_diversity)
+        """The plain scan with seeds of its own."""
+        return seeded(self.scans[self.plain].calibration, self.seeds, self.scans[self.plain].task_diversity)
+
+    def calibration(self) -> Mapping[str, Jobs]:
+        jobs: dict[str, Jobs] = {
+            f"endless_{label}": one.endless(self.endless_seeds) for label, one in self.scans.items()
+        }
+        return jobs | {"scrambled": self.scans[self.plain].scrambled(self.memory_seeds), "point": self._point()}
 
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        even, point = self.scans[1.0], networks_in(calibrated["point"])
-        memory = clocks_of_networks(even.scrambled(self.memory_seeds), networks_in(calibrated["scrambled"]))
+        said = {f"clock_{one}": self._clock(one, networks_in(calibrated[f"endless_{one}"])) for one in self.scans}
+        scrambled, point = (networks_in(calibrated[name]) for name in ("scrambled", "point"))
+        memory = clocks_of_networks(self.scans[self.plain].scrambled(self.memory_seeds), scrambled)
         _, exponent = measure_power_law(memory.task_diversity.values, memory.clock.values)
         inverse = Estimate(1 / exponent.value, 1 / exponent.high, 1 / exponent.low if exponent.low > 0 else math.inf)
-        inputs = (f"ν of scrambled transformers {memory.attrs['runs']}",)
+        inputs = (f"ν of scrambled transformers {memory.attrs['runs']}", f"plain K* of {addresses(self._point())}")
         start = measure_threshold(point.task_diversity, final(point))
-        said = {"slope": Prediction("d ln K*/d ln r, transformer: 1/ν", inverse, inputs)}
-        for ratio in self.scans:
+        for label, scan in self.scans.items():
+            clock, ratio = said[f"clock_{label}"], scan.run.rate_ratio
+            gain = clock.estimate.value / said[f"clock_{self.plain}"].estimate.value
+            words = f"K*, transformer, {label}, from the plain K* and"
+            if label != self.plain:
+                there = carried(start, inverse, math.log(gain))
+                said[f"point_{label}"] = Prediction(f"{words} I*", there, (*inputs, *clock.inputs))
             if ratio != 1.0:
-                said[f"{ratio:g}"] = Prediction(
-                    f"K*, transformer, r = {ratio:g}, from K* at r = 1 and 1/ν",
-                    carried(start, inverse, math.log(ratio)),
-                    (*inputs, f"K* at r = 1 of {addresses(self._point())}"),
-                )
+                there = carried(start, inverse, math.log(ratio))
+                said[f"ratio_{label}"] = Prediction(f"{words} r", there, inputs)
+        for variable in ("I*", "r"):
+            quantity = f"d ln K*/d ln {variable}, transformer: 1/ν"
+            said[f"slope_{variable}"] = Prediction(quantity, inverse, inputs[:1])
         return said
 
+    def _clock(self, label: str, endless: xr.Dataset) -> Prediction:
+        """I* = r t_ICL/2."""
+        scan = self.scans[label]
+        clock, ratio = predict_transformer_clock(scan.endless(self.endless_seeds), endless), scan.run.rate_ratio
+        at = clock.estimate
+        scaled = Estimate(ratio * at.value, ratio * at.low, ratio * at.high, at.confidence)
+        return Prediction(f"{clock.quantity}, {label}", scaled, clock.inputs)
+
     def networks(self) -> Mapping[str, Jobs]:
-        return {f"r{ratio:g}": seeded(scan.run, self.seeds, scan.task_diversity) for ratio, scan in self.scans.items()}
+        return {label: seeded(scan.run, self.seeds, scan.task_diversity) for label, scan in self.scans.items()}
 
     def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        found: list[Estimate] = []
+        found: dict[str, Estimate] = {}
         rows: list[Comparison] = []
-        for ratio in self.scans:
-            runs = networks_in(trained[f"r{ratio:g}"])
-            found.append(measure_threshold(runs.task_diversity, final(runs)))
-            if f"{ratio:g}" in predictions:
-                rows.append(compare(predictions[f"{ratio:g}"], found[-1], self.bar, self.seeds))
-            else:
-                label = f"K*, transformer, r = {ratio:g}"
-                rows.append(Comparison(label, None, found[-1], self.bar, (), self.seeds))
-        measured = slope(list(self.scans), found)
-        rows.append(compare(predictions["slope"], measured, self.slope_bar, self.seeds, scale="difference"))
+        for label in self.scans:
+            runs = networks_in(trained[label])
+            found[label] = measure_threshold(runs.task_diversity, final(runs))
+            for kind in ("point", "ratio"):
+                if f"{kind}_{label}" in predictions:
+                    rows.append(compare(predictions[f"{kind}_{label}"], found[label], self.bar, self.seeds))
+        clocks = {label: predictions[f"clock_{label}"].estimate.value for label in self.scans}
+        # Of r, only the scans in which nothing else is changed.
+        ratios = {label: scan.run.rate_ratio for label, scan in self.scans.items() if f"ratio_{label}" in predictions}
+        for variable, at in (("I*", clocks), ("r", ratios | {self.plain: 1.0})):
+            rows += self._slope(
+                variable, predictions[f"slope_{variable}"], slope(list(at.values()), [found[x] for x in at])
+            )
+        return rows
+
+    def _slope(self, variable: str, predicted: Prediction, measured: Estimate) -> list[Comparison]:
+        """The slope beside the predicted one, and whether it excludes that of a capacity."""
         # Its interval may be so wide that it excludes neither: then nothing is said.
-        blind = measured.contains(predictions["slope"].estimate.value)
+        blind = measured.contains(predicted.estimate.value)
         excluded = None if measured.contains(0.0) and blind else not measured.contains(0.0)
-        question = "d ln K*/d ln r, transformer, excludes 0 (capacity: the same parameters hold as much at any rate)"
-        return [*rows, answer(question, excluded, self.seeds, ("the measured slope's interval",))]
+        question = f"d ln K*/d ln {variable}, transformer, excludes 0 ({_CAPACITY})"
+        return [
+            compare(predicted, measured, self.slope_bar, self.seeds, scale="difference"),
+            answer(question, excluded, self.seeds, ("the measured slope's interval",)),
+        ]
