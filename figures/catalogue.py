@@ -29,6 +29,7 @@ from . import (
     style,
     thresholds,
     transience,
+    verdicts,
     work_precision,
 )
 from .entry import Figure, Picture
@@ -36,6 +37,7 @@ from .results import MissingResults, Results
 
 _ENTRIES: tuple[Figure, ...] = (
     race.FIGURE,
+    verdicts.FIGURE,
     accuracy.MINIMAL,
     accuracy.TRANSFORMER,
     collapse.FIGURE,

@@ -28,11 +28,13 @@ def draw(runs: xr.Dataset, predicted: Estimate | None = None, ax: Axes | None = 
     times = acquisition_times(runs, "circuit_accuracy")
     with style.axes(ax) as ax:
         diversities = runs.task_diversity.values
+        named = set(diversities[:: -(-len(diversities) // 5)])  # five of them tell which colours are small and large
         for k, colour in zip(diversities, style.shades(diversities), strict=True):
             for i, seed in enumerate(runs.seed.values):
                 at = {"task_diversity": k, "seed": seed}
                 clock = runs.clock.sel(at).dropna("time")
-                ax.plot(clock.time, clock, color=colour, linewidth=0.9, label=f"K = {k:g}" if i == 0 else None)
+                ax.plot(clock.time, clock, color=colour, linewidth=0.9, 
+                        label=f"K = {k:g}" if i == 0 and k in named else None)  # fmt: skip
                 acquired = float(times.sel(at))
                 if np.isfinite(acquired):
                     ax.plot(acquired, np.interp(acquired, clock.time, clock), "o", color=colour, zorder=3)

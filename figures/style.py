@@ -34,6 +34,7 @@ OTHER = "#CC79A7"
 SERIES = (ICL, IWL, MEASURED, OTHER, "#E69F00", "#56B4E9", THEORY)
 MARKERS = "osD^vPX"
 
+_KNOWN = 1e3  # ratio of an interval's end to its value beyond which it counts as open
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column paper
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -133,7 +134,7 @@ def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **opti
     value = np.array([estimates[i].value for i in shown])
     low = np.array([max(estimates[i].low, 0.0) for i in shown])
     high = np.array([estimates[i].high for i in shown])
-    open_ended = ~np.isfinite(high)
+    open_ended = high > _KNOWN * value  # an interval that leaves so much open says no more than an infinite one
     down, up = value - low, np.where(open_ended, 0.0, high - value)
     style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
     ax.errorbar(at[shown], value, yerr=[down, up], lolims=open_ended, **style)

@@ -112,14 +112,29 @@ def prepare_transformer(results: Results) -> Picture:
     return Picture(caption, [_panel(found, lengths, _MEMORIES, "context length $N$", "transformer")])
 
 
-#: By experiment: what varies, its name, the panel's title, and the slopes that a capacity would have.
+_POINT = {"point": r"predicted, $r$ = 1 and $I^*$", "ratio": r"predicted, $r$ = 1 and $r^{1/\nu}$"}
+#: By experiment: what varies, its name, the panel's title, the slopes of a capacity, and what was predicted.
 _INTERVENTIONS = {
-    "kinetics": ("rate_ratio", "learning rate of memory over attention, $r$", "same capacity", {"capacity": 0.0}),
+    "kinetics": (
+        "rate_ratio",
+        "learning rate of memory over attention, $r$",
+        "same capacity",
+        {"capacity": 0.0},
+        _METHODS,
+    ),
     "capacity": (
         "width",
         "width of the perceptron",
         "same kinetics",
         {"capacity, $K^*$ ∝ parameters": 2.0, "capacity, $K^*$ ∝ width": 1.0},
+        _METHODS,
+    ),
+    "transformer_kinetics": (
+        "rate_ratio",
+        "learning rate of memory over attention, $r$",
+        "transformer, same capacity",
+        {"capacity": 0.0},
+        _POINT,
     ),
 }
 
@@ -127,13 +142,14 @@ _INTERVENTIONS = {
 def prepare_kinetics(results: Results) -> Picture:
     panels, captions = [], []
     missing: MissingResults | None = None
-    for experiment, (field, label, title, rivals) in _INTERVENTIONS.items():
+    for experiment, (field, label, title, rivals, names) in _INTERVENTIONS.items():
         try:
-            found = sorted(_several(results, experiment), key=lambda one: one.setting[field])
+            every = [one for one in _several(results, experiment) if one.setting["attention_scale"] == 1.0]
+            found = sorted(every, key=lambda one: one.setting[field])
         except MissingResults as why:
             missing = missing or why
             continue
-        panels.append(_panel(found, [one.setting[field] for one in found], _METHODS, label, title, rivals))
+        panels.append(_panel(found, [one.setting[field] for one in found], names, label, title, rivals))
         captions += [describe.networks(one.runs) for one in found]
     if missing and not panels:
         raise missing
@@ -141,7 +157,7 @@ def prepare_kinetics(results: Results) -> Picture:
         "Kinetics or capacity? Same capacity: the memory learns r times as fast with the same parameters. Same "
         "kinetics: the perceptron has more parameters, with rates chosen beforehand so that its clock is the same. "
         "Solid, with bands: kinetics, predicted from perceptrons trained alone; dotted: what a capacity would say, "
-        f"through the middle point. {'; '.join(captions)}."
+        f"through the middle point. The transformer's line goes from its own K* at r = 1. {'; '.join(captions)}."
     )
     return Picture(caption, panels)
 
@@ -184,7 +200,8 @@ TRANSFORMER = Figure(
     ("6a", "A7"),
     ("transformer_scaling",),
 )
-KINETICS = Figure("kinetics_or_capacity", "Kinetics or capacity", prepare_kinetics, (), ("kinetics", "capacity"))
+KINETICS = Figure("kinetics_or_capacity", "Kinetics or capacity", prepare_kinetics, (),
+                  ("kinetics", "capacity", "transformer_kinetics"))  # fmt: skip
 BUDGET = Figure(
     "threshold_budget", "K* against the time of training", prepare_budget, (), ("budget", "transformer_budget")
 )

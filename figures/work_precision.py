@@ -28,7 +28,7 @@ def draw(table: Mapping[str, Sequence[Mapping[str, float]]], ax: Axes | None = N
         ax.set(xscale="log", yscale="log", xlabel="achieved error, relative to $1 + |y|$", ylabel="µs per trajectory")
         style.plain_ticks(ax.yaxis)
         ax.invert_xaxis()
-        style.legend_above(ax, title, 3)
+        style.legend_above(ax, title, 2)
     return ax
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from iclrace.figures import MissingResults, draw, style
 from iclrace.figures import accuracy as accuracy_figure
+from iclrace.figures.verdicts import COLOURS
 from iclrace.theory import PowerLawMemory, Task, crossover_slope, ladder, threshold
 from iclrace.validate import Run, acquisition_times
 from iclrace.validate.store import StoreError
@@ -87,6 +88,15 @@ def test_the_race_marks_who_reaches_the_clock_that_icl_needs(reference):
     assert predicted == reference.experiments["threshold"]["predictions"]["clock"]["value"]
     readings = [float(one.get_ydata()[0]) for one in ends["o"]]
     assert np.allclose(readings, predicted, rtol=0.1)  # the experiment's own bar
+
+
+def test_the_verdicts_are_the_ratios_of_the_table_in_its_order(reference):
+    rows = [row for one in reference.experiments.values() for row in one["comparisons"] if row["predicted"]]
+    ax = draw("verdicts", reference).axes[0]
+    drawn = [one for one in ax.get_lines() if one.get_marker() == "o" and len(one.get_xdata()) == 1]
+    assert [one.get_xdata()[0] for one in drawn] == [row["ratio"]["value"] for row in rows]
+    assert [one.get_color() for one in drawn] == [COLOURS[row["verdict"].split()[0]] for row in rows]
+    assert np.all(np.diff([one.get_ydata()[0] for one in drawn]) >= 1)
 
 
 def test_memory_curves_start_as_an_untrained_network_must(reference):

@@ -3,6 +3,7 @@
 import re
 import sys
 from html.parser import HTMLParser
+from itertools import takewhile
 
 import pytest
 from iclrace.cli import main
@@ -105,6 +106,16 @@ def test_the_committed_page_is_what_the_reference_results_say(reference, tmp_pat
     assert [line for line in committed if "Written by" not in line] == [
         line for line in lines if "Written by" not in line
     ], said
+
+
+def test_the_readme_quotes_rows_of_the_committed_page(reference):
+    root = reference.directory.parents[2]
+    readme, page = ((root / name).read_text().splitlines() for name in ("README.md", "docs/RESULTS.md"))
+    heads = [i for i, line in enumerate(readme) if line == f"| {' | '.join(COLUMNS)} |"]
+    assert heads
+    for head in heads:
+        rows = list(takewhile(lambda line: line.startswith("|"), readme[head + 2 :]))
+        assert rows and not set(rows) - set(page)
 
 
 def test_words_of_the_table():
