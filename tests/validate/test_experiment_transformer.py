@@ -106,6 +106,9 @@ def test_rates_move_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no
     assert len(rows) == 8
     assert all(row.verdict.startswith(slope) for row in (rows[4], rows[6]))
     assert all(row.verdict.startswith(capacity) for row in (rows[5], rows[7]))
+    never = xr.full_like(endless(10.0), 0.5)
+    said = experiment.predict(calibrated | {"endless_r2": never})
+    assert {row.verdict.split()[0] for row in experiment.compare(said, trained)[2:6:3]} == {"undecided"}
 
 
 def test_the_clock_at_acquisition_is_read_off_the_runs_that_acquire():

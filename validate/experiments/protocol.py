@@ -130,8 +130,10 @@ def slope(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
         ν = Σ (u − ū) ln y/Σ (u − ū)²,   δν = √(Σ (u − ū)² δ²)/Σ (u − ū)²,   u = ln x
 
     with δ the half-widths of the estimates' own intervals in the logarithm, each side by itself. Nothing can be said,
-    and the interval is infinite, if an estimate is not positive and finite.
+    and the interval is infinite, if an x or an estimate is not positive and finite.
     """
+    if not all(0 < one < math.inf for one in x):
+        return Estimate(0.0, -math.inf, math.inf)
     u = np.log(np.asarray(x, dtype=float))
     u = u - u.mean()
     if not all(0 < one.value < math.inf for one in estimates):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from ...theory import Estimate
@@ -68,10 +69,10 @@ class TransformerKinetics:
         start = measure_threshold(point.task_diversity, final(point))
         for label, scan in self.scans.items():
             clock, ratio = said[f"clock_{label}"], scan.run.rate_ratio
-            gain = clock.estimate.value / said[f"clock_{self.plain}"].estimate.value
+            gain = np.log(clock.estimate.value / said[f"clock_{self.plain}"].estimate.value)  # nan if none acquires
             words = f"K*, transformer, {label}, from the plain K* and"
             if label != self.plain:
-                there = carried(start, inverse, math.log(gain))
+                there = carried(start, inverse, float(gain))
                 said[f"point_{label}"] = Prediction(f"{words} I*", there, (*inputs, *clock.inputs))
             if ratio != 1.0:
                 there = carried(start, inverse, math.log(ratio))

@@ -160,7 +160,9 @@ class TransformerScaling:
 
 
 def carried(start: Estimate, slope: Estimate, distance: float) -> Estimate:
-    """K*(N0) e^{slope · distance}; relative errors in quadrature."""
+    """K*(N0) e^{slope · distance}; relative errors in quadrature. Unknown for a distance that is."""
+    if not math.isfinite(distance):
+        return Estimate(math.inf, 0.0, math.inf)
     value = start.value * math.exp(slope.value * distance)
     if not 0 < start.low <= start.high < math.inf:
         return Estimate(value, 0.0, math.inf)
