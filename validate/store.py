@@ -36,6 +36,10 @@ class Configured(Protocol):
     def as_json(self) -> dict[str, Any]: ...
 
 
+# Numbers in an array below which the tables of a compressed one outweigh what they save.
+_WORTH_COMPRESSING = 4096
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush it to the disk and rename it."""
     try:
@@ -60,7 +64,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
-    write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf"))
+    """Write ``dataset`` as NetCDF, large arrays compressed without loss."""
+    packed = {
+        name: {"zlib": True, "shuffle": True}
+        for name, one in dataset.data_vars.items()
+        if one.dtype.kind == "f" and one.size >= _WORTH_COMPRESSING
+    }
+    write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf", encoding=packed))
 
 
 def read_dataset(path: Path) -> xr.Dataset:
