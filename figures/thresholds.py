@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -112,29 +112,34 @@ def prepare_transformer(results: Results) -> Picture:
     return Picture(caption, [_panel(found, lengths, _MEMORIES, "context length $N$", "transformer")])
 
 
-_POINT = {"point": r"predicted, $r$ = 1 and $I^*$", "ratio": r"predicted, $r$ = 1 and $r^{1/\nu}$"}
+def _clock(scan: Scan) -> float:
+    """I* as predicted for the scan's own rates, to a tenth."""
+    clock = scan.predicted("clock")
+    return math.inf if clock is None else round(clock.value, 1)
+
+
 #: By experiment: what varies, its name, the panel's title, the slopes of a capacity, and what was predicted.
-_INTERVENTIONS = {
+_INTERVENTIONS: dict[str, tuple[Callable[[Scan], float], str, str, dict[str, float], dict[str, str]]] = {
     "kinetics": (
-        "rate_ratio",
+        lambda scan: scan.setting["rate_ratio"],
         "learning rate of memory over attention, $r$",
         "same capacity",
         {"capacity": 0.0},
         _METHODS,
     ),
     "capacity": (
-        "width",
+        lambda scan: scan.setting["width"],
         "width of the perceptron",
         "same kinetics",
         {"capacity, $K^*$ ∝ parameters": 2.0, "capacity, $K^*$ ∝ width": 1.0},
         _METHODS,
     ),
     "transformer_kinetics": (
-        "rate_ratio",
-        "learning rate of memory over attention, $r$",
+        _clock,
+        "reading $I^*$ that ICL needs (time)",
         "transformer, same capacity",
         {"capacity": 0.0},
-        _POINT,
+        {"point": r"predicted, one point and $I^{*1/\nu}$"},
     ),
 }
 
@@ -142,22 +147,23 @@ _INTERVENTIONS = {
 def prepare_kinetics(results: Results) -> Picture:
     panels, captions = [], []
     missing: MissingResults | None = None
-    for experiment, (field, label, title, rivals, names) in _INTERVENTIONS.items():
+    for experiment, (place, label, title, rivals, names) in _INTERVENTIONS.items():
         try:
-            every = [one for one in _several(results, experiment) if one.setting["attention_scale"] == 1.0]
-            found = sorted(every, key=lambda one: one.setting[field])
+            found = sorted(_several(results, experiment), key=place)
         except MissingResults as why:
             missing = missing or why
             continue
-        panels.append(_panel(found, [one.setting[field] for one in found], names, label, title, rivals))
+        panels.append(_panel(found, [place(one) for one in found], names, label, title, rivals))
         captions += [describe.networks(one.runs) for one in found]
     if missing and not panels:
         raise missing
     caption = (
         "Kinetics or capacity? Same capacity: the memory learns r times as fast with the same parameters. Same "
         "kinetics: the perceptron has more parameters, with rates chosen beforehand so that its clock is the same. "
-        "Solid, with bands: kinetics, predicted from perceptrons trained alone; dotted: what a capacity would say, "
-        f"through the middle point. The transformer's line goes from its own K* at r = 1. {'; '.join(captions)}."
+        "Solid, with bands: kinetics, predicted, for the minimal model from perceptrons trained alone, for the "
+        "transformer (rate ratios, and smoother first attention) from one K* of other seeds, I* at K → ∞ under each "
+        "change and ν of scrambled transformers. Dotted: what a capacity would say, through the middle point. "
+        f"{'; '.join(captions)}."
     )
     return Picture(caption, panels)
 

@@ -71,9 +71,8 @@ class TransformerKinetics:
             clock, ratio = said[f"clock_{label}"], scan.run.rate_ratio
             gain = np.log(clock.estimate.value / said[f"clock_{self.plain}"].estimate.value)  # nan if none acquires
             words = f"K*, transformer, {label}, from the plain K* and"
-            if label != self.plain:
-                there = carried(start, inverse, float(gain))
-                said[f"point_{label}"] = Prediction(f"{words} I*", there, (*inputs, *clock.inputs))
+            there = carried(start, inverse, float(gain))
+            said[f"point_{label}"] = Prediction(f"{words} I*", there, (*inputs, *clock.inputs))
             if ratio != 1.0:
                 there = carried(start, inverse, math.log(ratio))
                 said[f"ratio_{label}"] = Prediction(f"{words} r", there, inputs)

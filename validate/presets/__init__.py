@@ -7,7 +7,7 @@ from .smoke import SMOKE
 
 WORKSTATION = Preset(
     name="workstation",
-    description="every experiment, an hour on two cores",
+    description="every experiment, one to two hours on two cores",
     experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *transformer.WORKSTATION),
     note="\n\n".join(
         f"{part}: {' '.join(module.NOTE.split())}"
