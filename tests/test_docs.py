@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -64,6 +66,17 @@ def test_output_is_compared():
     assert not same("K* = 166", "K* = 164")
     assert not same("K* = 164", "K = 164")
     assert not same("1 2", "1 2 3")
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_says_what_the_results_say():
+    _, defined = runpy.run_path(str(ROOT / "docs" / "laptop.py"))["app"].run()
+    experiments = json.loads((ROOT / "results/reference/laptop/summary.json").read_text())["experiments"]
+    assert len(defined["verdicts"]) == sum(len(one["comparisons"]) for one in experiments.values())
+    predicted = experiments["threshold"]["predictions"]
+    assert defined["reading"] == pytest.approx(predicted["clock"]["value"], rel=1e-9)
+    # It follows the mean clock of the perceptrons in time; the prediction reads each of them at the end.
+    assert defined["prediction"].value == pytest.approx(predicted["threshold"]["value"], rel=0.03)
 
 
 def commands(page):
