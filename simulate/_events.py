@@ -1,6 +1,18 @@
 """Events of a trajectory, and where they happen: roots on the dense output of one step."""
 
-from ._layout import ACQUIRED, BLOCK, DENSE, DENSE_AT, LEVEL_ACQUIRED, LEVEL_LOST, LEVEL_MEMORISED, MEMORISED, NEW_Y, Y
+from ._layout import (
+    ACQUIRED,
+    BLOCK,
+    DENSE,
+    DENSE_AT,
+    LEVEL_ACQUIRED,
+    LEVEL_LOST,
+    LEVEL_MEMORISED,
+    LOST,
+    MEMORISED,
+    NEW_Y,
+    Y,
+)
 from ._simd import WIDTH, compiled, never_inline
 
 
@@ -36,6 +48,8 @@ def locate(work, lane, event):
     never_inline()
     left, right = 0.0, 1.0
     at_left, at_right = event_value(work, Y, lane, event), event_value(work, NEW_Y, lane, event)
+    if event == LOST and at_left == 0.0:  # acquired at the start as w rises from 0: β alone says how far the level is
+        at_left = work[Y + WIDTH + lane] - work[LEVEL_LOST * WIDTH + lane]
     if at_left == 0.0 or (at_left > 0.0) == (at_right > 0.0):  # it holds from the start of the step
         return 0.0
     side = 0

@@ -25,11 +25,15 @@ from ._simd import (
 
 @compiled()
 def arm(setup, rows, work, lane, i):
-    """Have the lane watch for the events that may happen next: each once, a loss only after an acquisition."""
+    """Have the lane watch for the events that may happen next: each once, a loss only after an acquisition.
+
+    At a level of −∞ nothing is ever lost; there w, whose rate at 0 is positive, could fall below 0 by rounding alone.
+    """
     for event in range(EVENTS):
         open_ = math.isnan(rows[i, at.ROW_EVENTS + event])
         if event == LOST:
             open_ = open_ and not math.isnan(rows[i, at.ROW_EVENTS + ACQUIRED])
+            open_ = open_ and work[at.LEVEL_LOST * WIDTH + lane] > -math.inf
         if event == MEMORISED:
             open_ = open_ and setup[at.KIND] != NO_MEMORY
         work[at.WATCH + event * WIDTH + lane] = 0.0 if open_ else math.inf
@@ -44,6 +48,15 @@ def _fetch(rows, work, lane, i):
     for parameter in range(at.PARAMETERS):
         work[parameter * WIDTH + lane] = rows[i, at.ROW_PARAMETERS + parameter]
     work[at.PROPOSAL + lane] = rows[i, at.ROW_STEP]
+
+
+@compiled()
+def _holds_from_start(work, lane, event):
+    """Whether an event's condition holds at the start or, where w starts at 0 and rises, right after it."""
+    if event_value(work, at.Y, lane, event) > 0.0:
+        return True
+    above = work[at.Y + WIDTH + lane] > work[at.LEVEL_ACQUIRED * WIDTH + lane]
+    return event == ACQUIRED and above and work[at.Y + lane] == 0.0 and work[at.RATES + lane] > 0.0
 
 
 @compiled()
@@ -63,7 +76,7 @@ def _load_lane(setup, sample_times, rows, marks, work, held, lane, i):
     arm(setup, rows, work, lane, i)
     for event in range(EVENTS):
         watched = event != LOST and work[at.WATCH + event * WIDTH + lane] == 0.0
-        if watched and event_value(work, at.Y, lane, event) > 0.0:
+        if watched and _holds_from_start(work, lane, event):
             rows[i, at.ROW_EVENTS + event] = rows[i, at.ROW_TIME]
             for component in range(at.COMPONENTS):
                 rows[i, at.ROW_EVENT_STATES + event * at.COMPONENTS + component] = rows[i, component]

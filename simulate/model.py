@@ -164,6 +164,9 @@ class CoupledModel:
             rows[:, at.LABEL_DEVIATION] = value["label_std"] * np.sqrt(others)
         rows[:, at.DECAY_W], rows[:, at.DECAY_BETA] = value["decay_w"], value["decay_beta"]
         rows[:, at.LEVEL_ACQUIRED], rows[:, at.LEVEL_LOST] = self._accuracy_levels(value, levels)
+        if self.task.labels == "balanced":
+            # for D → ∞ the level is β = 0, where β rises while w > 0, and w rises from 0 while β > 0: no way out
+            rows[np.isinf(value["dimension"]), at.LEVEL_LOST] = -math.inf
         rows[:, at.LEVEL_MEMORISED] = math.inf
         tables = np.zeros((1, 1, 3))
         if isinstance(self.memory, PowerLawMemory):

@@ -66,7 +66,8 @@ def solve(
         Where the solution is returned, from the dense output; the accepted steps if not given. Spacing is free:
         ``numpy.geomspace`` gives logarithmic output.
     levels : EventLevels, optional
-        Levels of the events; every event is located whether it stops the integration or not.
+        Levels of the events; every event is located whether it stops the integration or not. One that starts and ends
+        within a single step is seen only where it holds from the start of the integration on.
     stop : "acquired", "lost" or "memorised", optional
         Event that ends the integration.
     method : "auto", "explicit" or "implicit"

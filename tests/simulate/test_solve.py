@@ -1,13 +1,15 @@
 """Order, accuracy, events, stiffness, failures and refusals of the solver."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from iclrace.simulate import CoupledModel, EventLevels, solve, solve_ensemble
-from iclrace.theory import PowerLawMemory, Task, icl_field, mean_residual
+from iclrace.theory import PowerLawMemory, Task, acquired_beta, icl_field, mean_residual
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 
@@ -93,6 +95,43 @@ def random_models(seed, count):
         memory = PowerLawMemory(float(rng.uniform(1.0, 8.0)), 0.7) if rng.random() < 0.8 else None
         tolerance = float(10.0 ** rng.uniform(-9.0, -4.0))
         yield CoupledModel(task, memory, decay, decay), (float(rng.normal() * 0.3), float(rng.normal())), tolerance
+
+
+@pytest.mark.parametrize("dimension", [math.inf, 63.0])
+def test_acquired_as_w_leaves_zero_and_lost_within_the_first_step(dimension):
+    """β starts just above the level and decays through it before the first step ends."""
+    task = Task(100, dimension=dimension)
+    model, level = CoupledModel(task, decay_w=0.01, decay_beta=0.01), acquired_beta(task)
+    run = solve(model, (0.0, level + 0.01), (0.0, 5.0), 1e-8, 1e-10)
+    stopped = solve_ensemble(model, (0.0, level + 0.01), (0.0, 5.0), stop="acquired")
+    theirs = scipy_solution(model, (0.0, level + 0.01, 0.0), 5.0, dense=True).sol
+    assert run.beta[1] < level  # otherwise nothing is hidden inside the step
+    assert run.events["acquired"] == stopped.events["acquired"] == 0.0
+    lost = brentq(lambda t: theirs(t)[1] - level, 1e-6, 5.0, xtol=1e-12)
+    # an error of 1e-8 (1 + |β|) in β, at the speed with which β falls
+    speed = abs(theirs(lost + 1e-4)[1] - level) / 1e-4
+    assert run.events["lost"] == pytest.approx(lost, abs=10 * 1e-8 * (1.0 + level) / speed)
+    assert math.isnan(solve(model, (0.0, level - 0.01), (0.0, 5.0)).events["acquired"])
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-9])
+@pytest.mark.parametrize("decay", [1e-3, 0.1])
+def test_balanced_contexts_lose_nothing_without_overlap(decay, tolerance):
+    """D → ∞: the level is β = 0, on whose boundary the field never points out of w, β > 0. At finite D it does."""
+    task = Task(50, 1000, labels="balanced")
+    values = np.array([1e-3, 0.1, 1.0, 3.0])
+    for margin in (0.0, 5.0):
+        assert np.all(icl_field(values, 0.0, task, margin)[1] > 0.0)
+        assert np.all(icl_field(0.0, values, task, margin)[0] > 0.0)
+
+    def lost(dimension):
+        model = CoupledModel(replace(task, dimension=dimension), MEMORY, decay, decay)
+        run = solve(model, (0.3, 3.0), (0.0, 1e5), tolerance, tolerance)
+        assert run.success and run.events["acquired"] == 0.0
+        return run.events["lost"]
+
+    assert math.isnan(lost(math.inf))
+    assert math.isfinite(lost(63.0))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
