@@ -41,6 +41,12 @@ def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: f
 
     ``icl_accuracy`` is the whole network's; ``circuit_accuracy`` is that of the minimal model's ICL sub-circuit alone,
     of which the reduced theory speaks.
+
+    Examples
+    --------
+    >>> accuracy = xr.DataArray([[0.5, 0.5, 1.0], [0.5, 0.6, 0.7]], dims=("seed", "time"))
+    >>> acquisition_times(xr.Dataset({"icl_accuracy": accuracy}, {"time": [0.0, 10.0, 20.0]})).values
+    array([19., inf])
     """
     return xr.apply_ufunc(
         lambda values: first_crossing(runs.time, values, level),
@@ -55,6 +61,12 @@ def geometric_mean(samples: ArrayLike, confidence: float = CONFIDENCE) -> Estima
 
     With an infinite sample (an event not seen before the end) the estimate is the median between the extremes, which
     is all that censored samples this few allow.
+
+    Examples
+    --------
+    >>> mean = geometric_mean([90.0, 100.0, 111.0])
+    >>> print(f"{mean.value:.0f} [{mean.low:.0f}, {mean.high:.0f}]")
+    100 [77, 130]
     """
     x = np.asarray(samples, dtype=float).ravel()
     require(x.size >= 1 and bool(np.all(x > 0)), "samples", "be positive and not empty", samples)

@@ -215,7 +215,8 @@ def at_fractions(curves: xr.Dataset, fraction: np.ndarray) -> xr.Dataset:
 def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], time: float) -> MeasuredMemory:
     """The theory's memory law from runs of the perceptron alone, its total clock being the one reached at ``time``.
 
-    Runs that differ only in their seed are averaged at equal fractions of their clock.
+    Runs that differ only in their seed are averaged at equal fractions of their clock. A run that was trained for
+    longer than ``time`` counts to its end.
     """
     grouped: dict[int, list[xr.Dataset]] = {}
     for run, dataset in zip(runs, curves, strict=True):

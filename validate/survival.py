@@ -42,6 +42,12 @@ def loss_times(
 
     Counted from the start of training and linear between evaluations; infinite if ICL lasts to the end of the run, NaN
     if it was never acquired.
+
+    Examples
+    --------
+    >>> accuracy = xr.DataArray([[0.5, 1.0, 0.5], [0.5, 1.0, 1.0], [0.5, 0.6, 0.5]], dims=("seed", "time"))
+    >>> loss_times(xr.Dataset({"icl_accuracy": accuracy}, {"time": [0.0, 10.0, 20.0]})).values
+    array([15., inf, nan])
     """
 
     def lost(values: Array) -> float:
