@@ -81,7 +81,7 @@ def shades(values: Sequence[Any]) -> list[Any]:
 def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
     """Label a logarithmic x axis at values that were scanned, at most ``most`` of them."""
     ticks = np.asarray(values, dtype=float)
-    ticks = ticks[:: -(-len(ticks) // most)]
+    ticks = ticks[:: max(1, -(-len(ticks) // most))]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
 
@@ -141,15 +141,15 @@ def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **opti
 
 
 def plot_band(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
-    """A line through the values that are finite, and a band over their intervals where those are."""
+    """A line through the values that are finite, and a band over their intervals where those say something."""
     at = np.asarray(x, dtype=float)
     shown = [i for i, one in enumerate(estimates) if np.isfinite(one.value)]
     value, low, high = (np.array([getattr(estimates[i], end) for i in shown]) for end in ("value", "low", "high"))
     ax.plot(at[shown], value, **options)
-    known = np.isfinite(high) & (low > 0)
+    known = (high <= _KNOWN * value) & (low > 0)
     if known.any() and np.any(high > low):
-        colour = options.get("color", THEORY)
-        ax.fill_between(at[shown], low, high, where=known, color=colour, alpha=0.13, linewidth=0)
+        low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
+        ax.fill_between(at[shown], low, high, color=options.get("color", THEORY), alpha=0.13, linewidth=0)
 
 
 def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:

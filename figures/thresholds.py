@@ -53,7 +53,7 @@ def draw(
         style.plot_estimates(ax, at, measured, label="measured", zorder=5)
         middle = len(at) // 2
         for (label, slope), dashes in zip((rivals or {}).items(), (":", "-."), strict=False):
-            if np.isfinite(measured[middle].value):
+            if len(at) and np.isfinite(measured[middle].value):
                 line = measured[middle].value * (at / at[middle]) ** slope
                 ax.plot(at, line, color=style.IWL, linestyle=dashes, label=label)
         known = [one for group in (measured, *predicted.values()) for one in group if np.isfinite(one.value)]
@@ -149,10 +149,11 @@ def prepare_kinetics(results: Results) -> Picture:
     missing: MissingResults | None = None
     for experiment, (place, label, title, rivals, names) in _INTERVENTIONS.items():
         try:
-            found = sorted(_several(results, experiment), key=place)
+            every = _several(results, experiment)
         except MissingResults as why:
             missing = missing or why
             continue
+        found = sorted((one for one in every if math.isfinite(place(one))), key=place)  # I* may be unknown
         panels.append(_panel(found, [place(one) for one in found], names, label, title, rivals))
         captions += [describe.networks(one.runs) for one in found]
     if missing and not panels:

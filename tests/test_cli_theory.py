@@ -118,7 +118,7 @@ def test_bad_options_are_named(command, name, option, value, named):
         (("run", "--until", "nan"), "until"),
         (("run", "--points", 1), "points"),
         (("run", "--decay", -1), "decay_w"),
-        (("run", "--w0", "nan"), "y0"),
+        (("run", "--w0", "nan"), "w0"),
     ],
 )
 def test_bad_values_are_named(command, arguments, named):

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style
+from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, thresholds
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Run
 from iclrace.validate.store import StoreError
@@ -92,6 +92,21 @@ def test_an_infinite_estimate_is_not_drawn_and_an_open_one_is_marked():
     assert ax.containers[0].lines[0].get_ydata().tolist() == [1.0, 2.0]
     style.mark_prediction(ax, Estimate(math.inf, 0.0, math.inf))
     assert not [one for one in ax.get_lines() if one.get_linestyle() == "--"]
+
+
+def test_a_band_shows_only_the_intervals_that_say_something():
+    ax = plt.subplots()[1]
+    ends = (3.0, 4.0, 1e304, math.inf)
+    style.plot_band(ax, [1, 2, 3, 4], [Estimate(2, 1, end) for end in ends])
+    assert ax.get_lines()[0].get_ydata().tolist() == [2, 2, 2, 2]
+    assert ax.dataLim.y1 == 4.0
+    assert ax.collections
+
+
+def test_a_panel_without_a_known_place_says_so():
+    with style.look():
+        ax = thresholds.draw([], [], {}, "reading", {"capacity": 0.0})
+    assert "no threshold" in ax.texts[0].get_text()
 
 
 def test_a_transformers_caption_has_its_own_numbers(reference):

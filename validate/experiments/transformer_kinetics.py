@@ -69,7 +69,8 @@ class TransformerKinetics:
         start = measure_threshold(point.task_diversity, final(point))
         for label, scan in self.scans.items():
             clock, ratio = said[f"clock_{label}"], scan.run.rate_ratio
-            gain = np.log(clock.estimate.value / said[f"clock_{self.plain}"].estimate.value)  # nan if none acquires
+            with np.errstate(divide="ignore"):  # infinite or nan where no network acquires
+                gain = np.log(clock.estimate.value / said[f"clock_{self.plain}"].estimate.value)
             words = f"K*, transformer, {label}, from the plain K* and"
             there = carried(start, inverse, float(gain))
             said[f"point_{label}"] = Prediction(f"{words} I*", there, (*inputs, *clock.inputs))
