@@ -211,6 +211,7 @@ def test_the_paper_preset_builds_all_of_its_runs_and_the_workstation_keeps_its_s
     assert counts == {
         "audit": 196,  # 36 perceptrons, 20 + 10 + 15 + 15 calibrations, 10 K × 10 seeds
         "transformer_scaling": 811,  # 36, five lengths × (20 + 15 + 100), 100 for the point
+        "transformer_kinetics": 595,  # 4 × 20 in endless, 15, 100 for the point, 4 scans of 10 K × 10 seeds
         "transformer_budget": 135,
         "transformer_acquisition": 600,
         "attention_control": 200,

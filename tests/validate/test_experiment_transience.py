@@ -271,10 +271,23 @@ def test_every_run_of_a_preset_can_be_made_and_none_calibrates_itself(preset):
         assert not {job.seed for job in calibration} & {job.seed for job in trained}
         counts[experiment.name] = (len(calibration), len(trained))
     expected = {
-        "WORKSTATION": [(21, 18), (24, 12), (30, 27), (18, 18), (6, 18)],
-        "PAPER": [(70, 60), (80, 40), (100, 90), (60, 60), (20, 80)],
+        "WORKSTATION": {
+            "transience_decay": (56, 48),
+            "transience_diversity": (64, 32),
+            "transience_phases": (80, 72),
+            "transience_losses": (48, 48),
+            "transience_half_rate": (24, 16),
+            "transience_transformer": (6, 18),
+        },
+        "PAPER": {
+            "transience_decay": (70, 60),
+            "transience_diversity": (80, 40),
+            "transience_phases": (100, 90),
+            "transience_losses": (60, 60),
+            "transience_transformer": (20, 80),
+        },
     }
-    assert list(counts.values()) == expected[preset]
+    assert counts == expected[preset]
 
 
 def test_a_share_has_the_exact_binomial_interval():
