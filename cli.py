@@ -49,7 +49,9 @@ def options(
 
 @app.command()
 def validate(
-    preset: Annotated[str, typer.Option(help="What to train: smoke, laptop, workstation or paper.")] = "laptop",
+    preset: Annotated[
+        str, typer.Option(help="What to train: smoke, laptop, workstation, replication or paper.")
+    ] = "laptop",
     out: Annotated[Path, typer.Option(help="Folder for results; an interrupted run in it is continued.")] = Path(
         "results/laptop"
     ),

@@ -262,7 +262,7 @@ def test_a_run_ends_when_it_has_lost_what_it_had_and_not_before():
     assert trainer.status.tolist() == [Status.LOST, Status.RUNNING, Status.RUNNING]
 
 
-@pytest.mark.parametrize("preset", ["WORKSTATION", "PAPER"])
+@pytest.mark.parametrize("preset", ["WORKSTATION", "REPLICATION", "PAPER"])
 def test_every_run_of_a_preset_can_be_made_and_none_calibrates_itself(preset):
     counts = {}
     for experiment in getattr(presets, preset):
@@ -279,6 +279,7 @@ def test_every_run_of_a_preset_can_be_made_and_none_calibrates_itself(preset):
             "transience_half_rate": (24, 16),
             "transience_transformer": (6, 18),
         },
+        "REPLICATION": {"transience_decay": (280, 240), "transience_half_rate": (120, 80)},
         "PAPER": {
             "transience_decay": (70, 60),
             "transience_diversity": (80, 40),
@@ -288,6 +289,20 @@ def test_every_run_of_a_preset_can_be_made_and_none_calibrates_itself(preset):
         },
     }
     assert counts == expected[preset]
+
+
+def test_the_replication_shares_no_seed_with_what_it_replicates():
+    def seeds(experiments):
+        return {
+            job.seed
+            for experiment in experiments
+            if isinstance(experiment, TransienceTime)
+            for part in (experiment.calibration(), experiment.networks())
+            for jobs in part.values()
+            for job in jobs
+        }
+
+    assert seeds(presets.REPLICATION).isdisjoint(seeds(presets.WORKSTATION))
 
 
 def test_a_share_has_the_exact_binomial_interval():

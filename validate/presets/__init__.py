@@ -14,11 +14,17 @@ WORKSTATION = Preset(
         for part, module in (("Minimal model", minimal), ("Transience", transience), ("Transformer", transformer))
     ),
 )
+REPLICATION = Preset(
+    name="replication",
+    description="the time of ICL's loss at 40 fresh seeds, one hour on two cores",
+    experiments=transience.REPLICATION,
+    note=" ".join(transience.REPLICATION_NOTE.split()),
+)
 PAPER = Preset(
     name="paper",
     description="every experiment at the paper's sizes (N=100, D=63, width 512), for a GPU",
     experiments=(*minimal_paper.PAPER, *transience.PAPER, *transformer.PAPER),
 )
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, PAPER)}
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, PAPER)}
 
 __all__ = ["PRESETS", "Preset"]
