@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from .. import theory
 from ..theory import MeasuredMemory
 from ..theory._arguments import real, require
 from ..theory._files import written_whole
@@ -55,8 +56,8 @@ def sweep(
     """Every combination of the values on ``axes``, as a dataset with one dimension an axis.
 
     With ``cache`` each value of the first axis is one file in a directory named by the hash of the model, the other
-    axes, the tolerances and the solver's source; what is there is read, so that an interrupted sweep goes on where it
-    stopped. Files appear whole or not at all, and hold numbers only.
+    axes, the tolerances and the source of equations and solver; what is there is read, so that an interrupted sweep
+    goes on where it stopped. Files appear whole or not at all, and hold numbers only.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def _solve_slab(
 
 
 def _digest(model: CoupledModel, *settings: Any) -> str:
-    """Hash of everything that the numbers depend on, the source of the solver included."""
+    """Hash of everything that the numbers depend on, the source of the equations and of the solver included."""
     description = {"task": asdict(model.task), "settings": settings, "nodes": model.nodes, "rates": model.rate_ratio}
     description["decays"] = (model.decay_w, model.decay_beta)
     content = hashlib.sha256(json.dumps(description, sort_keys=True, default=float).encode())
@@ -166,8 +167,9 @@ def _digest(model: CoupledModel, *settings: Any) -> str:
                 content.update(np.asarray(array, dtype=np.float64).tobytes())
     elif model.memory is not None:
         content.update(repr(model.memory).encode())
-    for source in sorted(Path(__file__).parent.glob("_*.py")):
-        content.update(source.read_bytes())
+    for package in (theory.__file__, __file__):
+        for source in sorted(Path(package).parent.glob("*.py")):
+            content.update(source.read_bytes())
     return content.hexdigest()[:24]
 
 
