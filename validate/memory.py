@@ -203,6 +203,12 @@ def clock_at(curves: xr.Dataset, time: float) -> float:
     return float(clock[-1] + np.log1p(rate * c1[-1] * (time - t[-1])) / rate)
 
 
+def ended_at(curves: xr.Dataset, time: float) -> xr.Dataset:
+    """The curves of a run as if training had ended at ``time``; of one that ended before, those given."""
+    times = curves.time.values
+    return curves if time >= times[-1] else curves.interp(time=np.append(times[times < time], time))
+
+
 def at_fractions(curves: xr.Dataset, fraction: np.ndarray) -> xr.Dataset:
     """The curves over ``fraction`` of the whole clock, with the time ``elapsed``: linear between readings."""
     clock = fraction * float(curves.clock[-1])
@@ -216,7 +222,7 @@ def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset]
     """The theory's memory law from runs of the perceptron alone, its total clock being the one reached at ``time``.
 
     Runs that differ only in their seed are averaged at equal fractions of their clock. A run that was trained for
-    longer than ``time`` counts to its end.
+    longer than ``time`` counts to its end: dynamics may need its curves there. See :func:`ended_at`.
     """
     grouped: dict[int, list[xr.Dataset]] = {}
     for run, dataset in zip(runs, curves, strict=True):

@@ -15,7 +15,7 @@ from ..simulate import CoupledModel, solve_ensemble
 from ..theory import Estimate, acquisition_time, item_frequencies
 from .config import Run, content_key
 from .measure import acquisition_times, geometric_mean
-from .memory import MemoryTraining, measured_memory
+from .memory import MemoryTraining, ended_at, measured_memory
 
 #: Where the coupled equations are solved to find K*, from a third of the least K trained to three times the greatest:
 #: their ratio, about 0.7 %, is far below the seeds' spread.
@@ -63,8 +63,8 @@ def predict_threshold(
 
     The interval holds the uncertainty of I* and the spread of the memory's seeds.
     """
-    at = [measured_memory(trainings, curves, budget).critical_diversity(reading) for reading in _ends(clock.estimate)]
-    value, low, high = (float(k) for k in at)
+    memory = measured_memory(trainings, [ended_at(one, budget) for one in curves], budget)
+    value, low, high = (float(memory.critical_diversity(reading)) for reading in _ends(clock.estimate))
     if math.isinf(value):
         return Prediction(quantity, Estimate(value, min(low, value), math.inf), clock.inputs)
     spread = _relative_spread(trainings, curves, budget) * value
@@ -104,7 +104,7 @@ def predict_coupled(
     times = np.where(times <= run.budget, times, math.inf)
     acquiring = np.isfinite(times[:-1])
     value = float(diversities[acquiring][0]) if acquiring.any() else math.inf
-    spread = _relative_spread(trainings, curves, run.budget) * value if acquiring.any() else 0.0
+    spread = _relative_spread(trainings, curves, run.rate_ratio * run.budget) * value if acquiring.any() else 0.0
     inputs = (f"coupled equations, {_describe(run)}, β0 = {run.beta0:g}", f"memory curves of {addresses(trainings)}")
     kind = "coupled equations, repeated items" if repeats else "coupled equations"
     return (
@@ -133,6 +133,7 @@ def _ends(estimate: Estimate) -> tuple[float, float, float]:
 
 def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float) -> float:
     """Relative 95 % half-width of K* from the spread of I_K between seeds: δ ln K* = δ ln I_K / ν."""
+    curves = [ended_at(one, budget) for one in curves]
     clocks: dict[int, list[float]] = {}
     for training, dataset in zip(trainings, curves, strict=True):
         clocks.setdefault(training.task_diversity, []).append(float(np.log(dataset.clock[-1])))

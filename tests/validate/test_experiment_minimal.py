@@ -128,10 +128,11 @@ def test_repeated_items_run_the_circuit_faster_and_vanish_with_n_over_k():
 
 
 def scaling(name="kinetics", **rivals) -> ThresholdScaling:
+    run = RUN.with_(budget=2000.0)  # so long that every memory has formed: the limit in which K* ∝ r^{1/ν}
     diversities = [40.0, 60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0]
     parts = {
         label: Threshold(
-            MEMORY.trainings, RUN.with_(rate_ratio=ratio), diversities, 4, bar=1.3, clock_bar=1.1, time_bar=1.1
+            MEMORY.trainings, run.with_(rate_ratio=ratio), diversities, 4, bar=1.3, clock_bar=1.1, time_bar=1.1
         )
         for label, ratio in (("slow", 0.5), ("even", 1.0), ("fast", 2.0))
     }

@@ -12,7 +12,7 @@ from iclrace.validate import Comparison, MemoryTraining, geometric_mean, measure
 from iclrace.validate.config import Run
 from iclrace.validate.measure import first_crossing
 from iclrace.validate.memory import clock_at, train_memory
-from iclrace.validate.predict import predict_clock, predict_threshold
+from iclrace.validate.predict import Prediction, predict_clock, predict_threshold
 from scipy import stats
 
 K = np.array([100, 200, 300, 400, 600, 800.0])
@@ -173,3 +173,13 @@ def test_predictions_name_their_inputs_and_do_not_read_the_networks(memories):
     assert prediction.estimate.low <= prediction.estimate.value <= prediction.estimate.high
     assert any("3 runs" in text for text in prediction.inputs)
     assert any("exact field" in text for text in prediction.inputs)
+
+
+def test_a_threshold_is_read_off_the_memory_at_the_budget_and_not_beyond(memories):
+    trainings, curves = memories
+    budget = float(curves[0].time[-1]) / 2  # all have gone on for longer
+    clock = Prediction("I*", Estimate.exact(clock_at(curves[1], budget)), ())
+    found = predict_threshold("K*", clock, trainings, curves, budget)
+    assert found.estimate.value == pytest.approx(trainings[1].task_diversity, rel=1e-9)
+    beyond = predict_threshold("K*", clock, trainings, curves, 10 * budget)
+    assert beyond.estimate.value < found.estimate.value
