@@ -35,8 +35,8 @@ twelve now at N = 12, 25 and 50 and six at N = 100, and twice the perceptrons al
 kinetics_half_rate was added because K* failed at rate ratio 2: it asks whether the step, not the theory, is to
 blame. Eight of 396 runs at K → ∞ had ended at the network's accuracy, an evaluation before the circuit's, and so
 counted as never acquired; a run now ends when both are reached, and these eight were trained again. K* from the memory
-alone had read the clock of a perceptron trained for longer than the networks at its own end; it is read at the networks'
-budget now, as its equation says. Predictions rose by up to 3 %, at α = 1 by 18 %; no verdict changed its kind.
+alone had read the clock of a perceptron trained for longer than the networks at its own end; it is read at their budget
+now, as its equation says. Predictions rose by up to 3 %, at α = 1 by 18 %; no verdict changed its kind.
 """
 
 # Not among the seeds of the laptop preset, nor of trials.
