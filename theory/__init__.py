@@ -3,7 +3,7 @@
 from .accuracy import acquired_beta, icl_accuracy
 from .acquisition import acquisition_time, early_drag
 from .balanced import balanced_saddle
-from .burstiness import bursty_clock, bursty_field, copies_distribution
+from .burstiness import bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
@@ -42,7 +42,6 @@ __all__ = [
     "acquisition_probability",
     "acquisition_time",
     "balanced_saddle",
-    "bursty_clock",
     "bursty_field",
     "clock_at_acquisition",
     "conserved_weight",

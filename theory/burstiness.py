@@ -1,15 +1,16 @@
-"""Copies as the data draw them: K items, drawn with replacement, leave m = 1 + Binomial(N − 1, 1/K) of the target."""
+"""Items as the data draw them: with replacement from K, half of each label, so that a context holds some repeatedly."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from ._arguments import real, require
-from .clock import acquisition_clock
-from .field import icl_field
-from .labels import NODES, Average
+from ._arguments import require
+from .attention import ContextNodes
+from .field import flow
+from .labels import NODES, Average, label_sum_nodes
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -19,24 +20,23 @@ LEFT_OUT = 1e-12
 
 
 def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
-    """m = 1 + Binomial(N − 1, 1/K): how many copies of the target a context holds if one is put there.
+    """m + Binomial(N − m, 1/K): how many copies of the target a context holds if m are put there.
 
     Parameters
     ----------
     task : Task
-        N and K count; ``copies`` does not.
 
     Returns
     -------
-    copies, probability : arrays (m,)
-        Values from 1 to N − 1 up to a remainder of 1e-12, and probabilities that add up to 1.
+    copies, probability : arrays (copies,)
+        Values from m to N − 1 up to a remainder of 1e-12, and probabilities that add up to 1.
 
     Raises
     ------
     ValueError
         If K = 1: every pair is a copy, and there is nothing to attend to.
 
-    Source: docs/derivation.md, "bursts and skewed frequencies"; the paper's appendix on data statistics.
+    Source: docs/derivation.md, "repeated items and skewed frequencies"; the paper's appendix on data statistics.
 
     Examples
     --------
@@ -45,12 +45,12 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     ([1, 2], [0.906, 0.09])
     """
     require(task.task_diversity > 1, "task", "have task_diversity > 1", task.task_diversity)
-    extra = np.arange(task.context_length - 1)
-    size, chance = task.context_length - 1, 1.0 / task.task_diversity
+    size, chance = task.context_length - task.copies, 1.0 / task.task_diversity
+    extra = np.arange(max(size, 1))
     choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(size - extra + 1)
     probability = np.exp(choose + xlogy(extra, chance) + xlog1py(size - extra, -chance))
     kept = probability > LEFT_OUT / task.context_length
-    return 1 + extra[kept], probability[kept] / probability[kept].sum()
+    return task.copies + extra[kept], probability[kept] / probability[kept].sum()
 
 
 def bursty_field(
@@ -62,58 +62,59 @@ def bursty_field(
     average: Average = "gaussian",
     nodes: int = NODES,
 ) -> tuple[Array, Array]:
-    """Σ_m P(m) of :func:`icl_field` with m copies, m = 1 + Binomial(N − 1, 1/K).
+    """:func:`icl_field` with the repeats that K items bring, averaged over :func:`copies_distribution`.
 
-    Arguments, errors and source as for :func:`icl_field` and :func:`copies_distribution`; with balanced labels, m runs
-    up to N/2.
+    With half of the K items of each label, the others lean against the target, which is not among them:
 
-    Examples
-    --------
-    >>> dw, _ = bursty_field(0.0, 0.0, Task(context_length=100, task_diversity=100))
-    >>> round(200 * float(dw), 3)   # ⟨m⟩ = 1.99
-    1.99
-    """
-    copies, probability = copies_distribution(task)
-    if task.labels == "balanced":
-        copies, probability = copies[copies <= task.context_length // 2], probability[: task.context_length // 2]
-        probability = probability / probability.sum()
-    rates = [icl_field(w, beta, replace(task, copies=int(m)), margin, average=average, nodes=nodes) for m in copies]
-    dw = sum(p * rate[0] for p, rate in zip(probability, rates, strict=True))
-    dbeta = sum(p * rate[1] for p, rate in zip(probability, rates, strict=True))
-    return np.asarray(dw), np.asarray(dbeta)
+        ⟨ℓ_j⟩ = −1/(K − 1) for j other,    ⟨n⟩ = −(⟨m⟩ − 1),    ⟨m⟩ = 1 + (N − 1)/K for one copy
 
+    So at β = 0 neither drive nor drag knows of repeats, and early
 
-def bursty_clock(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, c2: ArrayLike = 0.5) -> Array:
-    """I* = N τ*(κ)/⟨m⟩ with κ = s² c2/⟨m⟩: early, copies act through their mean alone, ⟨m⟩ = 1 + (N − 1)/K.
+        dw/dτ = ⟨m⟩ e^β − (⟨m⟩ − 1) − κ w,    dβ/dτ = ⟨m⟩ w e^β
 
-    The drive m e^β is linear in m and the drag s² (N − m) does not depend on it for m ≪ N.
+    which for ⟨m⟩ ≫ 1 is the saddle of balanced contexts. K → ∞ gives :func:`icl_field`. With balanced labels, copies
+    run up to N/2 and n = −m.
 
     Parameters
     ----------
-    task : Task
-        With a finite ``task_diversity``, i.i.d. labels.
-    beta0, w0 : array_like
-    c2 : array_like in [0, 1]
+    w, beta, task, margin, average, nodes
+        As for :func:`icl_field`; the task's K counts.
 
     Returns
     -------
-    array of the broadcast shape, in gradient-flow time
+    dw, dbeta : arrays of the broadcast shape
 
     Raises
     ------
     ValueError
-        If an argument is out of range, or labels are balanced.
+        As for :func:`icl_field`; if K = 1, or attention is rough.
 
-    Source: docs/derivation.md, "bursts and skewed frequencies".
+    Source: docs/derivation.md, "repeated items and skewed frequencies".
 
     Examples
     --------
-    >>> task = Task(context_length=100)
-    >>> bool(bursty_clock(task, 0.0) == 100 * acquisition_clock(0.0, 0.0, 0.5))   # K → ∞: one copy
-    True
+    >>> task = Task(context_length=100, task_diversity=100)   # ⟨m⟩ = 1.99
+    >>> dw, _ = bursty_field(0.0, [0.0, 1e-3], task)
+    >>> (200 * dw).round(3).tolist(), round(float(np.diff(200 * dw)[0] / 1e-3), 1)
+    ([1.0, 1.002], 2.0)
     """
-    require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    mean = 1.0 + (task.context_length - 1) / task.task_diversity
-    c2 = real("c2", c2, minimum=0.0, maximum=1.0)
-    with np.errstate(over="ignore"):
-        return task.context_length / mean * acquisition_clock(beta0, w0, task.label_std**2 * c2 / mean)
+    dw, dbeta, _ = flow(w, beta, task, margin, repeated_nodes(task, average, nodes))
+    return dw, dbeta
+
+
+@lru_cache(maxsize=64)
+def repeated_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES) -> ContextNodes:
+    """The nodes of :func:`context_nodes` for every number of copies, weighted by its probability."""
+    require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
+    copies, probability = copies_distribution(task)
+    if task.labels == "balanced":
+        copies, probability = copies[copies <= task.context_length // 2], probability[: task.context_length // 2]
+        probability = probability / probability.sum()
+    bias = -1.0 / (task.task_diversity - 1.0)
+    columns = []
+    for m, share in zip(copies, probability, strict=True):
+        label_sum, weight = label_sum_nodes(replace(task, copies=int(m)), average, nodes, bias)
+        ones = np.ones_like(label_sum)
+        columns.append((m * ones, (m + task.target_in_softmax) * ones, (task.context_length - m) * ones,
+                        label_sum, share * weight))  # fmt: skip
+    return ContextNodes(*(np.concatenate(column) for column in zip(*columns, strict=True)))

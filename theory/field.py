@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import broadcast, real
-from .attention import Attended, attended_label, context_nodes
+from .attention import Attended, ContextNodes, attended_label, context_nodes
 from .labels import NODES, Average
 from .task import Task
 
@@ -63,7 +63,7 @@ def icl_field(
     (0.005, 0.0)
     """
 
-    dw, dbeta, _ = flow(w, beta, task, margin, average, nodes)
+    dw, dbeta, _ = flow(w, beta, task, margin, context_nodes(task, average, nodes))
     return dw, dbeta
 
 
@@ -86,12 +86,10 @@ def mean_residual(
     0.5
     """
 
-    return flow(w, beta, task, margin, average, nodes)[2]
+    return flow(w, beta, task, margin, context_nodes(task, average, nodes))[2]
 
 
-def flow(
-    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, average: Average, nodes: int
-) -> tuple[Array, ...]:
+def flow(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, context: ContextNodes) -> tuple[Array, ...]:
     """−∂L/∂(w, β, φ) = E_n[σ(−u) (a, w ∂a/∂β, 1)]: the flow of w and β, and the residual that drives the memory."""
 
     def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
@@ -99,7 +97,7 @@ def flow(
         turn = w[..., 0] * ((residual * attended.slope) @ weight)
         return (residual * attended.value) @ weight, turn, residual @ weight
 
-    return averaged(rates, w, beta, margin, task, average, nodes)
+    return averaged(rates, w, beta, margin, task, context)
 
 
 def averaged(
@@ -108,12 +106,10 @@ def averaged(
     beta: ArrayLike,
     margin: ArrayLike,
     task: Task,
-    average: Average,
-    nodes: int,
+    context: ContextNodes,
 ) -> tuple[Array, ...]:
     """``function(w, attended, margin, weight)`` over broadcast points, the nodes last, in chunks of bounded memory."""
     w, beta, margin = broadcast(w=real("w", w), beta=real("beta", beta), margin=real("margin", margin))
-    context = context_nodes(task, average, nodes)
     step = max(1, _CHUNK // context.weight.size)
     flat = [array.ravel() for array in (w, beta, margin)]
     parts = []

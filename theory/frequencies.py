@@ -30,7 +30,7 @@ def item_frequencies(task_diversity: int, skew: float) -> Array:
     ValueError
         If an argument is out of range.
 
-    Source: docs/derivation.md, "bursts and skewed frequencies"; the paper's appendix on data statistics.
+    Source: docs/derivation.md, "repeated items and skewed frequencies"; the paper's appendix on data statistics.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     ValueError
         If an argument is out of range.
 
-    Source: docs/derivation.md, "bursts and skewed frequencies".
+    Source: docs/derivation.md, "repeated items and skewed frequencies".
 
     Examples
     --------

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from .attention import Attended
+from .attention import Attended, context_nodes
 from .field import averaged, flow
 from .labels import NODES, Average
 from .task import Task
@@ -51,7 +51,7 @@ def population_loss(
     def loss(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
         return (np.logaddexp(0.0, -(margin + w * attended.value)) @ weight,)
 
-    return averaged(loss, w, beta, margin, task, average, nodes)[0]
+    return averaged(loss, w, beta, margin, task, context_nodes(task, average, nodes))[0]
 
 
 def loss_gradient(
@@ -73,7 +73,8 @@ def loss_gradient(
     [-0.005, 0.0, -0.5]
     """
 
-    return 0.0 - np.stack(flow(w, beta, task, margin, average, nodes), axis=-1)  # not −x: zero has no sign
+    rates = flow(w, beta, task, margin, context_nodes(task, average, nodes))
+    return 0.0 - np.stack(rates, axis=-1)  # not −x: zero has no sign
 
 
 def loss_hessian(
@@ -107,6 +108,6 @@ def loss_hessian(
             bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
         return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
 
-    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, average, nodes)
+    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, context_nodes(task, average, nodes))
     rows = [np.stack(row, axis=-1) for row in ((ww, wb, wf), (wb, bb, bf), (wf, bf, ff))]
     return np.stack(rows, axis=-2)

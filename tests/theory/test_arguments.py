@@ -13,7 +13,6 @@ from iclrace.theory import (
     acquisition_clock,
     acquisition_distribution,
     acquisition_time,
-    bursty_clock,
     bursty_field,
     clock_at_acquisition,
     conserved_weight,
@@ -50,7 +49,6 @@ TWO, THREE = np.full(2, 0.4), np.full(3, 0.4)
 BROADCASTING = {
     "acquisition_clock": (lambda **a: acquisition_clock(**a), ("beta0", "w0", "drag")),
     "acquisition_time": (lambda **a: acquisition_time(TASK, **a), ("beta0", "w0")),
-    "bursty_clock": (lambda **a: bursty_clock(TASK, **a), ("beta0", "w0")),
     "bursty_field": (lambda **a: bursty_field(task=TASK, **a), ("w", "beta", "margin")),
     "clock_at_acquisition": (lambda **a: clock_at_acquisition(TASK, **a), ("beta0", "w0")),
     "conserved_weight": (lambda **a: conserved_weight(**a), ("margin", "rate", "margin_scale")),
@@ -109,7 +107,6 @@ def test_empty_arrays_give_empty_arrays(name):
         (lambda: acquisition_distribution(Task(10, score_std=1.0), 0.0, 1.0), "task"),
         (lambda: acquisition_distribution(TASK, 0.0, 1.0).rvs(random_state="x"), "random_state"),
         (lambda: acquisition_distribution(TASK, 0.0, 1.0).rvs(size=-1), "size"),
-        (lambda: bursty_clock(TASK, 0.0, c2=np.nan), "c2"),
         (lambda: crossover_slope(np.inf), "b"),
         (lambda: crossover_regimes(0.9), "tolerance"),
         (lambda: item_frequencies(10, [1.0, 2.0]), "skew"),
@@ -131,7 +128,6 @@ def test_invalid_arguments_are_named(call, name):
 
 def test_extremes_neither_overflow_nor_warn():
     # RuntimeWarning is an error in this suite
-    assert np.isinf(bursty_clock(TASK, 0.0, -1e300))
     assert np.isfinite(loss_hessian([1e300, -1e300], 0.0, TASK)[:, 0, 0]).all()
     assert skewed_clock(MEMORY, 10, 1.0, 1e308) <= MEMORY.total_clock(10)
     assert MEMORY.field(1e300, 0.0, 10.0) == 0.0

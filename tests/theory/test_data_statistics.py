@@ -5,8 +5,6 @@ import pytest
 from iclrace.theory import (
     PowerLawMemory,
     Task,
-    acquisition_clock,
-    bursty_clock,
     bursty_field,
     copies_distribution,
     icl_field,
@@ -14,6 +12,7 @@ from iclrace.theory import (
     skewed_clock,
 )
 from scipy.integrate import solve_ivp
+from scipy.special import expit
 from scipy.stats import binom
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
@@ -27,30 +26,48 @@ def test_distribution_of_copies():
 
 
 @pytest.mark.parametrize("labels", ["iid", "balanced"])
-def test_bursty_field_against_sampled_contexts(labels):
-    """K → ∞ is the field of one copy; at finite K it is the mean over m."""
+def test_endless_items_do_not_repeat(labels):
     one = icl_field(1.0, 1.0, Task(50, labels=labels))
     np.testing.assert_allclose(bursty_field(1.0, 1.0, Task(50, labels=labels)), one, rtol=1e-12)
-    task = Task(50, task_diversity=20, labels=labels)
-    draws = 1 + np.random.default_rng(0).binomial(49, 1 / 20, size=4000)
-    draws = draws[draws <= 25]  # a balanced context has no room for more
-    fields = {m: np.array(icl_field(1.0, 1.0, Task(50, labels=labels, copies=int(m)))) for m in np.unique(draws)}
-    samples = np.array([fields[m] for m in draws])
-    error = samples.std(0) / np.sqrt(len(draws))
-    assert (np.abs(np.array(bursty_field(1.0, 1.0, task)) - samples.mean(0)) < 5 * error).all()
 
 
-def test_early_copies_act_through_their_mean():
+@pytest.mark.parametrize(
+    ("length", "diversity", "w", "beta"), [(50, 100, 0.0, 0.0), (50, 20, 1.0, 1.0), (8, 4, 3.0, 0.5)]
+)
+def test_bursty_field_against_sampled_contexts(length, diversity, w, beta):
+    """Contexts drawn with replacement from K items, half of each label; the target is one of those in the context."""
+    rng, task = np.random.default_rng(0), Task(length, task_diversity=diversity)
+    item = rng.integers(diversity, size=(200_000, length))
+    label, same = 1.0 - 2.0 * (item % 2), item == item[:, :1]
+    label = label * label[:, :1]  # in the frame where the target's is +1
+    weight = np.where(same, np.exp(beta), 1.0)
+    total = weight.sum(1)
+    a = (weight * label).sum(1) / total
+    turn = ((weight * label * same).sum(1) - a * (weight * same).sum(1)) / total
+    residual = expit(-w * a)
+    samples = np.array([residual * a, w * residual * turn])
+    error = 5 * samples.std(1) / np.sqrt(samples.shape[1])
+    found = np.array(bursty_field(w, beta, task, average="binomial"))
+    assert (np.abs(found - samples.mean(1)) <= error).all()
+    # Negative controls: one copy alone; and copies among labels that do not lean against the target.
+    copies, share = copies_distribution(task)
+    upright = sum(
+        p * np.array(icl_field(w, beta, Task(length, copies=int(m)), average="binomial"))
+        for m, p in zip(copies, share, strict=True)
+    )
+    assert (np.abs(upright - samples.mean(1)) > error).any()
+    if beta or w:
+        assert (np.abs(np.array(icl_field(w, beta, Task(length))) - samples.mean(1)) > error).any()
+
+
+def test_early_repeats_turn_attention_and_leave_drive_and_drag():
     # 2 % of N = 1e4 are far from the end of the race: first order in w, corrections of order ⟨m⟩/N and e^β/N
     task, beta, w = Task(10_000, task_diversity=5_000), 0.4, 1e-3
     mean = 1 + 9_999 / 5_000
-    scale = 2 * 10_000 / mean
-    (bare, _), (pushed, turned) = bursty_field(0.0, beta, task), bursty_field(w, beta, task)
-    assert scale * bare == pytest.approx(np.exp(beta), rel=1e-3)
-    assert scale * (bare - pushed) / w == pytest.approx(0.5 / mean, rel=1e-2)
-    assert scale * turned / w == pytest.approx(np.exp(beta), rel=2e-3)
-    expected = 10_000 / mean * acquisition_clock(beta, 0.0, 0.5 / mean)
-    assert bursty_clock(task, beta) == pytest.approx(float(expected), rel=1e-14)
+    (bare, _), (pushed, turned) = bursty_field(0.0, [0.0, beta], task), bursty_field(w, [0.0, beta], task)
+    assert 2 * 10_000 * bare == pytest.approx([1.0, mean * np.exp(beta) - (mean - 1)], rel=1e-3)
+    assert 2 * 10_000 * (bare - pushed)[0] / w == pytest.approx(0.5, rel=1e-2)
+    assert 2 * 10_000 * turned[1] / w == pytest.approx(mean * np.exp(beta), rel=2e-3)
 
 
 def test_item_frequencies():
@@ -87,7 +104,7 @@ def test_skew_leaves_the_total_clock():
     ("call", "name"),
     [
         (lambda: copies_distribution(Task(10, task_diversity=1.0)), "task"),
-        (lambda: bursty_clock(Task(10, labels="balanced"), 0.0), "task"),
+        (lambda: bursty_field(0.0, 0.0, Task(10, task_diversity=4, score_std=1.0)), "task"),
         (lambda: item_frequencies(0, 1.0), "task_diversity"),
         (lambda: item_frequencies(10, -1.0), "skew"),
         (lambda: skewed_clock(MEMORY, 10, 1.0, -1.0), "time"),

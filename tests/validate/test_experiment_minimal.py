@@ -23,7 +23,7 @@ from iclrace.validate.experiments import (
 from iclrace.validate.experiments.acquisition_spread import distance
 from iclrace.validate.experiments.protocol import answer, slope
 from iclrace.validate.memory import MemoryTraining
-from iclrace.validate.predict import predict_coupled
+from iclrace.validate.predict import predict_coupled, predict_repeats
 from iclrace.validate.presets import minimal, minimal_paper
 from iclrace.validate.trainer import initial_beta
 
@@ -110,21 +110,32 @@ def test_a_fraction_of_zero_is_compared_and_a_question_can_be_denied_or_left_ope
 def test_coupled_equations_without_a_memory_to_speak_of_give_the_closed_form():
     """K far above every threshold: c1 = c2 = 1/2 and no repeats, so t_ICL is that of K → ∞ (to 0.5 %)."""
     slow = alone([10**6, 10**7])
-    _, time = predict_coupled(RUN, slow.trainings, slow.curves, 3e6, repeats=True)
-    assert time.estimate.value == pytest.approx(float(acquisition_time(RUN.task, 0.0)), rel=5e-3)
+    for predict in (predict_coupled, predict_repeats):
+        _, time = predict(RUN, slow.trainings, slow.curves, 3e6)
+        assert time.estimate.value == pytest.approx(float(acquisition_time(RUN.task, 0.0)), rel=5e-3)
 
 
-def test_repeated_items_run_the_circuit_faster_and_vanish_with_n_over_k():
-    """t is divided by g = 1 + (N − 1)/K where the memory does not matter, and K* falls."""
+def test_repeated_items_turn_attention_faster_and_vanish_with_n_over_k():
+    """Repeats make β alone grow g = 1 + (N − 1)/K times as fast, so t falls by less than g, and K* with it."""
     plain, late = predict_coupled(RUN, MEMORY.trainings, MEMORY.curves, 240.0)
-    repeats, early = predict_coupled(RUN, MEMORY.trainings, MEMORY.curves, 240.0, repeats=True)
+    repeats, early = predict_repeats(RUN, MEMORY.trainings, MEMORY.curves, 240.0)
     assert repeats.estimate.value < plain.estimate.value
-    # By g, and a little more since an earlier acquisition also meets a smaller drag.
-    assert 1 + 24 / 240 <= late.estimate.value / early.estimate.value < (1 + 24 / 240) ** 2
+    slow = alone([10**6, 10**7])  # no memory to speak of, at any K
+    gain = [predict(RUN, slow.trainings, slow.curves, 240.0)[1].estimate.value for predict in (
+        predict_coupled, predict_repeats)]  # fmt: skip
+    assert 1 < gain[0] / gain[1] < 1 + 24 / 240
     skewed = RUN.with_(frequency_exponent=1.0)
-    assert predict_coupled(skewed, MEMORY.trainings, MEMORY.curves, 240.0, repeats=True)[1].estimate.value < (
-        early.estimate.value
+    assert predict_repeats(skewed, MEMORY.trainings, MEMORY.curves, 240.0)[1].estimate.value < early.estimate.value
+    assert early.estimate.value < late.estimate.value
+
+
+def test_the_bisected_threshold_parts_acquiring_from_memorising():
+    threshold = predict_repeats(RUN, MEMORY.trainings, MEMORY.curves, 240.0)[0].estimate.value
+    below, above = (
+        predict_repeats(RUN, MEMORY.trainings, MEMORY.curves, factor * threshold)[1].estimate.value
+        for factor in (0.98, 1.02)
     )
+    assert math.isinf(below) and above < RUN.budget
 
 
 def scaling(name="kinetics", **rivals) -> ThresholdScaling:

@@ -85,11 +85,28 @@ def _potential_residual() -> Any:
     return sp.simplify(change)
 
 
-def _copies_residual() -> Any:
-    """Mean of m = 1 + Binomial(N − 1, 1/K) from its probabilities, at N = 7."""
+def _over_copies(quantity: Any) -> Any:
+    """The average of ``quantity``, a function of m, over m = 1 + Binomial(N − 1, 1/K) at N = 7."""
     j = sp.Symbol("j", integer=True)
     chance = sp.binomial(6, j) * K**-j * (1 - 1 / K) ** (6 - j)
-    return sp.simplify(sp.summation((1 + j) * chance, (j, 0, 6)) - (1 + 6 / K))
+    return sp.summation(quantity.subs(m, 1 + j).subs(N, 7) * chance, (j, 0, 6))
+
+
+def _copies_residual() -> Any:
+    return sp.simplify(_over_copies(m) - (1 + 6 / K))
+
+
+def _lean_residual() -> Any:
+    """⟨n⟩ from the K/2 − 1 and K/2 labels of the items that are not the target."""
+    lean = ((K / 2 - 1) - K / 2) / (K - 1)
+    return sp.simplify(_over_copies((N - m) * lean) + 6 / K)
+
+
+def _label_square_residual() -> Any:
+    """⟨(m + n)²⟩, from the mean and the variance of the other labels: what N independent labels have."""
+    lean = -1 / (K - 1)
+    square = (m + (N - m) * lean) ** 2 + (N - m) * (1 - lean**2)
+    return sp.simplify(_over_copies(square) - 7)
 
 
 def _skew_residual() -> Any:
@@ -202,19 +219,22 @@ def steps() -> tuple[Step, ...]:
         ),
         Step(
             "data",
-            "Bursts and skewed frequencies",
+            "Repeated items and skewed frequencies",
             (
-                "Items are drawn with replacement from K; for skewed frequencies, item k with probability p_k ∝ "
-                "k^{−α}.",
+                "Items are drawn with replacement from K, half of them of each label; for skewed frequencies, item k "
+                "with probability p_k ∝ k^{−α}.",
                 "Skew: items are memorised independently of each other, item k at K p_k times the common rate.",
             ),
-            "A context that holds one copy holds m = 1 + Binomial(N − 1, 1/K). Early, drive m e^β is linear in m "
-            "and the drag does not depend on it, so m acts through its mean: N → N/⟨m⟩ and κ → κ/⟨m⟩. Under skewed "
-            "frequencies an item gives the clock p_k ∫σ(−φ_k) dt in all, and p_k cancels: the clock's total is the "
-            "same for every α, and skew only spreads it out in time. A measured total that changes with α shows "
-            "items sharing what they learn.",
+            "A context that holds one copy holds m = 1 + Binomial(N − 1, 1/K). The target is not among the other "
+            "draws, so these lean against its label, ⟨n⟩ = −(⟨m⟩ − 1): at β = 0 repeats change neither the drive, "
+            "⟨m + n⟩ = 1, nor the drag, ⟨(m + n)²⟩ = N. Early, dw/dτ = ⟨m⟩ e^β − (⟨m⟩ − 1) − κ w and dβ/dτ = ⟨m⟩ w "
+            "e^β: β grows ⟨m⟩ times as fast, and for ⟨m⟩ ≫ 1 the drive is that of balanced contexts, e^β − 1. Under "
+            "skewed frequencies an item gives the clock p_k ∫σ(−φ_k) dt in all, and p_k cancels: the clock's total "
+            "is the same for every α, and skew only spreads it out in time. A measured total that changes with α "
+            "shows items sharing what they learn.",
             (
                 sp.Eq(sp.Symbol("{\\langle m \\rangle}"), 1 + (N - 1) / K),
+                sp.Eq(sp.Symbol("{\\langle n \\rangle}"), -(N - 1) / K),
                 sp.Eq(
                     sp.Symbol("p_k") * sp.Integral(sigma(-sp.Symbol("\\varphi_k")), (sp.Symbol("t"), 0, sp.oo)),
                     sp.Symbol("{I_K(\\infty)}") / K,
@@ -222,6 +242,8 @@ def steps() -> tuple[Step, ...]:
             ),
             (
                 Check("⟨m⟩ = 1 + (N − 1)/K at N = 7", "identity", _copies_residual),
+                Check("⟨n⟩ = −(N − 1)/K at N = 7", "identity", _lean_residual),
+                Check("⟨(m + n)²⟩ = N at N = 7", "identity", _label_square_residual),
                 Check("item k's share of the clock is I_K(∞)/K for any p_k", "limit", _skew_residual),
             ),
         ),

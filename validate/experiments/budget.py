@@ -9,7 +9,7 @@ from ...theory import Estimate, threshold_at_budget
 from ..compare import Comparison
 from ..measure import geometric_mean
 from ..memory import measured_memory
-from ..predict import Prediction, addresses, predict_coupled
+from ..predict import Prediction, addresses, predict_repeats
 from .protocol import Jobs, MemoryCurves, Results, compare, memories_in, networks_in
 from .threshold import Threshold, circuit_threshold
 
@@ -43,7 +43,7 @@ class Budget:
         predictions = {}
         for budget in self.budgets:
             shorter, largest = run.with_(budget=budget), max(self.threshold.task_diversity)
-            repeats, _ = predict_coupled(shorter, memory.trainings, memory.curves, largest, repeats=True)
+            repeats, _ = predict_repeats(shorter, memory.trainings, memory.curves, largest)
             inputs = (f"I_K(T) = I*, I_K(t) of {addresses(memory.trainings)}",)
             alone = self._alone(memory, budget)
             predictions[f"alone_{budget:g}"] = Prediction(f"K*(T = {budget:g}), memory alone", alone, inputs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ...theory import Estimate
 from ..compare import Comparison
 from ..measure import measure_power_law
-from ..predict import Prediction, predict_coupled
+from ..predict import Prediction, predict_repeats
 from .protocol import Jobs, MemoryCurves, Results, answer, compare, memories_in, networks_in, slope
 from .threshold import Threshold, circuit_threshold
 
@@ -55,8 +55,8 @@ class ThresholdScaling:
         for label, part in self.parts.items():
             memory = memories_in(calibrated[f"memory_{label}"])
             mine = dict(part.predict({"memory": memory}))
-            mine["repeats_threshold"], mine["repeats_time"] = predict_coupled(
-                part.run, memory.trainings, memory.curves, max(part.task_diversity), repeats=True
+            mine["repeats_threshold"], mine["repeats_time"] = predict_repeats(
+                part.run, memory.trainings, memory.curves, max(part.task_diversity)
             )
             at = f", {self.variable} = {self.values[label]:g}"
             for key, one in mine.items():
