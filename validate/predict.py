@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from ..simulate import CoupledModel, solve_ensemble
 from ..theory import Estimate, MeasuredMemory, acquired_beta, acquisition_time, item_frequencies
@@ -19,6 +18,7 @@ from ..theory.field import flow
 from .config import Run, content_key
 from .measure import acquisition_times, geometric_mean
 from .memory import MemoryTraining, ended_at, measured_memory
+from .passage import passage_time
 
 #: Task diversities at which the coupled equations are solved to find K*: their ratio, about 0.7 %, is far below the
 #: seeds' spread. With repeated items K* is bisected, to the same precision.
@@ -132,21 +132,14 @@ def _repeats_time(run: Run, memory: MeasuredMemory, task_diversity: float) -> fl
     if run.frequency_exponent:
         met = 1.0 / float(np.sum(item_frequencies(round(task_diversity), run.frequency_exponent) ** 2))
     context = repeated_nodes(replace(run.task, task_diversity=met), nodes=_NODES)
-    level = acquired_beta(run.task)
 
-    def rates(_: float, state: NDArray[np.float64]) -> list[float]:
+    def field(state: NDArray[np.float64]) -> list[float]:
         w, beta, clock = state
         margins, weight = memory.margins(max(clock, 0.0), task_diversity)
         dw, dbeta, residual = flow(w, beta, run.task, margins, context)
         return [float(weight @ dw), float(weight @ dbeta), run.rate_ratio * float(weight @ residual)]
 
-    def acquired(_: float, state: NDArray[np.float64]) -> float:
-        return state[1] - level if state[0] > 0 else -1.0
-
-    acquired.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
-    start = [run.w0, run.beta0, 0.0]
-    solved = solve_ivp(rates, (0.0, run.budget), start, method="LSODA", rtol=1e-6, atol=1e-8, events=acquired)
-    return float(solved.t_events[0][0]) if solved.t_events[0].size else math.inf
+    return passage_time(field, [run.w0, run.beta0, 0.0], acquired_beta(run.task), run.budget, rtol=1e-6, atol=1e-8)
 
 
 def _scanned(trainings: Sequence[MemoryTraining]) -> tuple[float, float]:

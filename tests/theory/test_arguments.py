@@ -39,6 +39,7 @@ from iclrace.theory import (
     tracking_weight,
     transience_time,
 )
+from iclrace.theory.labels import label_sum_nodes
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 RUN = MemoryRun(500, [0.0, 50.0, 90.0], [0.5, 0.1, 0.01], [0.5, 0.9, 1.0], [1.0, 0.1, 0.01])
@@ -108,6 +109,7 @@ def test_empty_arrays_give_empty_arrays(name):
         (lambda: acquisition_distribution(TASK, 0.0, 1.0).rvs(random_state="x"), "random_state"),
         (lambda: acquisition_distribution(TASK, 0.0, 1.0).rvs(size=-1), "size"),
         (lambda: crossover_slope(np.inf), "b"),
+        (lambda: label_sum_nodes(TASK, bias=1.5), "bias"),
         (lambda: crossover_regimes(0.9), "tolerance"),
         (lambda: item_frequencies(10, [1.0, 2.0]), "skew"),
         (lambda: MEASURED.c1(1.0, [500, 600]), "task_diversity"),

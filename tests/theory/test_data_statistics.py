@@ -11,6 +11,7 @@ from iclrace.theory import (
     item_frequencies,
     skewed_clock,
 )
+from iclrace.theory.labels import label_sum_nodes
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 from scipy.stats import binom
@@ -29,6 +30,26 @@ def test_distribution_of_copies():
 def test_endless_items_do_not_repeat(labels):
     one = icl_field(1.0, 1.0, Task(50, labels=labels))
     np.testing.assert_allclose(bursty_field(1.0, 1.0, Task(50, labels=labels)), one, rtol=1e-12)
+
+
+def test_balanced_contexts_hold_as_many_copies_as_they_have_room_for():
+    task = Task(50, task_diversity=20, labels="balanced")
+    copies, share = copies_distribution(task)
+    room = copies <= 25
+    fields = [icl_field(1.0, 1.0, Task(50, labels="balanced", copies=int(m))) for m in copies[room]]
+    expected = share[room] @ np.array(fields) / share[room].sum()
+    np.testing.assert_allclose(bursty_field(1.0, 1.0, task), expected, rtol=1e-12)
+    assert abs(np.array(fields[0]) / expected - 1).min() > 0.1  # one copy alone is another field
+
+
+@pytest.mark.parametrize("average", ["gaussian", "binomial"])
+@pytest.mark.parametrize("bias", [0.0, -0.25, 1.0])
+def test_leaning_labels_have_the_mean_and_variance_of_independent_draws(average, bias):
+    task = Task(30, copies=3, label_std=1.5)
+    values, weights = label_sum_nodes(task, average, bias=bias)
+    mean = weights @ values
+    assert mean == pytest.approx(1.5 * bias * 27, abs=1e-10)
+    assert weights @ (values - mean) ** 2 == pytest.approx(1.5**2 * (1 - bias**2) * 27, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from iclrace.theory import Estimate, Task, acquisition_distribution, acquisition_time
+from iclrace.theory.attention import context_nodes
 from iclrace.validate import PRESETS, Run
 from iclrace.validate.compare import Comparison
 from iclrace.validate.experiments import (
@@ -127,6 +128,19 @@ def test_repeated_items_turn_attention_faster_and_vanish_with_n_over_k():
     skewed = RUN.with_(frequency_exponent=1.0)
     assert predict_repeats(skewed, MEMORY.trainings, MEMORY.curves, 240.0)[1].estimate.value < early.estimate.value
     assert early.estimate.value < late.estimate.value
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_without_repeats_the_equations_with_repeats_are_the_compiled_ones(monkeypatch, ratio):
+    """The same field, memory and rate ratio, in two integrators and two numbers of nodes."""
+    run = RUN.with_(rate_ratio=ratio)
+    plain, plain_time = predict_coupled(run, MEMORY.trainings, MEMORY.curves, 600.0)
+    monkeypatch.setattr(
+        "iclrace.validate.predict.repeated_nodes", lambda task, nodes: context_nodes(task, "gaussian", nodes)
+    )
+    bare, bare_time = predict_repeats(run, MEMORY.trainings, MEMORY.curves, 600.0)
+    assert bare_time.estimate.value == pytest.approx(plain_time.estimate.value, rel=1e-4)
+    assert bare.estimate.value == pytest.approx(plain.estimate.value, rel=0.015)  # two grids of 0.7 %
 
 
 def test_the_bisected_threshold_parts_acquiring_from_memorising():

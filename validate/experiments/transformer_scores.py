@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
 
 from ...theory import Estimate, Task, acquired_beta, icl_field
 from ...theory._arguments import require
 from ..config import Run
 from ..measure import geometric_mean
+from ..passage import passage_time
 from ..trainer import EnsembleTrainer
 
 _LABEL_NODES = 16
@@ -50,15 +49,8 @@ def rough_acquisition_time(task: Task, beta0: float = 0.0) -> float:
     ``task.score_std`` = σ_s; w0 = 0. With σ_s = 0 it is :func:`iclrace.theory.acquisition_time`, for which that closed
     form is exact to 0.1 %.
     """
-    end = acquired_beta(task)
-
-    def field(_: float, y: np.ndarray) -> np.ndarray:
-        return np.ravel(icl_field(y[0], y[1], task, nodes=_LABEL_NODES))
-
-    def acquired(_: float, y: np.ndarray) -> float:
-        return float(y[1] - end)
-
-    acquired.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
-    start, last = [0.0, beta0], 1e4 * task.context_length
-    solution = solve_ivp(field, (0.0, last), start, method="LSODA", rtol=_TOLERANCE, atol=_TOLERANCE, events=acquired)
-    return float(solution.t_events[0][0]) if solution.t_events[0].size else math.inf
+    last = 1e4 * task.context_length
+    return passage_time(
+        lambda state: np.ravel(icl_field(state[0], state[1], task, nodes=_LABEL_NODES)),
+        [0.0, beta0], acquired_beta(task), last, rtol=_TOLERANCE, atol=_TOLERANCE,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ WORKSTATION = Preset(
 )
 REPLICATION = Preset(
     name="replication",
-    description="the time of ICL's loss at 40 fresh seeds, one hour on two cores",
+    description="the time of ICL's loss at 40 fresh seeds, 40 minutes on two cores",
     experiments=transience.REPLICATION,
     note=" ".join(transience.REPLICATION_NOTE.split()),
 )

@@ -39,7 +39,7 @@ alone had read the clock of a perceptron trained for longer than the networks at
 now, as its equation says: predictions rose by up to 3 %, at α = 1 by 18 %, and no verdict changed its kind. The
 equations with repeated items had left out that the other items lean against the target's label; with that corrected
 (derivation, repeated items) their K* came from 1.5, 1.36, 1.14 and 1.15 times too small at N = 12, 25, 50 and 100 to
-1.26, 1.19, 1.06 and 1.08.
+1.25, 1.19, 1.06 and 1.08.
 """
 
 # Not among the seeds of the laptop preset, nor of trials.
