@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from ..theory import MeasuredMemory, item_frequencies
+from ..theory import item_frequencies
 from ..theory._arguments import require
 from . import networks
 from .ensemble import Parameters, initialise, perceptron
@@ -28,8 +28,6 @@ from .sgd import threads_for
 
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 _STEPS_BETWEEN_SAMPLES = 5
-# The tail's slope is read where c1 is within this factor of its last value: the last part of the run, many steps long.
-_TAIL_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -183,69 +181,3 @@ def _dataset(samples: list[dict[str, Any]]) -> xr.Dataset:
         coords={"time": time, "quantile": list(QUANTILES)},
         attrs={"torch": str(torch.__version__)},
     )
-
-
-def clock_at(curves: xr.Dataset, time: float) -> float:
-    """I_K(t), continued beyond the last reading.
-
-    Late in training ln c1 falls almost linearly in the clock, dc1/dI = −g c1, so that dI/dt = c1 gives
-
-        I(t) = I_e + ln(1 + g c1_e (t − t_e))/g
-
-    with g fitted where c1 is within a factor 10 of its last value c1_e.
-    """
-    t, clock, c1 = (curves[name].values for name in ("time", "clock", "c1"))
-    if time <= t[-1]:
-        return float(np.interp(time, t, clock))
-    late = c1 < _TAIL_FACTOR * c1[-1]
-    slope = float(np.polyfit(clock[late], np.log(c1[late]), 1)[0]) if late.sum() > 2 else 0.0
-    rate = max(-slope, 1e-9)
-    return float(clock[-1] + np.log1p(rate * c1[-1] * (time - t[-1])) / rate)
-
-
-def ended_at(curves: xr.Dataset, time: float) -> xr.Dataset:
-    """The curves of a run as if training had ended at ``time``; of one that ended before, those given."""
-    times = curves.time.values
-    return curves if time >= times[-1] else curves.interp(time=np.append(times[times < time], time))
-
-
-def at_fractions(curves: xr.Dataset, fraction: np.ndarray) -> xr.Dataset:
-    """The curves over ``fraction`` of the whole clock, with the time ``elapsed``: linear between readings."""
-    clock = fraction * float(curves.clock[-1])
-    columns = {name: curves[name].values for name in ("c1", "c2", "c3")} | {"elapsed": curves.time.values}
-    table = {name: ("fraction", np.interp(clock, curves.clock, values)) for name, values in columns.items()}
-    margins = np.stack([np.interp(clock, curves.clock, one) for one in curves.margins.values.T], axis=-1)
-    return xr.Dataset(table | {"margins": (("fraction", "quantile"), margins)}, coords={"fraction": fraction})
-
-
-def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], time: float) -> MeasuredMemory:
-    """The theory's memory law from runs of the perceptron alone, its total clock being the one reached at ``time``.
-
-    Runs that differ only in their seed are averaged at equal fractions of their clock. A run that was trained for
-    longer than ``time`` counts to its end: dynamics may need its curves there. See :func:`ended_at`.
-    """
-    grouped: dict[int, list[xr.Dataset]] = {}
-    for run, dataset in zip(runs, curves, strict=True):
-        grouped.setdefault(run.task_diversity, []).append(dataset)
-    fraction = np.linspace(0.0, 1.0, 200)
-    table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
-    for datasets in grouped.values():
-        by_fraction = [at_fractions(d, fraction) for d in datasets]
-        for name in ("c1", "c2", "c3", "margins"):
-            table[name].append(np.mean([d[name].values for d in by_fraction], 0))
-        table["clock"].append(fraction * np.mean([float(d.clock[-1]) for d in datasets]))
-        table["total"].append(float(np.mean([max(clock_at(d, time), float(d.clock[-1])) for d in datasets])))
-    return MeasuredMemory.from_runs(list(grouped), **table)
-
-
-def stored_memory(alone: xr.Dataset) -> MeasuredMemory:
-    """:func:`measured_memory` from a stored dataset of perceptrons: curves over (run, fraction) and their clocks."""
-    diversities = np.unique(alone.task_diversity.values)
-    table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
-    for k in diversities:
-        at = alone.isel(run=np.flatnonzero(alone.task_diversity.values == k))
-        for name in ("c1", "c2", "c3", "margins"):
-            table[name].append(at[name].mean("run").values)
-        table["clock"].append(at.fraction.values * float(at.clock.mean()))
-        table["total"].append(float(np.maximum(at.clock_at_budget, at.clock).mean()))
-    return MeasuredMemory.from_runs(diversities.tolist(), **table)

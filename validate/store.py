@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,20 @@ class Configured(Protocol):
     """Anything with a configuration that decides its result."""
 
     def as_json(self) -> dict[str, Any]: ...
+
+
+# Runs that may not be read now, and what to say of it.
+_SEALED: ContextVar[tuple[frozenset[str], Exception | None]] = ContextVar("_SEALED", default=(frozenset(), None))
+
+
+@contextmanager
+def sealed(runs: Iterable[Configured], error: Exception) -> Iterator[None]:
+    """While this lasts, no store gives out the results of ``runs``: asking for them raises ``error``."""
+    token = _SEALED.set((frozenset(content_key(run.as_json()) for run in runs), error))
+    try:
+        yield
+    finally:
+        _SEALED.reset(token)
 
 
 # Numbers in an array below which the tables of a compressed one outweigh what they save.
@@ -96,6 +111,9 @@ class RunStore:
 
     def load(self, run: Configured) -> xr.Dataset:
         """The metrics of a finished run; ``StoreError`` names a damaged file."""
+        held_back, error = _SEALED.get()
+        if error is not None and self.directory(run).name in held_back:
+            raise error
         return read_dataset(self.directory(run) / "metrics.nc")
 
     def seconds(self, runs: Iterable[Configured]) -> tuple[float, int]:

@@ -1,0 +1,295 @@
+"""A claim: one number that the theory says of networks, with everything a table, a figure or a filter asks of it.
+
+Nothing about a claim is told by its wording. Figures, reports and the command line select claims by their fields,
+
+    claims.select(quantity="K*", network="minimal", part="circuit", method="coupled equations")
+    claims.where("quantity == K* and context_length >= 25")          (see :mod:`iclrace.validate.claims`)
+
+read x off ``claim.at`` (``claim.at["context_length"]``), y off ``claim.predicted`` and ``claim.measured``, and open the
+curves of the networks behind it under the names in ``claim.datasets``. What was measured is stored in the claim and is
+not measured again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ..theory import Estimate
+from ..theory._arguments import require
+from .config import Run
+from .values import (
+    Answer,
+    PValue,
+    Value,
+    at_confidence,
+    difference,
+    ends,
+    log_over,
+    ratio,
+    value_from_json,
+    value_json,
+)
+
+At = float | int | str | tuple[Any, ...]
+#: Symbols of the coordinates, by their names.
+SYMBOLS = {
+    "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
+    "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
+    "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
+    "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL",
+}  # fmt: skip
+NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}
+PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}
+UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time", "t_loss": "gradient-flow time"}
+
+
+def place(run: Run, **changes: At | None) -> dict[str, At]:
+    """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out."""
+    task = run.task
+    found: dict[str, At | None] = {
+        "context_length": task.context_length, "task_diversity": task.task_diversity, "dimension": task.dimension,
+        "labels": task.labels, "copies": task.copies, "rate_ratio": run.rate_ratio, "decay": run.decay_attention,
+        "frequency_exponent": run.frequency_exponent, "width": run.width, "layers": run.layers,
+        "learning_rate": run.learning_rate, "budget": run.budget,
+    }  # fmt: skip
+    if run.network == "transformer":
+        found |= {"depth": run.depth, "attention_scale": run.attention_scale}
+    else:
+        found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
+    return {name: value for name, value in {**found, **changes}.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``kind``, and what follows from it.
+
+    Parameters
+    ----------
+    kind : "holds", "fails", "undecided", "reported" or "pending"
+        Reported: nothing was predicted, or no bar was set. Pending: nothing is measured yet.
+    by : str
+        How far a failing prediction is off: a factor, or a difference.
+    seeds : int, optional
+        Networks at each point that would decide, where more networks can.
+    hours : float, optional
+        What the additional ones cost at the speed of those trained.
+    """
+
+    kind: Literal["holds", "fails", "undecided", "reported", "pending"]
+    by: str = ""
+    seeds: int | None = None
+    hours: float | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "fails" and self.by:
+            return f"fails by {self.by}"
+        if self.kind != "undecided" or not (self.seeds or self.by):
+            return self.kind
+        cost = "" if self.hours is None else f", {self.hours:.2g} h"
+        return f"undecided ({f'needs {self.seeds} seeds' if self.seeds else self.by}{cost})"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement about networks, from its prediction to its verdict.
+
+    Parameters
+    ----------
+    quantity : str
+        The symbol: "K*", "t_ICL", "I*", "t_loss", "d ln K*/d ln N", …
+    network : "minimal", "transformer" or "perceptron"
+    predicted : Estimate, Range or Answer, optional
+        None where the theory makes no statement: the claim then only reports.
+    bar : float, optional
+        Fixed before the networks are trained: the factor (> 1) or the difference (> 0) within which the prediction
+        must be; of a p-value, the level below which the answer is yes. None sets no bar.
+    part : "circuit", "whole" or "memory"
+        Which part of the network the quantity is read off.
+    method : str
+        How it was predicted. Claims that differ in nothing else share one measurement.
+    at : mapping from the name of a coordinate to its value
+        ``context_length``, ``task_diversity``, ``decay``, … (:data:`SYMBOLS`), as numbers, words or tuples of them:
+        an exponent in N lists its N.
+    scale : "ratio" or "difference"
+        Measured over predicted; or measured minus predicted, for what may vanish (fractions, exponents).
+    inputs : sequence of str
+        What the prediction has seen.
+    data : sequence of str
+        Labels of the networks that it is measured on; ``datasets`` are the names of their files.
+    experiment : str
+    measured : Estimate, Range, Extremes, Answer or PValue, optional
+    seeds : int
+        Networks at each point of the measurement.
+    seed_hours : float, optional
+        Hours that training one seed at every point took.
+    """
+
+    quantity: str
+    network: str
+    predicted: Value | None
+    bar: float | None
+    part: str = "whole"
+    method: str = ""
+    at: Mapping[str, At] = field(default_factory=dict)
+    scale: Literal["ratio", "difference"] = "ratio"
+    inputs: Sequence[str] = ()
+    data: Sequence[str] = ("networks",)
+    experiment: str = ""
+    measured: Value | None = None
+    seeds: int = 0
+    seed_hours: float | None = None
+
+    def __post_init__(self) -> None:
+        require(self.network in NETWORKS, "network", f"be one of {', '.join(NETWORKS)}", self.network)
+        require(self.part in PARTS, "part", f"be one of {', '.join(PARTS)}", self.part)
+        require(self.scale in ("ratio", "difference"), "scale", 'be "ratio" or "difference"', self.scale)
+        if self.bar is not None and not isinstance(self.predicted, Answer):
+            least = 1.0 if self.scale == "ratio" else 0.0
+            require(self.bar > least, "bar", f"be a {'factor' if least else 'difference'} > {least:g}", self.bar)
+        object.__setattr__(self, "at", {name: _plain(value) for name, value in self.at.items()})
+        for name in ("inputs", "data"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """What is measured: equal for claims that differ only in how they predict it."""
+        return self.quantity, self.network, self.part, tuple(sorted(self.at.items())), self.data
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells this claim from the others of a folder."""
+        return self.experiment, self.method, *self.subject
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the stored datasets that it was measured on."""
+        return [f"{self.experiment}_{label}" for label in self.data]
+
+    @property
+    def frozen(self) -> Claim:
+        """The claim as it stood before its networks were trained."""
+        return replace(self, measured=None, seeds=0, seed_hours=None)
+
+    @property
+    def compared(self) -> Estimate | None:
+        """Measured over predicted, or their difference; the widths add in quadrature. None where one is no number."""
+        if self.predicted is None or self.measured is None:
+            return None
+        confidence = getattr(self.measured, "confidence", 0.95)
+        predicted = at_confidence(self.predicted, confidence, logarithmic=self.scale == "ratio")
+        p, m = ends(predicted), ends(self.measured)
+        if p is None or m is None:
+            return None
+        return (ratio if self.scale == "ratio" else difference)(p, m, confidence)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Holds: the whole interval of the ratio (of the difference) lies within the bar. Fails: none of it does.
+
+        Otherwise undecided. An interval states how many seeds would narrow it, as 1/√n, to within the bar or out of
+        it; a range, which they do not narrow, that it is wider than the bar leaves room for. An answer holds if it is
+        the one predicted, and a p-value answers yes below the bar.
+        """
+        if self.predicted is None:
+            return Verdict("reported" if self.measured is not None else "pending")
+        if self.measured is None:
+            return Verdict("pending")
+        if isinstance(self.predicted, Answer):
+            return self._answered(self.predicted)
+        found = self.compared
+        if self.bar is None or found is None:
+            return Verdict("reported")
+        if self.scale == "ratio":
+            edge, value, low, high = math.log(self.bar), *(log_over(x) for x in (found.value, found.low, found.high))
+            by = f"factor {max(found.value, 1 / found.value):.3g}" if found.value > 0 else "factor inf"
+        else:
+            edge, value, low, high = self.bar, found.value, found.low, found.high
+            by = f"{found.value:+.2g}"
+        if -edge <= low and high <= edge:
+            return Verdict("holds")
+        if low > edge or high < -edge:
+            return Verdict("fails", by)
+        if not isinstance(self.measured, Estimate):
+            return Verdict("undecided", "the range crosses the bar")
+        return self._cost(abs(abs(value) - edge), (high - low) / 2)
+
+    def _answered(self, predicted: Answer) -> Verdict:
+        if isinstance(self.measured, PValue):
+            yes = None if self.bar is None else self.measured.p < self.bar
+        else:
+            yes = self.measured.yes if isinstance(self.measured, Answer) else None
+        return Verdict("undecided") if yes is None else Verdict("holds" if yes == predicted.yes else "fails")
+
+    def _cost(self, distance: float, half_width: float) -> Verdict:
+        if not math.isfinite(half_width) or distance == 0 or half_width / distance > 30:
+            return Verdict("undecided", "needs many more seeds")
+        seeds = max(self.seeds + 1, math.ceil(self.seeds * (half_width / distance) ** 2))
+        hours = None if self.seed_hours is None else (seeds - self.seeds) * self.seed_hours
+        return Verdict("undecided", seeds=seeds, hours=hours)
+
+    def as_json(self) -> dict[str, Any]:
+        verdict = self.verdict
+        return {
+            "experiment": self.experiment, "quantity": self.quantity, "network": self.network, "part": self.part,
+            "method": self.method, "at": dict(self.at), "predicted": value_json(self.predicted),
+            "measured": value_json(self.measured), "bar": self.bar, "scale": self.scale, "inputs": list(self.inputs),
+            "data": list(self.data), "seeds": self.seeds, "seed_hours": self.seed_hours,
+            "compared": value_json(self.compared), "verdict": verdict.kind, "verdict_text": str(verdict),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Claim:
+        """The claim of a JSON object; ``ValueError`` where a field is missing or of another type."""
+        try:
+            told = {name: entry[name] for name in ("experiment", "quantity", "network", "part", "method", "scale")}
+            if not all(isinstance(value, str) for value in told.values()):
+                raise ValueError("a name is no text")
+            at = {str(name): _number(value) for name, value in dict(entry["at"]).items()}
+            values = {name: value_from_json(entry[name]) for name in ("predicted", "measured")}
+            lists = {name: tuple(str(one) for one in entry[name]) for name in ("inputs", "data")}
+            numbers = {name: entry[name] for name in ("bar", "seeds", "seed_hours")}
+            if any(isinstance(v, bool | str) for v in numbers.values()):
+                raise ValueError("a number is none")
+            return cls(**told, **values, **lists, **numbers, at=at)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no claim: {error!r}") from error
+
+
+def names(claims: Sequence[Claim]) -> list[str]:
+    """Each claim in words: the coordinates in which the claims of one experiment about the quantity differ are told."""
+    told = []
+    for claim in claims:
+        like = [one.at for one in claims if (one.experiment, one.quantity) == (claim.experiment, claim.quantity)]
+        where = [
+            f"{SYMBOLS.get(name, name)} = {_text(value)}"
+            for name, value in claim.at.items()
+            if any(other.get(name) != value for other in like) or name in ("iwl_loss", "rival")
+        ]
+        words = (claim.quantity, NETWORKS[claim.network], PARTS[claim.part], *where, claim.method)
+        told.append(", ".join(word for word in words if word))
+    return told
+
+
+def _text(value: At) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else "∞" if value == math.inf else f"{value:.4g}"
+
+
+def _plain(value: Any) -> At:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_plain(one) for one in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _number(value: Any) -> At:
+    if isinstance(value, list):
+        return tuple(_number(one) for one in value)
+    if not isinstance(value, int | float | str):
+        raise ValueError(f"a coordinate is {value!r}")
+    return float(value) if value in ("inf", "-inf") else value

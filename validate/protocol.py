@@ -1,0 +1,276 @@
+"""The order that makes a prediction one: calibrate, predict, freeze, train, measure, judge.
+
+An experiment says what is particular to it; the order is kept here, for all of them:
+
+- a prediction is made from the experiment's calibration runs alone. Asking for a network's result raises, whether by
+  the name of the runs or at the run store;
+- predictions and bars are on the disk before a network is trained. Once networks of the experiment exist they are
+  frozen: another prediction or another bar is refused, or recorded beside the old one with the reason given;
+- claims are measured by their subject, and judged from their intervals and bars, at looks that were fixed in advance.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import xarray as xr
+
+from .claim import Claim
+from .clocks import MemoryCurves
+from .config import Run, json_text
+from .memory import MemoryTraining
+from .sequential import Looks
+from .store import RunStore, StoreError, sealed, write_text
+from .values import Value
+
+#: Of the results folder: raised whenever older folders can no longer be read.
+FORMAT = 2
+
+Jobs = Sequence[Run] | Sequence[MemoryTraining]
+#: What comes back for ``Jobs``: one dataset of networks, or the curves of perceptrons.
+Results = xr.Dataset | MemoryCurves
+Trained = Mapping[str, Results]
+
+
+class ProtocolError(RuntimeError):
+    """An experiment broke the order: a prediction that saw a network, or one that changed after training."""
+
+
+class Experiment(Protocol):
+    """One question put to trained networks.
+
+    - ``calibration()``: runs that a prediction may see, by label;
+    - ``predict(calibrated)``: the claims, each with its prediction and its bar, from those runs alone;
+    - ``networks()``: the runs that the claims speak of, by label. A run is no part of both;
+    - ``measure(claim, trained, confidence)``: the claim's subject as measured on them, its interval at that confidence;
+      None if nothing can be said. Claims with equal subjects are measured once.
+
+    Results are written to ``<name>_<label>.nc``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def calibration(self) -> Mapping[str, Jobs]: ...
+
+    def predict(self, calibrated: Trained) -> Sequence[Claim]: ...
+
+    def networks(self) -> Mapping[str, Jobs]: ...
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment with its runs listed."""
+
+    experiment: Experiment
+    calibration: Mapping[str, Jobs]
+    networks: Mapping[str, Jobs]
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Plan:
+        """Lists the runs; ``ProtocolError`` if one is calibration and network at once."""
+        calibration, networks = experiment.calibration(), experiment.networks()
+        both = {job for jobs in calibration.values() for job in jobs} & {job for jobs in networks.values() for job in jobs}
+        if both:
+            raise ProtocolError(f"{experiment.name} calibrates with {len(both)} of the runs that it predicts")
+        return cls(experiment, calibration, networks)
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    @property
+    def jobs(self) -> list[Any]:
+        """Every run, of either part."""
+        return [job for part in (self.calibration, self.networks) for jobs in part.values() for job in jobs]
+
+
+class _Calibrated(Mapping[str, Results]):
+    """The calibration runs of one experiment; whoever asks it for others is told off."""
+
+    def __init__(self, name: str, results: Trained) -> None:
+        self._name, self._results = name, results
+
+    def __getitem__(self, label: str) -> Results:
+        if label not in self._results:
+            raise ProtocolError(f"the prediction of {self._name} asks for {label!r}, which is no calibration run")
+        return self._results[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+
+def predict(plan: Plan, calibrated: Trained) -> list[Claim]:
+    """The claims of an experiment, made while the store holds back its networks."""
+    networks = [job for jobs in plan.networks.values() for job in jobs]
+    with sealed(networks, ProtocolError(f"the prediction of {plan.name} asks the store for a network that it predicts")):
+        claims = [replace(one, experiment=plan.name) for one in plan.experiment.predict(_Calibrated(plan.name, calibrated))]
+    keys = [claim.key for claim in claims]
+    for claim in claims:
+        if claim != claim.frozen or keys.count(claim.key) > 1 or not set(claim.data) <= set(plan.networks):
+            raise ProtocolError(
+                f"{plan.name} predicts {claim.quantity} ({claim.method}) twice, with a measurement, or of unknown runs"
+            )
+    return claims
+
+
+def freeze(
+    path: Path, predicted: Mapping[str, Sequence[Claim]], trained: Mapping[str, bool], reason: str | None = None
+) -> dict[str, list[Claim]]:
+    """Write the claims of every experiment to ``path``, and return those that stand.
+
+    Parameters
+    ----------
+    path : Path
+        ``predictions.json``; what it says of other experiments stays.
+    predicted : by experiment
+    trained : whether a network of the experiment exists already
+    reason : str, optional
+        Why frozen predictions change; the old ones are kept beside the new ones with it.
+
+    Raises
+    ------
+    ProtocolError
+        If a claim of an experiment with trained networks differs from the frozen one and no reason is given.
+    StoreError
+        If ``path`` is damaged.
+    """
+    record = read_frozen(path)
+    standing: dict[str, list[Claim]] = {}
+    for name, claims in predicted.items():
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry: dict[str, Any] = {"date": now, "before_training": not trained[name], "revisions": []}
+        standing[name] = list(claims)
+        if name in record:
+            old = record[name]
+            before = [Claim.from_json(one) for one in old["claims"]]
+            changed = _changed(before, claims)
+            if changed is None:
+                entry, standing[name] = old, before
+            elif trained[name] and reason is None:
+                raise ProtocolError(
+                    f"{name}: {changed} differs from what {path} says, and networks are trained already; give a reason "
+                    "for the change, and both are kept"
+                )
+            elif trained[name]:
+                past = {"reason": reason, "until": now, "claims": old["claims"]}
+                entry["revisions"] = [*old["revisions"], past]
+        entry = {**entry, "claims": [claim.as_json() for claim in standing[name]]}
+        record[name] = entry
+    write_text(path, json_text({"format": FORMAT, "experiments": record}))
+    return standing
+
+
+def read_frozen(path: Path) -> dict[str, Any]:
+    """By experiment: its claims as they were frozen, when, whether before training, and its revisions."""
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"format {found['format']}, not {FORMAT}")
+        for entry in found["experiments"].values():
+            for claim in (*entry["claims"], *(one for past in entry["revisions"] for one in past["claims"])):
+                Claim.from_json(claim)
+            _ = entry["date"], entry["before_training"]
+        return found["experiments"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+
+
+def _changed(before: Sequence[Claim], after: Sequence[Claim]) -> str | None:
+    """What differs between two lists of claims, beyond the rounding of another machine; None if nothing does."""
+    old, new = ({claim.key: claim for claim in claims} for claims in (before, after))
+    for key in (*old, *new):
+        if key not in old or key not in new:
+            return f"the claim about {(old.get(key) or new[key]).quantity}"
+        a, b = (one.as_json() for one in (old[key], new[key]))
+        for name in ("predicted", "bar", "scale", "inputs"):
+            if not _equal(a[name], b[name]):
+                return f"{name} of {old[key].quantity} ({old[key].method or 'reported'})"
+    return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return a == b
+
+
+def test(
+    plan: Plan,
+    claims: Sequence[Claim],
+    store: RunStore,
+    train: Callable[[Mapping[str, Jobs]], dict[str, Results]],
+    looks: Looks | None = None,
+) -> tuple[list[Claim], dict[str, Results]]:
+    """Train, measure and judge: look by look, until every claim is decided or all networks are trained."""
+    looks = looks or Looks()
+    measured, trained = list(claims), {}
+    for share, confidence in zip(looks.shares, looks.confidences, strict=True):
+        jobs = {label: _first(jobs, share) for label, jobs in plan.networks.items()}
+        trained = train(jobs)
+        measured = measure(plan.experiment, claims, trained, confidence, jobs, store)
+        if not any(claim.verdict.kind in ("undecided", "pending") for claim in measured):
+            break
+    return measured, trained
+
+
+def measure(
+    experiment: Experiment,
+    claims: Sequence[Claim],
+    trained: Trained,
+    confidence: float = 0.95,
+    jobs: Mapping[str, Jobs] | None = None,
+    store: RunStore | None = None,
+) -> list[Claim]:
+    """The claims with what the networks say, each subject measured once; costs come from the store, if there is one."""
+    values: dict[Any, Value | None] = {}
+    found = []
+    for claim in claims:
+        if claim.subject not in values:
+            values[claim.subject] = experiment.measure(claim, trained, confidence)
+        seeds = min(_seeds(trained[label]) for label in claim.data)
+        hours = None
+        if store is not None and jobs is not None:
+            seconds, unrecorded = store.seconds(job for label in claim.data for job in jobs[label])
+            hours = None if unrecorded else seconds / 3600 / seeds
+        found.append(replace(claim, measured=values[claim.subject], seeds=seeds, seed_hours=hours))
+    return found
+
+
+def _first(jobs: Jobs, share: float) -> Any:
+    """The runs of the first seeds, of those that have any share of them."""
+    seeds = sorted({job.seed for job in jobs})
+    kept = set(seeds[: min(len(seeds), max(2, math.ceil(share * len(seeds))))])
+    return jobs if share == 1 else [job for job in jobs if job.seed in kept]
+
+
+def _seeds(results: Results) -> int:
+    """Networks at each point; of perceptrons alone all of them."""
+    return len(results.trainings) if isinstance(results, MemoryCurves) else int(results.sizes.get("seed", 1))
+
+
+def networks_in(results: Results) -> xr.Dataset:
+    """``results`` where networks were trained."""
+    assert isinstance(results, xr.Dataset)
+    return results
+
+
+def memories_in(results: Results) -> MemoryCurves:
+    """``results`` where perceptrons were trained alone."""
+    assert isinstance(results, MemoryCurves)
+    return results
