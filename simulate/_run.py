@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory._arguments import real, require
+from ..theory._arguments import number, real, require
 from . import _layout as at
 from ._driver import advance_explicit, advance_implicit
 from .model import CoupledModel, EventLevels
@@ -28,8 +28,8 @@ REASONS = {
 
 def check_tolerances(rtol: float, atol: float) -> None:
     """Refuse tolerances below machine precision."""
-    require(float(real("rtol", rtol)) >= TOLERANCE_MIN, "rtol", f"be at least {TOLERANCE_MIN:.2g}", rtol)
-    require(float(real("atol", atol)) > 0.0, "atol", "be positive", atol)
+    require(number("rtol", rtol) >= TOLERANCE_MIN, "rtol", f"be at least {TOLERANCE_MIN:.2g}", rtol)
+    require(number("atol", atol) > 0.0, "atol", "be positive", atol)
 
 
 def check_span(t_span: tuple[float, float]) -> tuple[float, float]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import real, require
+from ..theory._arguments import integer, named, number, real, require
 from . import _layout as at
-from ._broadcast import Broadcast, broadcast
+from ._broadcast import STATES, Broadcast, broadcast, initial_states, states_last
 from ._chunks import Store, run_chunks
 from ._run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
 from .model import CoupledModel, EventLevels
@@ -88,9 +88,7 @@ class Ensemble:
         import xarray as xr
 
         time = {"units": "gradient-flow time (learning rate × steps)"}
-        data: dict[str, Any] = {
-            name: (self.dims, self.y[..., k]) for k, name in enumerate(("w", "beta", "memory")[: self.y.shape[-1]])
-        }
+        data: dict[str, Any] = {name: (self.dims, self.y[..., k]) for k, name in enumerate(STATES[: self.y.shape[-1]])}
         data |= {f"time_{name}": (self.dims, values, time) for name, values in self.events.items()}
         data["clock"] = (self.dims, self.clock, time)
         data["acquired_clock"] = (self.dims, self.acquired_clock, time)
@@ -100,7 +98,7 @@ class Ensemble:
         coords = dict(self.coords)
         if self.samples is not None:
             coords["time"] = ("time", self.times, time)
-            for k, name in enumerate(("w", "beta", "memory", "clock")):
+            for k, name in enumerate((*STATES, "clock")):
                 data[f"{name}_at"] = ((*self.dims, "time"), self.samples[..., k])
         return xr.Dataset(data, coords=coords)
 
@@ -131,16 +129,17 @@ def solve_ensemble(
     Parameters
     ----------
     model : CoupledModel
-    y0 : array_like (..., 2 or 3), or xarray.DataArray with the states last
-        w, β and, with a memory, its state (0 if left out).
+    y0 : array_like (..., 2 or 3), or xarray.DataArray with the states along "state" or its last dimension
+        w, β and, with a memory, its state (0 if left out); labels, if any, are "w", "beta", "memory".
     t_span, rtol, atol, levels, stop, method, max_steps
         As for :func:`solve`.
     parameters : dict of array_like or xarray.DataArray, optional
         Values that differ between trajectories, of ``context_length``, ``task_diversity``, ``dimension``,
         ``label_std``, ``copies``, ``decay_w``, ``decay_beta``, ``rate_ratio``. They broadcast against the leading
-        dimensions of ``y0``: by name where given as ``DataArray``, by position otherwise.
+        dimensions of ``y0``: by name and label where given as ``DataArray``, by position otherwise. Arrays that share
+        a dimension must have the same labels on it, in whatever order.
     dims : sequence of str, optional
-        Names of the leading dimensions of plain arrays.
+        Names of the leading dimensions of plain arrays; not those of the results (w, beta, clock, …).
     times : array_like (time,), ascending, optional
         Output times; without them only final states and events are kept (about 80 bytes a trajectory).
     threads : int, optional
@@ -175,9 +174,11 @@ def solve_ensemble(
     span = check_span(t_span)
     levels = levels or EventLevels()
     for name, value in (("threads", 1 if threads is None else threads), ("chunk", chunk), ("max_steps", max_steps)):
-        require(isinstance(value, int) and value >= 1, name, "be an integer >= 1", value)
-    check_state(model, np.asarray(y0))
+        integer(name, value, minimum=1)
+    states = states_last(y0)
+    check_state(model, states.values if named(states) else states)
     layout = broadcast(y0, model.check_parameters(_plain(parameters)), parameters or {}, dims)
+    _check_dimensions(layout.dims)
     output = np.zeros(0) if times is None else real("times", times, minimum=span[0], maximum=span[1])
     require(output.ndim == 1 and bool(np.all(np.diff(output) > 0)), "times", "ascend along one dimension", times)
     kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
@@ -189,7 +190,19 @@ def solve_ensemble(
 
 
 def _plain(parameters: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
-    return {name: np.asarray(value) for name, value in (parameters or {}).items()}
+    """The numbers alone, to check their ranges."""
+    given: dict[str, Any] = dict(parameters or {})
+    return {name: value.values if named(value) else value for name, value in given.items()}
+
+
+def _check_dimensions(dims: Sequence[str]) -> None:
+    """A dimension named like a variable would take its place in :meth:`Ensemble.to_dataset`."""
+    require(all(isinstance(dim, str) for dim in dims), "dims", "be strings", dims)
+    require(len(set(dims)) == len(dims), "dims", "have different names", dims)
+    taken = {*STATES, "clock", "acquired_clock", "status", "evaluations", "time"}
+    taken |= {f"time_{name}" for name in EVENT_NAMES} | {f"{name}_at" for name in (*STATES, "clock")}
+    clash = sorted(taken.intersection(dims))
+    require(not clash, "dims", f"not be named like a result ({', '.join(sorted(taken))})", ", ".join(clash))
 
 
 def _ensemble(store: Store, layout: Broadcast) -> Ensemble:
@@ -222,7 +235,7 @@ def acquisition_time(
     atol: float = 1e-9,
     parameters: Mapping[str, ArrayLike] | None = None,
 ) -> Array:
-    """Time at which ICL accuracy first exceeds ``level``, from the full equations; NaN where it does not in the budget.
+    """Time at which ICL accuracy first exceeds ``level``, from the full equations.
 
     Parameters
     ----------
@@ -237,7 +250,8 @@ def acquisition_time(
 
     Returns
     -------
-    array of the broadcast shape
+    array of the broadcast shape, a DataArray if one is given: ``inf`` where ICL is not acquired within the budget,
+    NaN where the solver could not tell (:func:`solve_ensemble` says why)
 
     Raises
     ------
@@ -252,13 +266,14 @@ def acquisition_time(
     >>> acquisition_time(CoupledModel(Task(context_length=50, dimension=63)), beta0=[0.0, 1.0]).round(1).tolist()
     [141.8, 50.9]
     """
-    try:
-        w, beta = np.broadcast_arrays(real("w0", w0), real("beta0", beta0))
-    except ValueError:
-        shapes = f"{np.shape(w0)} and {np.shape(beta0)}"
-        raise ValueError(f"Argument 'w0' must broadcast against 'beta0', but the shapes are {shapes}.") from None
+    budget = number("budget", budget, minimum=0.0, exclusive=True)
     runs = solve_ensemble(
-        model, np.stack([w, beta], axis=-1), (0.0, budget), rtol, atol,
+        model, initial_states(beta0, w0), (0.0, budget), rtol, atol,
         parameters=parameters, levels=EventLevels(acquired=level), stop="acquired",
     )  # fmt: skip
-    return runs.events["acquired"]
+    times = np.where(runs.status == at.COMPLETED, np.inf, runs.events["acquired"])
+    if not any(map(named, (beta0, w0, *(parameters or {}).values()))):
+        return times
+    import xarray as xr
+
+    return xr.DataArray(times, dims=runs.dims, coords=runs.coords, name="time_acquired")  # pyright: ignore[reportReturnType]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
-from ..theory._arguments import real, require
+from ..theory._arguments import integer, number, real, require
 from . import _layout as at
 from ._tables import level_of_table, memory_tables
 
@@ -63,11 +63,13 @@ class EventLevels:
     memorised: float = 0.05
 
     def __post_init__(self) -> None:
-        require(0.5 < self.acquired < 1.0, "acquired", "lie in (1/2, 1)", self.acquired)
-        lost = self.acquired if self.lost is None else self.lost
+        acquired = number("acquired", self.acquired, minimum=0.5, maximum=1.0, exclusive=True)
+        lost = acquired if self.lost is None else number("lost", self.lost)
+        require(0.5 < lost <= acquired, "lost", "lie in (1/2, acquired]", lost)
+        object.__setattr__(self, "acquired", acquired)
         object.__setattr__(self, "lost", lost)
-        require(0.5 < lost <= self.acquired, "lost", "lie in (1/2, acquired]", lost)
-        require(0.0 < self.memorised < 0.5, "memorised", "lie in (0, 1/2)", self.memorised)
+        memorised = number("memorised", self.memorised, minimum=0.0, maximum=0.5, exclusive=True)
+        object.__setattr__(self, "memorised", memorised)
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ class CoupledModel:
         known = self.memory is None or isinstance(self.memory, PowerLawMemory | MeasuredMemory)
         require(known, "memory", "be None, a PowerLawMemory or a MeasuredMemory", self.memory)
         for name in ("decay_w", "decay_beta"):
-            real(name, getattr(self, name), minimum=0.0)
-        real("rate_ratio", self.rate_ratio, minimum=0.0, exclusive=True)
-        require(isinstance(self.nodes, int) and self.nodes >= 2, "nodes", "be an integer >= 2", self.nodes)
+            object.__setattr__(self, name, number(name, getattr(self, name), minimum=0.0))
+        ratio = number("rate_ratio", self.rate_ratio, minimum=0.0, exclusive=True)
+        object.__setattr__(self, "rate_ratio", ratio)
+        object.__setattr__(self, "nodes", integer("nodes", self.nodes, minimum=2))
 
     @property
     def components(self) -> int:

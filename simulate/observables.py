@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ..theory import icl_accuracy, iwl_accuracy, iwl_loss, population_loss
+from ..theory._arguments import numbers
+from ..theory._labels import by_name
 from .model import CoupledModel
 
 Array = NDArray[np.float64]
@@ -12,12 +14,13 @@ Array = NDArray[np.float64]
 
 def margins(model: CoupledModel, memory: ArrayLike) -> tuple[Array, Array]:
     """Margins φ (..., quantile) at a memory state, and the weights that average over them; zero without a memory."""
-    state = np.asarray(memory, dtype=np.float64)
+    state = numbers("memory", memory)
     if model.memory is None:
         return np.zeros((*state.shape, 1)), np.ones(1)
     return model.memory.margins(state, model.task.task_diversity)
 
 
+@by_name
 def observables(model: CoupledModel, w: ArrayLike, beta: ArrayLike, memory: ArrayLike) -> dict[str, Array]:
     """ICL and IWL accuracy and loss, c1 and the mean margin of states.
 
@@ -45,7 +48,7 @@ def observables(model: CoupledModel, w: ArrayLike, beta: ArrayLike, memory: Arra
     (0.5, 0.5, 0.5)
     """
     task = model.task
-    w, beta = np.asarray(w, dtype=np.float64), np.asarray(beta, dtype=np.float64)
+    w, beta = numbers("w", w), numbers("beta", beta)
     phi, weight = margins(model, memory)
     item = (w[..., None], beta[..., None], task, phi)  # one for each of the memory's margins
     return {

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import real, require
+from ..theory._arguments import integer, real, require
 from . import _layout as at
 from ._run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
 from .model import CoupledModel, EventLevels
@@ -97,6 +97,7 @@ def solve(
     check_tolerances(rtol, atol)
     span = check_span(t_span)
     levels = levels or EventLevels()
+    max_steps = integer("max_steps", max_steps, minimum=1)
     state = check_state(model, y0)
     require(state.ndim == 1, "y0", "be a single state here (solve_ensemble takes many)", f"of shape {state.shape}")
     wanted = None if times is None else real("times", times, minimum=span[0], maximum=span[1])

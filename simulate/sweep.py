@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from .. import theory
 from ..theory import MeasuredMemory
-from ..theory._arguments import real, require
+from ..theory._arguments import integer, named, number, real, require
 from ..theory._files import written_whole
 from .ensemble import solve_ensemble
 from .model import PARAMETERS, CoupledModel, EventLevels
@@ -35,8 +35,8 @@ def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     >>> beta0_quantiles(0.0, 1.0, 3).round(3).tolist()
     [-0.967, 0.0, 0.967]
     """
-    require(isinstance(draws, int) and draws >= 1, "draws", "be an integer >= 1", draws)
-    real("beta0_std", std, minimum=0.0)
+    draws = integer("draws", draws, minimum=1)
+    mean, std = number("beta0_mean", mean), number("beta0_std", std, minimum=0.0)
     return mean + std * ndtri((np.arange(draws) + 0.5) / draws)
 
 
@@ -125,7 +125,11 @@ def _check_axes(axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     grid = {}
     for name, values in axes.items():
         require(name in known, "axes", f"name any of {', '.join(known)}", name)
-        array = real(name, values, finite=name not in ("task_diversity", "dimension"))
+        own: Any = values
+        if named(own):
+            require(own.dims == (name,), "axes", f"give values over their own dimension, {name!r}", own.dims)
+            own = own.values
+        array = real(name, own, finite=name not in ("task_diversity", "dimension"))
         require(array.ndim == 1 and array.size >= 1, name, "be a sequence of one or more values", values)
         require(len(np.unique(array)) == array.size, name, "hold every value once", values)
         grid[name] = array

@@ -1,5 +1,6 @@
 """One way to refuse a bad argument: a ``ValueError`` that names it, what it must be, and what it was."""
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -17,6 +18,61 @@ def require(condition: Any, argument: str, must: str, value: object) -> None:
         raise ArgumentError(f"Argument {argument!r} must {must}, but it is {value!r}.")
 
 
+def named(value: object) -> bool:
+    """Whether ``value`` is a DataArray, asked without importing xarray."""
+    return hasattr(value, "dims") and hasattr(value, "coords")
+
+
+def numbers(argument: str, value: object) -> NDArray[np.float64]:
+    """``value`` as a float64 array, where numpy would make numbers of what is none or forget what belongs to them.
+
+    Refused by name: masked values (the number under a mask is not one), complex numbers (their imaginary part would
+    be dropped), strings, dates and durations, structured arrays, ragged ones, and arrays with named dimensions, which
+    are broadcast by name before they get here (:mod:`._labels`). Every public function takes its numbers through here.
+    """
+    what = _no_numbers(value)
+    if what is None and named(value) and getattr(value, "ndim", 0) > 0:
+        what = "an array with named dimensions, which this argument would take by position (give its .values)"
+    array = None
+    if what is None:
+        try:
+            array = np.asarray(value)
+            what = _no_numbers(array)
+            array = None if what else array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            what = repr(value)
+    if what is not None or array is None:
+        raise ArgumentError(f"Argument {argument!r} must be a real number or an array of them, but it is {what}.")
+    return array
+
+
+_KINDS = {"c": "complex", "U": "a string", "S": "a byte string", "M": "a date", "m": "a duration", "V": "structured"}
+
+
+def _no_numbers(value: object) -> str | None:
+    """What ``value`` is, if numpy would convert it to floats although it holds no real numbers; None if it does."""
+    if isinstance(value, np.ma.MaskedArray):
+        return "masked"
+    if isinstance(value, str | bytes):
+        return f"the string {value!r}"
+    dtype = getattr(value, "dtype", None)
+    kind = dtype.kind if isinstance(dtype, np.dtype) else "O"
+    if kind != "O":
+        return _KINDS.get(kind)
+    if isinstance(value, np.ndarray):
+        return next(filter(None, map(_no_numbers, value.ravel())), None)
+    if isinstance(value, list | tuple):  # numpy forgets the masks of what a list holds
+        return _first_masked(value)
+    return None
+
+
+def _first_masked(values: Iterable[object]) -> str | None:
+    for one in values:
+        if isinstance(one, np.ma.MaskedArray) or (isinstance(one, list | tuple) and _first_masked(one)):
+            return "masked"
+    return None
+
+
 def real(
     argument: str,
     value: object,
@@ -28,14 +84,10 @@ def real(
 ) -> NDArray[np.float64]:
     """``value`` as a float64 array whose entries are all numbers in the stated range.
 
-    ``exclusive`` excludes the two ends; ``finite=False`` admits infinities inside the range. NaN is always refused.
+    ``exclusive`` excludes the two ends; ``finite=False`` admits infinities inside the range. NaN is always refused, and
+    so is all that :func:`numbers` refuses.
     """
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise ArgumentError(
-            f"Argument {argument!r} must be a real number or an array of them, but it is {value!r}."
-        ) from None
+    array = numbers(argument, value)
     bounds = f"({minimum:g}, {maximum:g})" if exclusive else f"[{minimum:g}, {maximum:g}]"
     inside = (array > minimum) & (array < maximum) if exclusive else (array >= minimum) & (array <= maximum)
     good = inside & (np.isfinite(array) if finite else ~np.isnan(array))
@@ -66,6 +118,11 @@ def integer(argument: str, value: object, *, minimum: int) -> int:
     """``value`` as an int, whether it is Python's or numpy's."""
     require(is_integer(value) and value >= minimum, argument, f"be an integer >= {minimum}", value)  # pyright: ignore[reportOperatorIssue]
     return int(value)  # pyright: ignore[reportArgumentType]
+
+
+def python_number(value: Any) -> Any:
+    """A scalar of numpy's as the Python number that it is; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def is_integer(value: object) -> bool:

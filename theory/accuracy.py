@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from ._arguments import broadcast, number, real
+from ._labels import by_name
 from ._roots import root
 from .attention import BETA_MAX
 from .balanced import balanced_accuracy, balanced_acquired_beta
@@ -17,6 +18,7 @@ from .task import Task
 ACQUIRED = 0.95
 
 
+@by_name
 def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float64]:
     """P(w (m e^β + n) > 0) = Φ(m e^β / (s √(N − m))) for w > 0, one minus that for w < 0, and 1/2 for w = 0.
 

@@ -7,6 +7,7 @@ from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, number, real, require
+from ._labels import by_name
 from .accuracy import ACQUIRED, acquired_beta
 from .attention import BETA_MAX
 from .balanced import balanced_acquisition_time
@@ -29,6 +30,7 @@ WEIGHT_MAX = 5.0
 CUT = -4.0
 
 
+@by_name
 def early_drag(task: Task, c2: ArrayLike = 0.5) -> Array:
     """κ = s² c2/m, the drag of the early system for N → ∞ (0 for balanced labels, whose n does not fluctuate).
 
@@ -58,6 +60,7 @@ def early_drag(task: Task, c2: ArrayLike = 0.5) -> Array:
     return np.asarray(fluctuation * real("c2", c2, minimum=0.0, maximum=1.0))
 
 
+@by_name
 def acquisition_time(
     task: Task,
     beta0: ArrayLike,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from ._arguments import require
+from ._labels import by_name
 from .attention import ContextNodes
 from .field import flow
 from .labels import NODES, Average, label_sum_nodes
@@ -53,6 +54,7 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     return task.copies + extra[kept], probability[kept] / probability[kept].sum()
 
 
+@by_name
 def bursty_field(
     w: ArrayLike,
     beta: ArrayLike,

@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, real
+from ._labels import by_name
 from .mills import log_mills_ratio
 
 #: κ e^{−β} beyond this has the drag dominate by more than float64 resolves in τ* ≈ κ e^{−2β}/2 (and it would overflow).
 _RATIO_MAX = 1e154
 
 
+@by_name
 def acquisition_clock(beta0: ArrayLike, w0: ArrayLike = 0.0, drag: ArrayLike = 0.0) -> NDArray[np.float64]:
     """Clock at which the early system dw/dτ = e^β − κ w, dβ/dτ = w e^β blows up: the exact crossover function.
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from ._arguments import integer, number, real, require
+from ._labels import by_name
 from .accuracy import acquired_beta
 from .acquisition import WEIGHT_MAX, acquisition_time
 from .attention import BETA_MAX
@@ -58,6 +59,7 @@ class AcquisitionDistribution:
         most = (BETA_MAX - abs(self.beta0_mean)) / SPAN
         require(self.beta0_std <= most, "beta0_std", f"be at most {most:.4g} for this mean", self.beta0_std)
 
+    @by_name
     def time(self, beta0: ArrayLike) -> Array:
         """T(β0)."""
         return acquisition_time(self.task, beta0, self.w0)
@@ -112,18 +114,21 @@ class AcquisitionDistribution:
         beta = np.where(log_time < first, at_once, beta)
         return np.where(log_time > last, np.maximum(never, self.beta0_mean - 40.0 * self.beta0_std), beta)
 
+    @by_name
     def cdf(self, time: ArrayLike) -> Array:
         """P(t_ICL <= time), for any ``time``; below 0 it is 0, at ``inf`` it is the probability of acquiring at all."""
         time = real("time", time, finite=False)
         probability = ndtr((self.beta0_mean - self._beta(np.maximum(time, 0.0))) / self.beta0_std)
         return np.where(time < 0.0, 0.0, probability)
 
+    @by_name
     def sf(self, time: ArrayLike) -> Array:
         """P(t_ICL > time), accurate in the far tail."""
         time = real("time", time, finite=False)
         probability = ndtr((self._beta(np.maximum(time, 0.0)) - self.beta0_mean) / self.beta0_std)
         return np.where(time < 0.0, 1.0, probability)
 
+    @by_name
     def pdf(self, time: ArrayLike) -> Array:
         """Density of the continuous part: the normal density at β(t) times |dβ/dt|."""
         time = real("time", time, finite=False)
@@ -137,6 +142,7 @@ class AcquisitionDistribution:
             slope = -inverse.derivative()(np.clip(log_time, first, last)) / np.where(inside, time, 1.0)
         return np.where(inside, slope * np.exp(-0.5 * z**2) / (math.sqrt(2.0 * math.pi) * self.beta0_std), 0.0)
 
+    @by_name
     def ppf(self, probability: ArrayLike) -> Array:
         """Quantile T(mean − std Φ⁻¹(probability)): exact, no table; ``inf`` beyond the probability of acquiring."""
         probability = real("probability", probability, minimum=0.0, maximum=1.0)

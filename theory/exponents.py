@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx
 
 from ._arguments import number, real
+from ._labels import by_name
 from ._roots import root
 from .acquisition import acquisition_time
 from .memory import PowerLawMemory
@@ -64,6 +65,7 @@ class Exponent:
     coordinate: str
 
 
+@by_name
 def crossover_slope(b: ArrayLike) -> NDArray[np.float64]:
     """d ln F/db at w0 = 0, F(b) = ln[1 + e^{−b} M(−e^{−b})]: −1 for b → +∞, −2 for b → −∞.
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import broadcast, real
+from ._labels import by_name
 from .attention import Attended, ContextNodes, attended_label, context_nodes
 from .labels import NODES, Average
 from .task import Task
@@ -17,6 +18,7 @@ Array = NDArray[np.float64]
 _CHUNK = 2**21
 
 
+@by_name
 def icl_field(
     w: ArrayLike,
     beta: ArrayLike,
@@ -67,6 +69,7 @@ def icl_field(
     return dw, dbeta
 
 
+@by_name
 def mean_residual(
     w: ArrayLike,
     beta: ArrayLike,

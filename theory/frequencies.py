@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import integer, number, real
+from ._labels import by_name
 from .memory import PowerLawMemory
 
 Array = NDArray[np.float64]
@@ -43,6 +44,7 @@ def item_frequencies(task_diversity: int, skew: float) -> Array:
     return weight / weight.sum()
 
 
+@by_name
 def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time: ArrayLike) -> Array:
     """I_K(t) of the memory alone when item k, seen with frequency p_k, is memorised at the rate K p_k r_K.
 

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from ._arguments import broadcast, real, require
+from ._labels import by_name
 from .attention import BETA_MAX, EXPONENT_MAX
 from .labels import NODES, label_sum_nodes
 from .task import Task
@@ -12,6 +13,7 @@ from .task import Task
 Array = NDArray[np.float64]
 
 
+@by_name
 def iwl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0) -> Array:
     """P(φ + w a > 0) = Φ(φ/(|w| δ)), a ~ N(0, δ²) the label attended to where none is the target's.
 
@@ -52,6 +54,7 @@ def iwl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 
         return np.where(spread > 0.0, ndtr(margin / spread), 0.5 * (1.0 + np.sign(margin)))
 
 
+@by_name
 def iwl_loss(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, *, nodes: int = NODES) -> Array:
     """E ln(1 + e^{−φ − w a}), a as in :func:`iwl_accuracy`, by ``nodes`` Hermite nodes.
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from ._labels import by_name
 from .attention import Attended, context_nodes
 from .field import averaged, flow
 from .labels import NODES, Average
@@ -12,6 +13,7 @@ from .task import Task
 Array = NDArray[np.float64]
 
 
+@by_name
 def population_loss(
     w: ArrayLike,
     beta: ArrayLike,
@@ -54,6 +56,7 @@ def population_loss(
     return averaged(loss, w, beta, margin, task, context_nodes(task, average, nodes))[0]
 
 
+@by_name
 def loss_gradient(
     w: ArrayLike,
     beta: ArrayLike,
@@ -77,6 +80,7 @@ def loss_gradient(
     return 0.0 - np.stack(rates, axis=-1)  # not −x: zero has no sign
 
 
+@by_name
 def loss_hessian(
     w: ArrayLike,
     beta: ArrayLike,

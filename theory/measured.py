@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
 from ._arguments import broadcast, integer, number, real, require
+from ._labels import by_name
 
 Array = NDArray[np.float64]
 
@@ -173,6 +174,7 @@ class MeasuredMemory:
         with np.errstate(over="ignore"):
             return np.exp(fp[i] + slope * (x - xp[i]))
 
+    @by_name
     def total_clock(self, task_diversity: ArrayLike) -> Array:
         """I_K(∞)/r, a power law between neighbouring runs and beyond the outermost ones."""
         diversity = real("task_diversity", task_diversity, minimum=1.0, finite=False)
@@ -180,6 +182,7 @@ class MeasuredMemory:
             return np.full(diversity.shape, self.total[0] / self.rate_ratio)
         return self._power_law(diversity, self.task_diversity, self.total) / self.rate_ratio
 
+    @by_name
     def critical_diversity(self, clock: ArrayLike) -> Array:
         """The K at which I_K(∞)/r = ``clock``; the inverse of :meth:`total_clock`."""
         clock = real("clock", clock, minimum=0.0, finite=False)
@@ -206,6 +209,7 @@ class MeasuredMemory:
         """ν between neighbouring runs: d ln I_K(∞)/d ln K, of shape (run − 1,)."""
         return np.diff(np.log(self.total)) / np.diff(np.log(self.task_diversity))
 
+    @by_name
     def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
         """dJ/dt = r · residual with the state J in the circuit's own units, whatever K."""
         state, residual = real("state", state, minimum=0.0), real("residual", residual, minimum=0.0, maximum=1.0)
@@ -217,14 +221,17 @@ class MeasuredMemory:
         table = self._read("margins", state, task_diversity)
         return table, np.full(table.shape[-1], 1.0 / table.shape[-1])
 
+    @by_name
     def c1(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """⟨σ(−φ)⟩ at clock J."""
         return self._read("c1", state, task_diversity)
 
+    @by_name
     def c2(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """1 − ⟨σ(−φ)²⟩/c1 at clock J."""
         return self._read("c2", state, task_diversity)
 
+    @by_name
     def c3(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """⟨e^{−φ}⟩ at clock J."""
         return self._read("c3", state, task_diversity)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import broadcast, is_integer, number, real, require
+from ._labels import by_name
 
 Array = NDArray[np.float64]
 
@@ -112,21 +113,25 @@ class PowerLawMemory:
         """q = 2 − 2/L."""
         return 2.0 - 2.0 / self.depth
 
+    @by_name
     def total_clock(self, task_diversity: ArrayLike) -> Array:
         """I_K(∞) = A K^ν/r, shaped like ``task_diversity`` (K >= 1, ``inf`` allowed)."""
         diversity = real("task_diversity", task_diversity, minimum=1.0, finite=False)
         return self.amplitude * diversity**self.exponent / self.rate_ratio
 
+    @by_name
     def critical_diversity(self, clock: ArrayLike) -> Array:
         """K = (r · clock/A)^{1/ν}; below 1 where even a single pair outlasts the clock."""
         clock = real("clock", clock, minimum=0.0, finite=False)
         with np.errstate(over="ignore"):
             return (self.rate_ratio * clock / self.amplitude) ** (1.0 / self.exponent)
 
+    @by_name
     def rate(self, task_diversity: ArrayLike) -> Array:
         """r_K = p/((q − 1) I_K(∞)), the growth rate of the margin at φ = 0 per unit residual; 0 for K → ∞."""
         return self.margin_scale / ((self.growth_exponent - 1.0) * self.total_clock(task_diversity))
 
+    @by_name
     def field(self, state: ArrayLike, residual: ArrayLike, task_diversity: ArrayLike) -> Array:
         """dφ/dt = r_K (1 + φ/p)^q residual, the state being the margin φ >= −p."""
         margin, residual, rate = broadcast(
@@ -141,6 +146,7 @@ class PowerLawMemory:
         """One margin for all items: φ itself, with weight 1."""
         return real("state", state)[..., None], np.ones(1)
 
+    @by_name
     def clock(self, margin: ArrayLike, task_diversity: ArrayLike) -> Array:
         """I_K at margin φ, memory alone: I_K(∞) [1 − (1 + φ/p)^{1−q}]."""
         margin, total = broadcast(
@@ -149,6 +155,7 @@ class PowerLawMemory:
         decay = (1.0 + margin / self.margin_scale) ** (1.0 - self.growth_exponent)
         return total * (1.0 - decay)
 
+    @by_name
     def margin(self, clock: ArrayLike, task_diversity: ArrayLike) -> Array:
         """Inverse of :meth:`clock`: φ = p [(1 − I_K/I_K(∞))^{−1/(q−1)} − 1]; ``inf`` from I_K(∞) on."""
         clock, total = broadcast(
@@ -158,14 +165,17 @@ class PowerLawMemory:
         with np.errstate(divide="ignore"):
             return self.margin_scale * (np.maximum(left, 0.0) ** (-1.0 / (self.growth_exponent - 1.0)) - 1.0)
 
+    @by_name
     def c1(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """σ(−φ)."""
         return expit(-real("state", state))
 
+    @by_name
     def c2(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """1 − σ(−φ)²/c1 = σ(φ)."""
         return expit(real("state", state))
 
+    @by_name
     def c3(self, state: ArrayLike, task_diversity: float | None = None) -> Array:
         """e^{−φ}."""
         return np.exp(-real("state", state, minimum=-700.0))

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, log_ndtr
 
 from ._arguments import real
+from ._labels import by_name
 
 
+@by_name
 def mills_ratio(x: ArrayLike) -> NDArray[np.float64]:
     """M(x) = √(π/2) e^{x²/2} erfc(x/√2) = ∫_0^∞ e^{−xy − y²/2} dy.
 
@@ -37,6 +39,7 @@ def mills_ratio(x: ArrayLike) -> NDArray[np.float64]:
     return math.sqrt(math.pi / 2.0) * erfcx(real("x", x) / math.sqrt(2.0))
 
 
+@by_name
 def log_mills_ratio(x: ArrayLike) -> NDArray[np.float64]:
     """ln M(x) = x²/2 + ln √(2π) + ln Φ(−x) for x < 0, else ln of :func:`mills_ratio`; for |x| < 1.3e154.
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import number, real, require
+from ._labels import by_name
 from .acquisition import acquisition_time
 from .distribution import acquisition_distribution
 from .estimate import Estimate
@@ -15,6 +16,7 @@ from .memory import Memory, PowerLawMemory
 from .task import Task
 
 
+@by_name
 def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> NDArray[np.float64]:
     """I* = t_ICL(K → ∞)/2: the memory's clock when ICL is acquired, the same whatever K (clock collapse).
 
@@ -158,6 +160,7 @@ def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.polynomial.legendre.leggauss(200)
 
 
+@by_name
 def acquisition_probability(
     task: Task,
     memory: Memory,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, real, require
+from ._labels import by_name
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -15,6 +16,7 @@ Array = NDArray[np.float64]
 SCORE_POINTS, LAPLACE_POINTS = 241, 801
 
 
+@by_name
 def rough_attention(beta: ArrayLike, task: Task, c2: ArrayLike = 0.5) -> tuple[Array, Array, Array]:
     """Drive and drag of the early system with rough attention, dw/dτ = A(β) − κ w and dβ/dτ = w A′(β).
 

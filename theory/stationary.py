@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import broadcast, number, real, require
+from ._labels import by_name
 from .acquisition import early_drag
 from .attention import Attended, attended_label, context_nodes
 from .labels import NODES
@@ -150,6 +151,7 @@ def acquisition_fold(task: Task, decay: float) -> FixedPoint | None:
     return _folds(task, _decay(decay))[0]
 
 
+@by_name
 def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Array:
     """λ_c = (m c1/N) [√(κ² + 8e) − κ]/2: decay beyond which ICL is never acquired from small β.
 

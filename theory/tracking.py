@@ -5,10 +5,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
 from ._arguments import broadcast, real
+from ._labels import by_name
 
 Array = NDArray[np.float64]
 
 
+@by_name
 def tracking_weight(c3: ArrayLike, decay: ArrayLike) -> Array:
     """w_tr = W(c3/λ), the solution of c3 e^{−w} = λ w: Lambert's W.
 
@@ -48,6 +50,7 @@ def tracking_weight(c3: ArrayLike, decay: ArrayLike) -> Array:
     return np.where(finite, weight, np.inf)
 
 
+@by_name
 def conserved_weight(
     margin: ArrayLike, rate: ArrayLike, margin_scale: ArrayLike = 1.0, growth_exponent: ArrayLike = 4.0 / 3.0
 ) -> Array:

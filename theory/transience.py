@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, real, require
+from ._labels import by_name
 from .field import mean_residual
 from .memory import PowerLawMemory
 from .race import clock_at_acquisition, time_of_clock
@@ -31,6 +32,7 @@ Array = NDArray[np.float64]
 Phase = Literal["no ICL", "transient", "lasting"]
 
 
+@by_name
 def transience_time(
     task: Task,
     memory: PowerLawMemory,
@@ -137,6 +139,7 @@ def _icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, Fi
     return CubicSpline(beta[kept], branch.margin[kept]), CubicSpline(beta[kept], residual), end
 
 
+@by_name
 def phase(
     task: Task,
     memory: PowerLawMemory,

@@ -56,6 +56,9 @@ class Run:
         Attention layers of the transformer, with perceptrons between them; 2 in the paper's figure A5.
     attention_scale : float
         Factor on W_Q and W_K of the transformer at the start: the initial scores scale with its square.
+    residual_scale : float
+        The transformer's normed target enters the residual times this; 1 in the paper. It changes how fast the
+        perceptron memorises, as items of another length would, and nothing in the attention. Depth 1 only.
     scrambled : bool
         In training and in the IWL test, every context label is replaced by a fair coin: nothing can be learnt from the
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
@@ -84,6 +87,7 @@ class Run:
     attention_scale: float = 1.0
     scrambled: bool = False
     stop_lost: float = 0.0
+    residual_scale: float = 1.0
 
     def __post_init__(self) -> None:
         k = self.task.task_diversity
@@ -112,12 +116,18 @@ class Run:
             "test_size",
             "depth",
             "attention_scale",
+            "residual_scale",
         ):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
         deep = self.depth > 1 and self.network != "transformer"
         require(not deep, "depth", "be 1 unless the network is a transformer", self.depth)
         scaled = self.attention_scale != 1 and self.network != "transformer"
         require(not scaled, "attention_scale", "be 1 unless the network is a transformer", self.attention_scale)
+        shallow = self.network == "transformer" and self.depth == 1
+        scaled = self.residual_scale != 1 and not shallow
+        require(
+            not scaled, "residual_scale", "be 1 unless the network is a transformer of depth 1", self.residual_scale
+        )
         require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
         averaged = self.network == "cointegration"
         require(not (averaged and math.isinf(k)), "task_diversity", "be finite for a co-integration", k)
@@ -141,10 +151,17 @@ class Run:
         return 1 + math.ceil(self.budget / (self.steps_between_evaluations * self.learning_rate) - 1e-9)
 
     def as_json(self) -> dict[str, Any]:
-        """The configuration whose content is the run's address in the store."""
-        fields = {"kind": "network", **asdict(self)}
+        """The configuration whose content is the run's address in the store.
+
+        A transformer's holds ``"residual": "normed"``. Earlier transformers added the attention to the raw target;
+        theirs do not, so that a result of that network is never read as one of this.
+        """
+        fields: dict[str, Any] = {"kind": "network", **asdict(self)}
+        if self.network == "transformer":
+            fields["residual"] = "normed"
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
+        added |= {"residual_scale": 1.0}
         # How K → ∞ draws its sequences: another generator, another result.
         stream = {"stream": "philox"} if math.isinf(self.task.task_diversity) else {}
         return {name: value for name, value in fields.items() if name not in added or value != added[name]} | stream

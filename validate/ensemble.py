@@ -109,8 +109,8 @@ class TransformerEnsemble:
 
     memory_prefix = "memory."
 
-    def __init__(self, depth: int = 1) -> None:
-        self.depth = depth
+    def __init__(self, depth: int = 1, residual_scale: float = 1.0) -> None:
+        self.depth, self.residual_scale = depth, residual_scale
 
     def initialise(self, seeds: Sequence[int], dimension: int, width: int, layers: int) -> Parameters:
         return initialise(lambda s: Transformer(dimension, width, layers, self.depth), seeds)
@@ -118,19 +118,20 @@ class TransformerEnsemble:
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z, (S, B), twice: the transformer has no separate memory output."""
         table = batch.table
+        gain, shift = parameters["norm.weight"][:, None], parameters["norm.bias"][:, None]
         if self.depth == 1:
-            raw = target_tokens(table.rows(table.items, batch.target))
             own = table.rows(table.cached("targets", lambda: _normalised(target_tokens(table.items))), batch.target)
             context = table.rows(
                 table.cached("context", lambda: _normalised(context_tokens(table.items, table.labels))), batch.context
             )
         else:
-            tokens = sequence_tokens(batch)
+            tokens = torch.addcmul(shift[:, None], _normalised(sequence_tokens(batch)), gain[:, None])
             for i in range(self.depth - 1):
                 tokens = _block(parameters, f"blocks.{i}.", tokens)
-            raw, normed = tokens[..., -1, :], _normalised(tokens)
-            own, context = normed[..., -1, :], normed[..., :-1, :]
-        logits = perceptron(parameters, self.memory_prefix, raw + _read(parameters, context, own)).squeeze(-1)
+            own, context = tokens[..., -1, :], tokens[..., :-1, :]
+            gain, shift = torch.ones_like(gain), torch.zeros_like(shift)  # what the blocks return is read as it is
+        inputs = _inputs(parameters, context, own, gain, shift, self.residual_scale)
+        logits = perceptron(parameters, self.memory_prefix, inputs).squeeze(-1)
         return logits, logits
 
 
@@ -146,25 +147,28 @@ def _block(parameters: Parameters, prefix: str, tokens: Tensor) -> Tensor:
     """Stacked :class:`.networks.Block` on tokens (S, B, T, d): every token is a query here."""
     networks, size, length, width = tokens.shape
     p = {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
-    gain, shift = p["attention.norm.weight"][:, None], p["attention.norm.bias"][:, None]
     flat = tokens.reshape(networks, size * length, width)
-    normed = torch.addcmul(shift, _normalised(flat), gain)
     query, key, value = (
-        torch.bmm(normed, p[f"attention.{name}.weight"].transpose(1, 2)).view(networks, size, length, width)
+        torch.bmm(flat, p[f"attention.{name}.weight"].transpose(1, 2)).view(networks, size, length, width)
         for name in ("query", "key", "value")
     )
     attended = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
     return perceptron(p, "perceptron.", flat + attended.reshape_as(flat)).view_as(tokens)
 
 
-def _read(parameters: Parameters, context: Tensor, own: Tensor) -> Tensor:
-    """What the last layer's attention adds to the target; normalised tokens (S, B, N, d) and (S, B, d)."""
-    gain, shift = parameters["attention.norm.weight"][:, None], parameters["attention.norm.bias"][:, None]
-    query = torch.bmm(own * gain + shift, parameters["attention.query.weight"].transpose(1, 2))
+def _inputs(
+    parameters: Parameters, context: Tensor, own: Tensor, gain: Tensor, shift: Tensor, residual_scale: float
+) -> Tensor:
+    """What the perceptron reads, s x_T + attention(x)_T, for tokens x = gain·x̂ + shift.
+
+    ``context`` (S, B, N, d) and ``own`` (S, B, d) hold x̂; ``gain`` and ``shift`` are (S, 1, d).
+    """
+    target = torch.addcmul(shift, own, gain)
+    query = torch.bmm(target, parameters["attention.query.weight"].transpose(1, 2))
     # The shift adds the same number to every score of a sequence, so the softmax does not see it.
     direction = torch.bmm(query, parameters["attention.key.weight"]) * gain
-    average = attend(context, own, direction)
-    return torch.bmm(average * gain + shift, parameters["attention.value.weight"].transpose(1, 2))
+    average = torch.addcmul(shift, attend(context, own, direction), gain)
+    return torch.baddbmm(target, average, parameters["attention.value.weight"].transpose(1, 2), beta=residual_scale)
 
 
 def attend(context: Tensor, target: Tensor, direction: Tensor) -> Tensor:

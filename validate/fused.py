@@ -27,29 +27,34 @@ Step = Callable[[Parameters, Parameters, Parameters, Batch], Tensor]
 class FusedTransformer:
     """Stacked :class:`.networks.Transformer` of depth 1."""
 
+    def __init__(self, residual_scale: float = 1.0) -> None:
+        self.residual_scale = residual_scale
+
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z, (S, B), twice, as :meth:`.ensemble.TransformerEnsemble.forward`."""
-        logits = perceptron(parameters, "memory.", _AttentionPass(parameters, batch).inputs).squeeze(-1)
+        inputs = _AttentionPass(parameters, batch, self.residual_scale).inputs
+        logits = perceptron(parameters, "memory.", inputs).squeeze(-1)
         return logits, logits
 
     def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
         """See :data:`Step`."""
-        attention = _AttentionPass(parameters, batch)
+        attention = _AttentionPass(parameters, batch, self.residual_scale)
         loss, error = _perceptron_step(parameters, rates, decays, attention.inputs, None, batch.target_labels)
-        error = error * (rates["attention.norm.weight"] / rates["memory.0.bias"])[:, None]
+        error = error * (rates["norm.weight"] / rates["memory.0.bias"])[:, None]
         attention.update(rates, decays, error)
         return loss
 
 
 class _AttentionPass:
-    """LayerNorm and attention at the target of one batch: ``inputs`` (S, B, D + 2) is what the perceptron reads."""
+    """LayerNorm, attention and residual at the target: ``inputs`` (S, B, D + 2) is what the perceptron reads."""
 
-    def __init__(self, parameters: Parameters, batch: Batch) -> None:
+    def __init__(self, parameters: Parameters, batch: Batch, residual_scale: float) -> None:
         p = self.parameters = {
             name.removeprefix("attention."): value
             for name, value in parameters.items()
-            if name.startswith("attention.")
+            if name.startswith(("attention.", "norm."))
         }
+        self.residual_scale = residual_scale
         self.gain, shift = p["norm.weight"][:, None], p["norm.bias"][:, None]
         raw = target_tokens(batch.table.rows(batch.table.items, batch.target))
         self.own = F.layer_norm(raw, raw.shape[-1:], eps=LAYER_NORM_EPSILON)
@@ -59,7 +64,7 @@ class _AttentionPass:
         self.attention = _Attention(batch, self.own)
         self.average = self.attention.forward(self.key * self.gain)
         self.read = torch.addcmul(shift, self.average, self.gain)
-        self.inputs = torch.baddbmm(raw, self.read, p["value.weight"].transpose(1, 2))
+        self.inputs = torch.baddbmm(self.normed, self.read, p["value.weight"].transpose(1, 2), beta=residual_scale)
 
     def update(self, rates: Parameters, decays: Parameters, error: Tensor) -> None:
         """Step all parameters, given dL/d(inputs) times minus their learning rate."""
@@ -68,11 +73,12 @@ class _AttentionPass:
         to_direction = self.attention.backward(to_read * self.gain)
         to_key = to_direction * self.gain
         to_query = torch.bmm(to_key, p["key.weight"].transpose(1, 2))
-        to_normed = torch.bmm(to_query, p["query.weight"])
+        # The normed target is read twice: by the query and by the residual.
+        to_normed = torch.baddbmm(error, to_query, p["query.weight"], beta=self.residual_scale)
         to_gain = to_read * self.average
         to_gain.addcmul_(to_direction, self.key).addcmul_(to_normed, self.own)
         for name in decays:
-            if name.startswith("attention."):
+            if name.startswith(("attention.", "norm.")):
                 _decay(p[name.removeprefix("attention.")], rates[name], decays[name])
         p["norm.weight"].add_(to_gain.sum(1))
         p["norm.bias"].add_(to_read.add_(to_normed).sum(1))

@@ -51,6 +51,8 @@ class MemoryTraining:
         Stop at this t at the latest.
     frequency_exponent : float, α >= 0
         Items are met with frequency p_k ∝ k^(−α).
+    input_scale : float
+        Factor s on the inputs: the perceptron of a transformer whose residual is scaled by s reads s·x̂.
     """
 
     task_diversity: int
@@ -63,20 +65,21 @@ class MemoryTraining:
     until: float = 0.01
     budget: float = 3000.0
     frequency_exponent: float = 0.0
+    input_scale: float = 1.0
 
     def __post_init__(self) -> None:
         k = self.task_diversity
         require(isinstance(k, int) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
         require(0 < self.until < 0.5, "until", "be in (0, 0.5)", self.until)
-        for name in ("dimension", "width", "layers", "learning_rate", "budget"):
+        for name in ("dimension", "width", "layers", "learning_rate", "budget", "input_scale"):
             require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
         require(self.frequency_exponent >= 0, "frequency_exponent", "be >= 0", self.frequency_exponent)
 
     def as_json(self) -> dict[str, Any]:
         fields = {"kind": "memory", **asdict(self)}
-        if not self.frequency_exponent:  # came after the first results were stored, whose addresses it leaves alone
-            del fields["frequency_exponent"]
-        return fields
+        # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
+        added = {"frequency_exponent": 0.0, "input_scale": 1.0}
+        return {name: value for name, value in fields.items() if name not in added or value != added[name]}
 
 
 def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
@@ -122,6 +125,8 @@ def _items(run: MemoryTraining) -> tuple[torch.Tensor, torch.Tensor]:
     if run.layer_norm:
         tokens = networks.target_tokens(items)
         items = F.layer_norm(tokens, tokens.shape[-1:])
+    if run.input_scale != 1:
+        items = run.input_scale * items
     labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
     return items, labels[None]
 

@@ -53,20 +53,18 @@ class MinimalModel(nn.Module):
 
 
 class CausalAttention(nn.Module):
-    """Single-head causal attention with a residual, no biases and no 1/√d: x + Σ_j softmax_j(k_j·q_i) v_j."""
+    """Single-head causal attention, no biases and no 1/√d: Σ_{j ≤ i} softmax_j(k_j·q_i) v_j at every token i."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(size)
         self.query = nn.Linear(size, size, bias=False)
         self.key = nn.Linear(size, size, bias=False)
         self.value = nn.Linear(size, size, bias=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        normed = self.norm(tokens)
-        scores = self.query(normed) @ self.key(normed).transpose(-1, -2)
+        scores = self.query(tokens) @ self.key(tokens).transpose(-1, -2)
         future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-        return tokens + scores.masked_fill(future, -torch.inf).softmax(-1) @ self.value(normed)
+        return scores.masked_fill(future, -torch.inf).softmax(-1) @ self.value(tokens)
 
 
 class Block(nn.Module):
@@ -78,25 +76,33 @@ class Block(nn.Module):
         self.perceptron = perceptron(size, width, size, layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.perceptron(self.attention(tokens))
+        return self.perceptron(tokens + self.attention(tokens))
 
 
 class Transformer(nn.Module):
-    """The paper's transformer: LayerNorm, one causal attention layer, residual, then a perceptron read at the target.
+    """The paper's transformer: z = f(s x_T + attention(x)_T) with x = LayerNorm(tokens), f a perceptron.
 
-    Tokens are (item, one-hot label), D + 2 numbers; the target's label slot is zero. No positional encoding. With
-    ``depth`` > 1 (two in the paper's figure A5) blocks of attention and perceptron come before.
+    Tokens are (item, one-hot label), D + 2 numbers; the target's label slot is zero. No positional encoding. They are
+    normed once, with gain and shift, and everything after reads the normed tokens, the residual too: f sees a target
+    of length √(D + 2). ``residual_scale`` s is 1 in the paper; another s changes how fast f memorises and leaves the
+    attention as it is. With ``depth`` > 1 (two in the paper's figure A5) blocks of attention, residual and perceptron
+    come before; nothing is normed again.
     """
 
-    def __init__(self, dimension: int, width: int = 512, layers: int = 3, depth: int = 1) -> None:
+    def __init__(
+        self, dimension: int, width: int = 512, layers: int = 3, depth: int = 1, residual_scale: float = 1.0
+    ) -> None:
         super().__init__()
+        self.residual_scale = residual_scale
+        self.norm = nn.LayerNorm(dimension + 2)
         self.blocks = nn.Sequential(*[Block(dimension + 2, width, layers) for _ in range(depth - 1)])
         self.attention = CausalAttention(dimension + 2)
         self.memory = perceptron(dimension + 2, width, 1, layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B,) from tokens (B, N + 1, D + 2), the target last."""
-        return self.memory(self.attention(self.blocks(tokens))[:, -1]).squeeze(-1)
+        x = self.blocks(self.norm(tokens))
+        return self.memory(self.residual_scale * x[:, -1] + self.attention(x)[:, -1]).squeeze(-1)
 
 
 def context_tokens(items: Tensor, labels: Tensor) -> Tensor:

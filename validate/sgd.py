@@ -76,7 +76,7 @@ def ensemble_of(run: Run) -> MinimalEnsemble | TransformerEnsemble:
     """The stacked networks of runs like ``run``."""
     if run.network != "transformer":
         return MinimalEnsemble(run.task.target_in_softmax)
-    return TransformerEnsemble(run.depth)
+    return TransformerEnsemble(run.depth, run.residual_scale)
 
 
 def computation_of(run: Run, device: str) -> Computation:
@@ -89,7 +89,9 @@ def computation_of(run: Run, device: str) -> Computation:
     elsewhere = torch.device(device).type != "cpu"
     if run.depth > 1 or elsewhere:
         return Differentiated(ensemble_of(run), compiled=elsewhere)
-    return FusedMinimal(run.task.target_in_softmax) if run.network == "minimal" else FusedTransformer()
+    if run.network == "minimal":
+        return FusedMinimal(run.task.target_in_softmax)
+    return FusedTransformer(run.residual_scale)
 
 
 def rates_and_decays(

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_acquisition_follows_the_closed_form():
     times = acquisition_time(CoupledModel(Task(4000)), beta0=3.0)
     closed = 2 * 4000 * math.sqrt(math.pi / 2) * math.exp(-3.0)
     assert float(times) == pytest.approx(closed, rel=0.15)
-    assert np.isnan(acquisition_time(CoupledModel(Task(50)), beta0=-1.0, budget=10.0))
+    assert np.isinf(acquisition_time(CoupledModel(Task(50)), beta0=-1.0, budget=10.0))
 
 
 def test_balanced_contexts_acquire_for_positive_beta_only():
@@ -157,3 +158,64 @@ print((run(1_000_000) - small) / 1_000_000)
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert float(printed) < 100.0
+
+
+def test_labels_in_another_order_are_matched_and_missing_ones_refused():
+    """β of a and c is that of the single runs with their own decay, whatever the order in which it was given."""
+    model = CoupledModel(Task(100, 1000), PowerLawMemory(3.9, 0.7))
+    runs = {"run": list("abc")}
+    y0 = xr.DataArray([[0, -1], [0, 0], [0, 1]], dims=("run", "state"), coords=runs)
+    decay = xr.DataArray([0, 1e-3, 2e-3], dims="run", coords=runs)
+    found = solve_ensemble(model, y0, (0.0, 1e4), parameters={"decay_beta": decay[::-1]}).to_dataset()["beta"]
+    for label, beta0, one in (("a", -1.0, 0.0), ("b", 0.0, 1e-3), ("c", 1.0, 2e-3)):
+        alone = solve(replace(model, decay_beta=one), (0.0, beta0), (0.0, 1e4))
+        assert float(found.sel(run=label)) == alone.beta[-1]
+    for other in (decay[:2], decay.assign_coords(run=list("abd"))):
+        with pytest.raises(ValueError, match=r"Argument 'decay_beta' must have .* along 'run'"):
+            solve_ensemble(model, y0, (0.0, 1e4), parameters={"decay_beta": other})
+
+
+def test_states_are_found_by_name():
+    model = CoupledModel(Task(50))
+    plain = solve_ensemble(model, [[0.1, 0.0], [0.2, 1.0]], (0.0, 50.0)).y
+    named = xr.DataArray([[0.0, 1.0], [0.1, 0.2]], dims=("state", "run"), coords={"state": ["beta", "w"]})
+    assert np.array_equal(solve_ensemble(model, named, (0.0, 50.0)).y, plain)
+    with pytest.raises(ValueError, match="Argument 'y0' must have the states w, beta"):
+        solve_ensemble(model, named.assign_coords(state=["beta", "margin"]), (0.0, 50.0))
+
+
+@pytest.mark.parametrize("dim", ["beta", "w", "clock", "status", "time", "time_acquired", "beta_at"])
+def test_no_dimension_takes_the_name_of_a_result(dim):
+    model, y0 = CoupledModel(Task(50)), [[0.0, 0.0], [0.0, 1.0]]
+    for given, dims in ((y0, [dim]), (xr.DataArray(y0, dims=(dim, "state")), None)):
+        with pytest.raises(ValueError, match="Argument 'dims' must not be named like a result"):
+            solve_ensemble(model, given, (0.0, 1.0), dims=dims)
+
+
+def test_masked_states_and_steps_that_are_no_count_are_refused():
+    model = CoupledModel(Task(50))
+    with pytest.raises(ValueError, match=r"Argument 'y0' must be a real number.* masked"):
+        solve_ensemble(model, np.ma.array([[0.0, -8.0]], mask=[[0, 1]]), (0.0, 1.0))
+    with pytest.raises(ValueError, match=r"Argument 'decay_w' must be a real number.* masked"):
+        solve_ensemble(model, [0.0, 0.0], (0.0, 1.0), parameters={"decay_w": np.ma.array([1.0], mask=[1])})
+    for steps in (0, -1, 1.5, True, "7"):
+        for call in (solve, solve_ensemble):
+            with pytest.raises(ValueError, match="Argument 'max_steps' must be an integer >= 1"):
+                call(model, [0.0, 0.0], (0.0, 1.0), max_steps=steps)
+
+
+def test_acquisition_times_by_name_are_those_by_position():
+    model = CoupledModel(Task(50))
+    beta0 = xr.DataArray([1.0, 0.0], dims="beta0", coords={"beta0": [1.0, 0.0]})
+    w0 = xr.DataArray([0.0, 0.1, 0.2], dims="w0")
+    found = acquisition_time(model, beta0, w0)
+    want = acquisition_time(model, beta0.values[:, None], w0.values)
+    assert np.array_equal(found.transpose("beta0", "w0"), want)
+    with pytest.raises(ValueError, match="Argument 'w0' must be a DataArray"):
+        acquisition_time(model, beta0, [0.0, 0.1])
+
+
+def test_what_is_not_acquired_is_infinite_and_what_failed_is_not_a_number():
+    # w0 = 300 is outside the range in which the kernel represents the field
+    times = acquisition_time(CoupledModel(Task(50)), -1.0, [0.0, 300.0], budget=10.0)
+    assert times[0] == math.inf and math.isnan(times[1])

@@ -28,6 +28,15 @@ def configuration(i):
     return task, k, int(rng.integers(4, 24)), [int(s) for s in rng.integers(0, 1000, 3)]
 
 
+def moved_norms(parameters, seed):
+    """LayerNorm's gain and shift away from (1, 0), where parts of the gradient would drop out."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: value + 0.3 * torch.randn(value.shape, generator=generator) if name.startswith("norm.") else value
+        for name, value in parameters.items()
+    }
+
+
 def plain_logits(model, batch: Batch, s: int, dtype):
     items, labels = batch.table.items[s].to(dtype), batch.table.labels[s].to(dtype)
     context, target = batch.context[s], batch.target[s]
@@ -57,13 +66,10 @@ def test_logits_and_gradients_equal_the_plain_modules(kind, i, dtype):
         ]
     else:
         depth = 1 if kind == "transformer" else 2 + i % 2
-        ensemble = TransformerEnsemble(depth)
-        parameters = ensemble.initialise(seeds, int(task.dimension), width, 3)
-        generator = torch.Generator().manual_seed(i)
-        norms = [name for name in parameters if ".norm." in name]  # away from (1, 0), where parts would drop out
-        for name in norms:
-            parameters[name] = parameters[name] + 0.3 * torch.randn(parameters[name].shape, generator=generator)
-        models = [Transformer(int(task.dimension), width, depth=depth) for _ in seeds]
+        scale = 1.0 if kind == "deep" else (1.0, 0.5, 2.0)[i % 3]
+        ensemble = TransformerEnsemble(depth, scale)
+        parameters = moved_norms(ensemble.initialise(seeds, int(task.dimension), width, 3), i)
+        models = [Transformer(int(task.dimension), width, depth=depth, residual_scale=scale) for _ in seeds]
     parameters = {name: value.to(dtype).requires_grad_(True) for name, value in parameters.items()}
     logits, _ = ensemble.forward(parameters, batch)
     F.softplus(-logits * batch.target_labels).mean(1).sum().backward()
@@ -87,16 +93,20 @@ def test_logits_and_gradients_equal_the_plain_modules(kind, i, dtype):
 @pytest.mark.parametrize("i", CONFIGURATIONS)
 def test_the_hand_written_step_is_the_differentiated_one(kind, i, dtype):
     task, k, width, seeds = configuration(i)
+    changes = {}
     if kind == "transformer":
-        task = Task(task.context_length, dimension=task.dimension)
+        task, changes = Task(task.context_length, dimension=task.dimension), {"residual_scale": (1.0, 0.5, 2.0)[i % 3]}
     run = Run(
         kind, task, 0, width=width, learning_rate=0.2, rate_ratio=0.5, batch_size=16, budget=1, w0=0.3, beta0=None,
-        decay_attention=0.05 * (i % 2), decay_memory=0.01 * (i % 2), noise=0.5 * (i % 5 == 0), test_size=10,
+        decay_attention=0.05 * (i % 2), decay_memory=0.01 * (i % 2), noise=0.5 * (i % 5 == 0), test_size=10, **changes,
     )  # fmt: skip
     runs = [run.with_(task_diversity=size, seed=seed) for size, seed in zip(k, seeds, strict=True)]
     ours, reference = EnsembleTrainer(runs, dtype=dtype), EnsembleTrainer(runs, dtype=dtype)
     reference.computation = Differentiated(computation_reference(run))
     assert not isinstance(ours.computation, Differentiated)
+    if kind == "transformer":
+        for trainer in (ours, reference):
+            trainer.parameters = moved_norms(trainer.parameters, i)
     outputs = [t.computation.forward(t.parameters, t.icl_test) for t in (ours, reference)]
     for mine, theirs in zip(*outputs, strict=True):
         assert relative(mine, theirs) < TOLERANCE[dtype]
@@ -112,7 +122,9 @@ def test_the_hand_written_step_is_the_differentiated_one(kind, i, dtype):
 
 
 def computation_reference(run):
-    return MinimalEnsemble(run.task.target_in_softmax) if run.network == "minimal" else TransformerEnsemble()
+    if run.network == "minimal":
+        return MinimalEnsemble(run.task.target_in_softmax)
+    return TransformerEnsemble(residual_scale=run.residual_scale)
 
 
 @pytest.mark.slow
