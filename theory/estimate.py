@@ -1,5 +1,6 @@
 """The one answer type: theory and measurement both return a value with its interval."""
 
+import math
 from dataclasses import dataclass
 
 from ._arguments import number, require
@@ -53,3 +54,27 @@ class Estimate:
     def contains(self, other: float) -> bool:
         """Whether ``other`` lies in the interval, the ends included."""
         return self.low <= other <= self.high
+
+    def scaled(self, factor: float) -> "Estimate":
+        """``factor`` >= 0 times the estimate."""
+        return Estimate(factor * self.value, factor * self.low, factor * self.high, self.confidence)
+
+    def inverse(self) -> "Estimate":
+        """1/x of an estimate x > 0; its interval is open above where x's reaches 0.
+
+        Examples
+        --------
+        >>> Estimate(0.5, 0.25, 1.0).inverse()
+        Estimate(value=2.0, low=1.0, high=4.0, confidence=0.95)
+        """
+        high = 1 / self.low if self.low > 0 else math.inf
+        return Estimate(1 / self.value, 1 / self.high, high, self.confidence)
+
+    def over(self, other: "Estimate") -> "Estimate":
+        """The ratio of two independent positive estimates; their relative widths add in quadrature."""
+        if min(self.low, other.low) <= 0 or math.isinf(max(self.high, other.high)):
+            return Estimate(self.value / other.value if 0 < other.value < math.inf else math.inf, 0.0, math.inf)
+        value = self.value / other.value
+        down = math.hypot(math.log(self.value / self.low), math.log(other.high / other.value))
+        up = math.hypot(math.log(self.high / self.value), math.log(other.value / other.low))
+        return Estimate(value, value * math.exp(-down), value * math.exp(up), self.confidence)

@@ -1,18 +1,22 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
+from .claim import Claim, Verdict, place
+from .claims import Claims
+from .clocks import MemoryCurves, measured_memory
 from .cointegration import cointegrated
-from .compare import Comparison
 from .config import Run
 from .executors import open_executor, split, train_jobs
-from .experiments import Experiment
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
-from .memory import MemoryTraining, measured_memory, train_memory
+from .memory import MemoryTraining, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
 from .outcomes import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
 from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
 from .presets import PRESETS, Preset
+from .protocol import Experiment, ProtocolError
 from .run import Report, run
+from .sequential import Looks, power, seeds_for
 from .store import RunStore, StoreError
+from .summary import Summary, read_summary
 from .survival import (
     LogNormalFit,
     TailComparison,
@@ -23,23 +27,34 @@ from .survival import (
     measure_transience_time,
 )
 from .training import collect, train, train_memories
+from .values import Answer, Extremes, PValue, Range
 
 __all__ = [
+    "Answer",
     "Bimodality",
-    "Comparison",
+    "Claim",
+    "Claims",
     "Experiment",
+    "Extremes",
     "LogNormalFit",
+    "Looks",
+    "MemoryCurves",
     "MemoryLaw",
     "MemoryTraining",
     "PRESETS",
+    "PValue",
     "Plateau",
     "Prediction",
     "Preset",
+    "ProtocolError",
+    "Range",
     "Report",
     "Run",
     "RunStore",
     "StoreError",
+    "Summary",
     "TailComparison",
+    "Verdict",
     "accuracy_at",
     "acquisition_times",
     "cointegrated",
@@ -57,10 +72,14 @@ __all__ = [
     "measure_transience_time",
     "measured_memory",
     "open_executor",
+    "place",
+    "power",
     "predict_acquisition",
     "predict_clock",
     "predict_threshold",
+    "read_summary",
     "run",
+    "seeds_for",
     "split",
     "total_clock",
     "train",

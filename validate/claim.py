@@ -41,7 +41,9 @@ SYMBOLS = {
     "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
     "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
     "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
-    "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL",
+    "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
+    "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
+    "ladder": "predicted K*", "outcome": "outcome",
 }  # fmt: skip
 NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}
 PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}

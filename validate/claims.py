@@ -167,5 +167,3 @@ def _test(comparison: str) -> Callable[[Claim], bool]:
         return compare(value, wanted)
 
     return meets
-
-

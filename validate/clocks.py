@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..theory import MeasuredMemory
-from .config import content_key
+from ..theory import Estimate, MeasuredMemory
+from .config import Run, addresses
+from .measure import CONFIDENCE, acquisition_times, geometric_mean
 from .memory import QUANTILES, MemoryTraining
+from .values import UNKNOWN
 
 #: Fractions of its clock at which a perceptron's curves are kept.
 FRACTIONS = np.linspace(0.0, 1.0, 101)
@@ -123,3 +125,39 @@ def stored_memory(alone: xr.Dataset) -> MeasuredMemory:
         table["clock"].append(at.fraction.values * float(at.clock.mean()))
         table["total"].append(float(np.maximum(at.clock_at_budget, at.clock).mean()))
     return MeasuredMemory.from_runs(diversities.tolist(), **table)
+
+
+def final_clock(runs: xr.Dataset) -> xr.DataArray:
+    """I_K at the end of every run."""
+    return runs.clock.max("time")
+
+
+def clocks_of_networks(networks: Sequence[Run], trained: xr.Dataset, budget: float = math.inf) -> xr.Dataset:
+    """``clock`` over ``run``: I_K at the last evaluation up to ``budget`` of networks over (task_diversity, seed)."""
+    clock = final_clock(trained.sel(time=slice(None, budget))).transpose("task_diversity", "seed")
+    k = np.repeat(trained.task_diversity.values, clock.sizes["seed"])
+    return xr.Dataset(
+        {"clock": ("run", clock.values.ravel())}, {"task_diversity": ("run", k)}, {"runs": addresses(networks)}
+    )
+
+
+def clocks_of_perceptrons(alone: MemoryCurves, budget: float) -> xr.Dataset:
+    """``clock`` over ``run``: I_K of perceptrons alone at the time ``budget``."""
+    clock = [clock_at(curves, budget) for curves in alone.curves]
+    k = [training.task_diversity for training in alone.trainings]
+    return xr.Dataset({"clock": ("run", clock)}, {"task_diversity": ("run", k)}, {"runs": addresses(alone.trainings)})
+
+
+def clock_of_acquisition(runs: xr.Dataset, beyond: float, confidence: float = CONFIDENCE) -> Estimate:
+    """I_K when a transformer acquires ICL: geometric mean over all that do at K > ``beyond``, with Student's interval.
+
+    Infinite, with an open interval, if none does.
+    """
+    times = acquisition_times(runs).transpose("task_diversity", "seed")
+    readings = [
+        float(np.interp(times.sel(task_diversity=k, seed=s), runs.time, runs.clock.sel(task_diversity=k, seed=s)))
+        for k in runs.task_diversity.values
+        for s in runs.seed.values
+        if k > beyond and np.isfinite(times.sel(task_diversity=k, seed=s))
+    ]
+    return geometric_mean(readings, confidence) if readings else UNKNOWN

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from ..theory import Task
@@ -142,6 +144,12 @@ class Run:
         return replace(self, task=replace(own.pop("task", self.task), **rest), **own)
 
     @property
+    def parameters(self) -> int:
+        """Weights and biases of a perceptron that reads D-dimensional items."""
+        sizes = [int(self.task.dimension), *[self.width] * (self.layers - 1), 1]
+        return sum((a + 1) * b for a, b in pairwise(sizes))
+
+    @property
     def steps_between_evaluations(self) -> int:
         return max(1, round(self.evaluate_every / self.learning_rate))
 
@@ -183,3 +191,9 @@ def json_text(value: Any, *, sort_keys: bool = False) -> str:
 def content_key(config: dict[str, Any]) -> str:
     """The address of a configuration's result: equal configurations share it."""
     return hashlib.sha256(json_text(config, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def addresses(runs: Sequence[Any]) -> str:
+    """Where the calibration runs stand in the run store."""
+    keys = [content_key(run.as_json()) for run in runs]
+    return f"{len(keys)} runs ({', '.join(key[:8] for key in keys)})"

@@ -9,7 +9,6 @@ the same on both sides of a comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from ..simulate import CoupledModel, solve_ensemble
 from ..theory import Estimate, MeasuredMemory, acquired_beta, acquisition_time, item_frequencies
 from ..theory.burstiness import repeated_nodes
 from ..theory.field import flow
-from .config import Run, content_key
+from .claim import Claim
+from .clocks import ended_at, measured_memory
+from .config import Run, addresses
 from .measure import acquisition_times, geometric_mean
-from .memory import MemoryTraining, ended_at, measured_memory
+from .memory import MemoryTraining
 from .passage import passage_time
 
 #: Task diversities at which the coupled equations are solved to find K*: their ratio, about 0.7 %, is far below the
@@ -30,38 +32,39 @@ _NODES = 16
 
 @dataclass(frozen=True)
 class Prediction:
-    """A number said beforehand, with everything it was made from.
+    """A number made before the networks that it is about, with everything it was made from.
 
     ``inputs`` names the equation and the calibration runs (by their address in the run store); nothing else was seen.
     """
 
-    quantity: str
     estimate: Estimate
     inputs: Sequence[str]
 
-    def as_json(self) -> dict[str, Any]:
-        return {"quantity": self.quantity, **asdict(self.estimate), "inputs": list(self.inputs)}
+    def claim(self, quantity: str, network: str, bar: float | None, **fields: Any) -> Claim:
+        """The claim that ``quantity`` is this, within ``bar``; the other fields are :class:`Claim`'s."""
+        return Claim(quantity, network, self.estimate, bar, inputs=tuple(self.inputs), **fields)
 
 
 def predict_acquisition(run: Run) -> Prediction:
     """t_ICL for K → ∞: the averaged field at finite D integrated to 95 % accuracy. No calibration run enters."""
     assert run.beta0 is not None
     time = float(acquisition_time(replace(run.task, task_diversity=math.inf), run.beta0, run.w0))
-    return Prediction(
-        "t_ICL (K → ∞), minimal model", Estimate.exact(time), (f"exact field, {_describe(run)}, β0 = {run.beta0:g}",)
-    )
+    return Prediction(Estimate.exact(time), (f"exact field, {_describe(run)}, β0 = {run.beta0:g}",))
 
 
 def predict_clock(run: Run) -> Prediction:
-    """I* = t_ICL(K → ∞)/2: the clock's reading at acquisition, whatever K (c1 = 1/2 while nothing is memorised)."""
-    acquisition = predict_acquisition(run)
-    return Prediction(
-        "clock at acquisition I*", Estimate.exact(acquisition.estimate.value / 2), (*acquisition.inputs, "c1 = 1/2")
-    )
+    """I* = r t_ICL(K → ∞)/2: the reading of the memory's own clock at acquisition, whatever K.
+
+    c1 = 1/2 while nothing is memorised, and the memory runs r times as fast as the attention.
+    """
+    acquisition, ratio = predict_acquisition(run), run.rate_ratio
+    rated = () if ratio == 1.0 else (f"rate ratio {ratio:g}",)
+    half = Estimate.exact(acquisition.estimate.value / 2)
+    return Prediction(half.scaled(ratio), (*acquisition.inputs, "c1 = 1/2", *rated))
 
 
 def predict_threshold(
-    quantity: str, clock: Prediction, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float
+    clock: Prediction, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float
 ) -> Prediction:
     """K*: where the memory alone, trained for the budget, advances its clock to I*.
 
@@ -72,10 +75,10 @@ def predict_threshold(
     memory = measured_memory(trainings, [ended_at(one, budget) for one in curves], budget)
     value, low, high = (float(memory.critical_diversity(reading)) for reading in _ends(clock.estimate))
     if math.isinf(value):
-        return Prediction(quantity, Estimate(value, min(low, value), math.inf), clock.inputs)
+        return Prediction(Estimate(value, min(low, value), math.inf), clock.inputs)
     spread = _relative_spread(trainings, curves, budget) * value
     estimate = Estimate(value, max(0.0, min(low, value) - spread), max(high, value) + spread)
-    return Prediction(quantity, estimate, (*clock.inputs, f"I_K(t = {budget:g}) of {addresses(trainings)}"))
+    return Prediction(estimate, (*clock.inputs, f"I_K(t = {budget:g}) of {addresses(trainings)}"))
 
 
 def predict_coupled(
@@ -98,7 +101,7 @@ def predict_coupled(
     times = np.nan_to_num(solved.events["acquired"], nan=math.inf)
     acquiring = np.isfinite(times[:-1])
     value = float(diversities[acquiring][0]) if acquiring.any() else math.inf
-    return _coupled_predictions(run, trainings, curves, "coupled equations", value, task_diversity, float(times[-1]))
+    return _coupled_predictions(run, trainings, curves, value, float(times[-1]))
 
 
 def predict_repeats(
@@ -121,8 +124,7 @@ def predict_repeats(
         middle = math.sqrt(low * high)
         low, high = (low, middle) if math.isfinite(_repeats_time(run, memory, middle)) else (middle, high)
     time = _repeats_time(run, memory, task_diversity)
-    kind = "coupled equations, repeated items"
-    return _coupled_predictions(run, trainings, curves, kind, high, task_diversity, time)
+    return _coupled_predictions(run, trainings, curves, high, time)
 
 
 def _repeats_time(run: Run, memory: MeasuredMemory, task_diversity: float) -> float:
@@ -149,24 +151,22 @@ def _scanned(trainings: Sequence[MemoryTraining]) -> tuple[float, float]:
 
 
 def _coupled_predictions(
-    run: Run, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], kind: str, threshold: float,
-    task_diversity: float, time: float,
-) -> tuple[Prediction, Prediction]:  # fmt: skip
+    run: Run, trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], threshold: float, time: float
+) -> tuple[Prediction, Prediction]:
     spread = 0.0
     if math.isfinite(threshold):
         spread = _relative_spread(trainings, curves, run.rate_ratio * run.budget) * threshold
     inputs = (f"coupled equations, {_describe(run)}, β0 = {run.beta0:g}", f"memory curves of {addresses(trainings)}")
     return (
-        Prediction(f"K*, minimal model, {kind}", Estimate(threshold, threshold - spread, threshold + spread), inputs),
-        Prediction(f"t_ICL at K = {task_diversity:g}, {kind}", Estimate.exact(time), inputs),
+        Prediction(Estimate(threshold, threshold - spread, threshold + spread), inputs),
+        Prediction(Estimate.exact(time), inputs),
     )
 
 
 def predict_transformer_clock(runs: Sequence[Run], endless: xr.Dataset) -> Prediction:
     """I* of the transformer by one-point calibration: half its measured acquisition time at K → ∞."""
     times = geometric_mean(acquisition_times(endless).values)
-    half = Estimate(times.value / 2, times.low / 2, times.high / 2)
-    return Prediction("clock at acquisition I*, transformer", half, (f"measured t_ICL(K → ∞) of {addresses(runs)}",))
+    return Prediction(times.scaled(0.5), (f"measured t_ICL(K → ∞) of {addresses(runs)}",))
 
 
 def _ends(estimate: Estimate) -> tuple[float, float, float]:
@@ -185,12 +185,6 @@ def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Da
     variance = float(np.mean([values.var(ddof=1) / values.size for values in repeated]))
     exponent = float(np.mean(measured_memory(trainings, curves, budget).local_exponent()))
     return 1.96 * math.sqrt(variance) / exponent
-
-
-def addresses(runs: Sequence[Any]) -> str:
-    """Where the calibration runs stand in the run store."""
-    keys = [content_key(run.as_json()) for run in runs]
-    return f"{len(keys)} runs ({', '.join(key[:8] for key in keys)})"
 
 
 def _describe(run: Run) -> str:

@@ -78,7 +78,9 @@ class Plan:
     def of(cls, experiment: Experiment) -> Plan:
         """Lists the runs; ``ProtocolError`` if one is calibration and network at once."""
         calibration, networks = experiment.calibration(), experiment.networks()
-        both = {job for jobs in calibration.values() for job in jobs} & {job for jobs in networks.values() for job in jobs}
+        both = {job for jobs in calibration.values() for job in jobs} & {
+            job for jobs in networks.values() for job in jobs
+        }
         if both:
             raise ProtocolError(f"{experiment.name} calibrates with {len(both)} of the runs that it predicts")
         return cls(experiment, calibration, networks)
@@ -114,8 +116,12 @@ class _Calibrated(Mapping[str, Results]):
 def predict(plan: Plan, calibrated: Trained) -> list[Claim]:
     """The claims of an experiment, made while the store holds back its networks."""
     networks = [job for jobs in plan.networks.values() for job in jobs]
-    with sealed(networks, ProtocolError(f"the prediction of {plan.name} asks the store for a network that it predicts")):
-        claims = [replace(one, experiment=plan.name) for one in plan.experiment.predict(_Calibrated(plan.name, calibrated))]
+    with sealed(
+        networks, ProtocolError(f"the prediction of {plan.name} asks the store for a network that it predicts")
+    ):
+        claims = [
+            replace(one, experiment=plan.name) for one in plan.experiment.predict(_Calibrated(plan.name, calibrated))
+        ]
     keys = [claim.key for claim in claims]
     for claim in claims:
         if claim != claim.frozen or keys.count(claim.key) > 1 or not set(claim.data) <= set(plan.networks):

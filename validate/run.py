@@ -1,72 +1,66 @@
-"""The main job: calibrate, predict, train, measure, compare."""
+"""The main job: a preset's experiments through the protocol, into a folder."""
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from ..theory._arguments import require
-from .compare import Comparison
+from .claims import Claims
+from .clocks import MemoryCurves
 from .config import Run, json_text
-from .experiments import Jobs, MemoryCurves, Results
-from .predict import Prediction
+from .executors import Submitter
 from .presets import PRESETS, Preset
-from .store import Configured, RunStore, write_dataset, write_text
+from .protocol import Jobs, Plan, Results, freeze, predict, read_frozen, test
+from .store import RunStore, StoreError, write_dataset
+from .summary import Dataset, Summary, provenance, read_summary
 from .training import train, train_memories
-
-#: Of the results folder: raised whenever older folders can no longer be read.
-FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`run` found, by experiment: its predictions and its rows of the table."""
+    """What :func:`run` found."""
 
     preset: Preset
-    predictions: Mapping[str, Mapping[str, Prediction]]
-    comparisons: Mapping[str, Sequence[Comparison]]
+    claims: Claims
     datasets: Mapping[str, xr.Dataset]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> list[Comparison]:
-        """The whole table."""
-        return [comparison for rows in self.comparisons.values() for comparison in rows]
 
     @property
     def failed(self) -> bool:
         """Whether any verdict says that the theory fails."""
-        return any(comparison.failed for comparison in self.rows)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "preset": self.preset.name,
-            "description": self.preset.description,
-            "note": self.preset.note,
-            "experiments": {
-                name: {
-                    "predictions": predictions_json(self.predictions[name]),
-                    "comparisons": [comparison.as_json() for comparison in rows],
-                }
-                for name, rows in self.comparisons.items()
-            },
-            "provenance": dict(self.provenance),
-        }
+        return any(claim.verdict.kind == "fails" for claim in self.claims)
 
 
-def predictions_json(predictions: Mapping[str, Prediction]) -> dict[str, Any]:
-    return {name: prediction.as_json() for name, prediction in predictions.items()}
+@dataclass(frozen=True)
+class _Trainer:
+    """How runs are trained: where, by what, with or without a bar."""
+
+    store: RunStore
+    progress: bool
+    device: str
+    executor: str | Submitter | None
+
+    def __call__(self, jobs: Mapping[str, Jobs]) -> dict[str, Results]:
+        """Train, or load, every list of runs."""
+        results: dict[str, Results] = {}
+        for label, runs in jobs.items():
+            networks = [one for one in runs if isinstance(one, Run)]
+            memories = [one for one in runs if not isinstance(one, Run)]
+            if networks:
+                results[label] = train(
+                    networks, self.store.root, progress=self.progress, device=self.device, executor=self.executor,
+                    description=f"{networks[0].network} model",
+                )  # fmt: skip
+            else:
+                results[label] = MemoryCurves(memories, train_memories(memories, self.store, progress=self.progress))
+        return results
 
 
 def run(
@@ -76,11 +70,14 @@ def run(
     task_diversity: Sequence[float] | None = None,
     experiments: Sequence[str] | None = None,
     progress: bool = True,
+    device: str = "cpu",
+    executor: str | Submitter | None = None,
+    reason: str | None = None,
 ) -> Report:
-    """Calibrate, predict, train, measure and compare; writes ``summary.json`` and the datasets to ``out``.
+    """Calibrate, predict, freeze, train, measure and judge; writes ``summary.json`` and the datasets to ``out``.
 
-    Predictions are written to ``predictions.json`` before the networks that they speak of are trained. An interrupted
-    run continues where it stopped, and its result equals an uninterrupted one.
+    Predictions and bars are written to ``predictions.json`` before the networks that they speak of are trained, and do
+    not change afterwards. An interrupted run continues where it stopped, and its result equals an uninterrupted one.
 
     Parameters
     ----------
@@ -93,12 +90,18 @@ def run(
     experiments : sequence of str, optional
         Names of the experiments to run; all by default. What ``out`` already says of others of the preset stays.
     progress : bool
+    device, executor
+        As in :func:`train`.
+    reason : str, optional
+        Why predictions or bars differ from those that were frozen; the old ones are kept beside the new ones with it.
 
     Raises
     ------
     ValueError
-        If ``preset`` or an experiment is unknown, a K is not positive and even, or ``out`` is a file or cannot be
-        written. Nothing has been written then.
+        If ``preset`` or an experiment is unknown, a K is not positive and even, no experiment scans K, or ``out`` is a
+        file or cannot be written. Nothing has been written then.
+    ProtocolError
+        If a prediction saw a network, or differs from the frozen one without a reason.
     """
     if isinstance(preset, str):
         require(preset in PRESETS, "preset", f"be one of {', '.join(PRESETS)}", preset)
@@ -108,57 +111,59 @@ def run(
     if task_diversity is not None:
         require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
         preset = preset.with_scan(sorted(set(task_diversity)))
-    planned = {experiment.name: (experiment.calibration(), experiment.networks()) for experiment in preset.experiments}
-    jobs = [job for parts in planned.values() for part in parts for runs in part.values() for job in runs]
+    plans = [Plan.of(experiment) for experiment in preset.experiments]
     directory = writable_directory(out)
-    started = time.monotonic()
-    store = RunStore(directory)
-    calibrated = {name: _train_all(calibration, store, progress) for name, (calibration, _) in planned.items()}
-    predictions = {one.name: one.predict(calibrated[one.name]) for one in preset.experiments}
-    others = {} if experiments is None else _others(directory / "summary.json", preset)
-    said = {name: one["predictions"] for name, one in others.items()}
-    said |= {name: predictions_json(mine) for name, mine in predictions.items()}
-    write_text(directory / "predictions.json", json_text(said))
-    trained = {name: _train_all(networks, store, progress) for name, (_, networks) in planned.items()}
-    comparisons = {one.name: one.compare(predictions[one.name], trained[one.name]) for one in preset.experiments}
-    datasets = {
-        f"{name}_{label}": described(results, {**planned[name][0], **planned[name][1]}[label])
-        for part in (calibrated, trained)
-        for name, mine in part.items()
-        for label, results in mine.items()
-    }
-    report = Report(preset, predictions, comparisons, datasets, provenance(time.monotonic() - started, store, jobs))
+    started, store = time.monotonic(), RunStore(directory)
+    train_all = _Trainer(store, progress, device, executor)
+    calibrated = {plan.name: train_all(plan.calibration) for plan in plans}
+    predicted = {plan.name: predict(plan, calibrated[plan.name]) for plan in plans}
+    begun = {plan.name: any(job in store for jobs in plan.networks.values() for job in jobs) for plan in plans}
+    record = directory / "predictions.json"
+    frozen = freeze(record, predicted, begun, reason)
+    judged = {plan.name: test(plan, frozen[plan.name], store, train_all, preset.looks) for plan in plans}
+    claims = Claims(claim for measured, _ in judged.values() for claim in measured)
+    datasets, listed = {}, []
+    for plan in plans:
+        stages = (
+            ("calibration", plan.calibration, calibrated[plan.name]),
+            ("networks", plan.networks, judged[plan.name][1]),
+        )
+        for stage, jobs, results in stages:
+            for label, found in results.items():
+                entry = Dataset(f"{plan.name}_{label}", plan.name, stage, label)
+                listed.append(entry)
+                datasets[entry.name] = described(found, jobs[label])
+    jobs = [job for plan in plans for job in plan.jobs]
+    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in predicted}
+    origin = provenance(time.monotonic() - started, store, jobs, device)
+    summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
-    summary = report.as_json()
-    summary["experiments"] = others | summary["experiments"]
-    write_text(directory / "summary.json", json_text(summary))
-    return report
+    _beside(summary, directory, experiments is not None).write(directory)
+    return Report(preset, claims, datasets)
 
 
-def _others(path: Path, preset: Preset) -> dict[str, Any]:
-    """What an earlier call wrote about other experiments of the same preset; nothing where that cannot be read."""
+def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary tells of how an experiment's claims were frozen."""
+    revisions = [{"reason": past["reason"], "until": past["until"]} for past in entry["revisions"]]
+    return {"frozen": entry["date"], "before_training": entry["before_training"], "revisions": revisions}
+
+
+def _beside(summary: Summary, directory: Path, keep: bool) -> Summary:
+    """The summary after what an earlier call wrote of other experiments of the same preset, where that can be read."""
+    if not keep or not (directory / "summary.json").exists():
+        return summary
     try:
-        before = json.loads(path.read_text())
-        if (before["format"], before["preset"]) != (FORMAT, preset.name):
-            return {}
-        names = {one.name for one in preset.experiments}
-        return {name: one for name, one in before["experiments"].items() if name not in names}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _train_all(jobs: Mapping[str, Jobs], store: RunStore, progress: bool) -> dict[str, Results]:
-    """Train, or load, every list of runs of one part of an experiment."""
-    results: dict[str, Results] = {}
-    for label, runs in jobs.items():
-        networks = [one for one in runs if isinstance(one, Run)]
-        memories = [one for one in runs if not isinstance(one, Run)]
-        if networks:
-            results[label] = train(networks, store.root, progress=progress, description=f"{networks[0].network} model")
-        else:
-            results[label] = MemoryCurves(memories, train_memories(memories, store, progress=progress))
-    return results
+        before = read_summary(directory)
+    except StoreError:
+        return summary
+    if before.preset != summary.preset:
+        return summary
+    others = before.without([*summary.experiments])
+    return replace(
+        summary, claims=Claims([*others.claims, *summary.claims]), datasets=[*others.datasets, *summary.datasets],
+        experiments={**others.experiments, **summary.experiments},
+    )  # fmt: skip
 
 
 def described(results: Results, jobs: Jobs) -> xr.Dataset:
@@ -185,16 +190,3 @@ def writable_directory(out: str | os.PathLike[str]) -> Path:
                 parent.rmdir()
         require(False, "out", f"be a directory that can be written ({error.strerror})", str(out))
     return path
-
-
-def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured]) -> dict[str, Any]:
-    """Versions, hardware, the wall time of this call, and of training all its runs, in this call or an earlier one."""
-    training, unrecorded = store.seconds(jobs)
-    names = ("iclrace", "numpy", "scipy", "numba", "torch", "xarray")
-    return {
-        "versions": {name: version(name) for name in names} | {"python": platform.python_version()},
-        "hardware": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "wall_time_seconds": round(wall_time, 1),
-        "training_seconds": round(training, 1),
-        "runs_without_training_seconds": unrecorded,
-    }

@@ -47,7 +47,7 @@ class Looks:
     def __post_init__(self) -> None:
         shares = tuple(self.shares)
         rising = len(shares) > 0 and all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
-        require(rising and shares[-1] == 1, "looks", "rise from above 0 to 1", shares)
+        require(rising and shares[-1:] == (1,), "looks", "rise from above 0 to 1", shares)
         object.__setattr__(self, "shares", shares)
 
     @property
@@ -75,7 +75,8 @@ def _confidences(shares: tuple[float, ...]) -> tuple[float, ...]:
         def leaves(c: float, root: float = math.sqrt(t), x=x, inside=inside, step=step) -> float:
             return float(inside @ (stats.norm.sf((c * root - x) / step) + stats.norm.cdf((-c * root - x) / step)))
 
-        bound = float(optimize.brentq(lambda c, due=total - last: leaves(c) - due, 0.5, 8.0))
+        due = total - last
+        bound = float(optimize.bisect(lambda c, leaves=leaves, due=due: leaves(c) - due, 0.5, 8.0, xtol=1e-12))  # pyright: ignore[reportArgumentType]
         found.append(float(1 - 2 * stats.norm.sf(bound)))
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)
         y = nodes * bound * math.sqrt(t)

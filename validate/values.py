@@ -1,10 +1,10 @@
 """What a claim predicts or measures. Each type says how sure it is in its own way, and none can pass for another.
 
-    Estimate   a number and its interval at a confidence; more networks narrow it
-    Range      a number and the ends between which it lies for certain, or over which it varies; networks do not narrow it
-    Extremes   the median, the least and the greatest of a sample
-    Answer     yes, no, or None where nothing can be said
-    PValue     of a named test; small where the test's null hypothesis does not fit
+Estimate   a number and its interval at a confidence; more networks narrow it
+Range      a number and the ends between which it lies for certain, or over which it varies; no network narrows it
+Extremes   the median, the least and the greatest of a sample
+Answer     yes, no, or None where nothing can be said
+PValue     of a named test; small where the test's null hypothesis does not fit
 """
 
 from __future__ import annotations
@@ -46,17 +46,20 @@ class Extremes:
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether it is so; None where the data do not tell."""
+    """Whether it is so; None where the data do not tell. ``test`` names what decided, ``p`` its p-value."""
 
     yes: bool | None
+    test: str = ""
+    p: float | None = None
 
 
 @dataclass(frozen=True)
 class PValue:
-    """p of ``test``, in [0, 1]."""
+    """p of ``test``, in [0, 1], and the statistic that it is of."""
 
     p: float
     test: str
+    statistic: float | None = None
 
     def __post_init__(self) -> None:
         number("p", self.p, minimum=0.0, maximum=1.0)
@@ -110,13 +113,13 @@ def value_from_json(entry: Mapping[str, Any] | None) -> Value | None:
     for name, field in fields.items():
         if field in ("inf", "-inf"):
             fields[name] = float(field)
-        elif name not in ("yes", "test") and (isinstance(field, bool) or not isinstance(field, int | float)):
+        elif name not in ("yes", "test") and not (field is None or type(field) in (int, float)):
             raise ValueError(f"{name} must be a number, but it is {field!r}")
     if kind is Answer and fields.get("yes") not in (True, False, None):
         raise ValueError(f"yes must be true, false or null, but it is {fields.get('yes')!r}")
     try:
         return kind(**fields)
-    except TypeError as error:
+    except TypeError as error:  # a field too many, too few, or null
         raise ValueError(str(error)) from error
 
 

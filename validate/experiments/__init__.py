@@ -1,23 +1,16 @@
-"""The experiments: one file each, from what is predicted to the rule of its verdict."""
+"""The experiments: what is particular to each question; the order in which it is asked is the protocol's."""
 
 from .acquisition import AcquisitionTime
 from .acquisition_spread import AcquisitionSpread
-from .audit import IndependenceAudit
-from .bimodality import Bimodality
-from .budget import Budget
 from .depth import MemoryDepth
 from .labels import ContextLabels
-from .memory_law import MemoryLaw
-from .protocol import Experiment, Jobs, MemoryCurves, Results, compare, memories_in, networks_in
-from .threshold import Threshold
-from .threshold_scaling import ThresholdScaling
-from .transformer_acquisition import AttentionControl, TransformerAcquisition
-from .transformer_budget import TransformerBudget
-from .transformer_kinetics import TransformerKinetics
-from .transformer_outcomes import TransformerOutcomes
-from .transformer_scaling import Scan, TransformerScaling
-from .transformer_statistics import TransformerStatistics
-from .transformer_threshold import TransformerThreshold
+from .memory import MemoryLaw
+from .outcomes import Outcomes
+from .scan import Method, Scan
+from .threshold import ThresholdScan
+from .threshold_methods import CoupledEquations, EachSeed, MemoryAlone, RepeatedItems
+from .transformer_acquisition import TransformerAcquisition
+from .transformer_methods import ClockOf, EndlessClock, LargeClock, OnePoint
 from .transience import TransienceTime
 from .transience_losses import LossRelation
 from .transience_phases import TransiencePhases
@@ -26,32 +19,24 @@ from .transience_transformer import TransformerTransience
 __all__ = [
     "AcquisitionSpread",
     "AcquisitionTime",
-    "AttentionControl",
-    "Bimodality",
-    "Budget",
+    "ClockOf",
     "ContextLabels",
-    "Experiment",
-    "IndependenceAudit",
-    "Jobs",
+    "CoupledEquations",
+    "EachSeed",
+    "EndlessClock",
+    "LargeClock",
     "LossRelation",
-    "MemoryCurves",
+    "MemoryAlone",
     "MemoryDepth",
     "MemoryLaw",
-    "Results",
+    "Method",
+    "OnePoint",
+    "Outcomes",
+    "RepeatedItems",
     "Scan",
-    "Threshold",
-    "ThresholdScaling",
+    "ThresholdScan",
     "TransformerAcquisition",
-    "TransformerBudget",
-    "TransformerKinetics",
-    "TransformerOutcomes",
-    "TransformerScaling",
-    "TransformerStatistics",
-    "TransformerThreshold",
     "TransformerTransience",
     "TransiencePhases",
     "TransienceTime",
-    "compare",
-    "memories_in",
-    "networks_in",
 ]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...theory import AcquisitionDistribution, Estimate, acquisition_distribution
-from ..compare import Comparison
+from ..claim import Claim, place
 from ..config import Run
 from ..measure import CONFIDENCE, acquisition_times
-from ..predict import Prediction
+from ..protocol import Jobs, Trained, networks_in
 from ..survival import compare_tails, fit_log_normal, measure_acquisition_time
-from .protocol import Jobs, Results, answer, compare, networks_in
+from ..values import Answer, Value
+from .runs import seeded
 
 #: Quantiles of the predicted law, censored as the networks are, that its log-normal width is read from.
 _QUANTILES = 2000
@@ -48,48 +49,46 @@ class AcquisitionSpread:
         return {}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {
-            "networks": [
-                self.run.with_(task_diversity=math.inf, seed=self.run.seed + s, beta0=None) for s in range(self.seeds)
-            ]
-        }
+        return {"networks": seeded(self.run.with_(task_diversity=math.inf, beta0=None), self.seeds)}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         law, budget = self._law, self.run.budget
         every = self._as_seen(law.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES))
-        width = fit_log_normal(every, budget).width.value
         inputs = (f"law of T(β0), β0 ~ N(0, 1), N = {self.run.task.context_length}, D = {self.run.task.dimension:g}",)
-        values = {
-            "median": ("median t_ICL, β0 ~ N(0, 1)", law.median),
-            "width": (f"sd of ln t_ICL, log-normal censored at {budget:g}", width),
-            "distance": ("largest distance of the distribution functions of t_ICL", 0.0),
-        }
-        return {name: Prediction(text, Estimate.exact(value), inputs) for name, (text, value) in values.items()}
+        at = place(self.run.with_(task_diversity=math.inf, beta0=None))
+        said: list[tuple[str, Value, float | None, str]] = [
+            ("median t_ICL", Estimate.exact(law.median), self.bar, "ratio"),
+            ("sd of ln t_ICL", Estimate.exact(fit_log_normal(every, budget).width.value), self.bar, "ratio"),
+            ("distance of the laws of t_ICL", Estimate.exact(0.0), self.distance_bar, "difference"),
+            ("ln t_ICL nearer to normal than t_ICL", Answer(True), None, "ratio"),
+        ]
+        return [
+            Claim(quantity, "minimal", value, bar, "circuit", "law of t_ICL", at, scale=scale, inputs=inputs)  # pyright: ignore[reportArgumentType]
+            for quantity, value, bar, scale in said
+        ]
 
     def _as_seen(self, times: np.ndarray) -> np.ndarray:
         """Times as evaluations show them: none before the first (large β0 acquires at once), none after the last."""
         return np.where(times <= self.run.budget, np.maximum(times, self.run.evaluate_every), np.inf)
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         budget = self.run.budget
         times = self._as_seen(acquisition_times(networks_in(trained["networks"]), "circuit_accuracy").values.ravel())
-        tail = compare_tails(times, budget)
-        inputs = predictions["median"].inputs
-        return [
-            compare(predictions["median"], measure_acquisition_time(times, budget), self.bar, self.seeds),
-            compare(predictions["width"], fit_log_normal(times, budget).width, self.bar, self.seeds),
-            compare(
-                predictions["distance"], distance(times, self._law, budget), self.distance_bar, self.seeds,
-                scale="difference",
-            ),
-            answer(
-                f"ln t_ICL nearer to normal than t_ICL, by Vuong's test: {tail.verdict}, p = {tail.p_value:.1g}",
-                None if tail.verdict == "undecided" else tail.verdict == "log-normal", self.seeds, inputs,
-            ),
-        ]  # fmt: skip
+        if claim.quantity == "median t_ICL":
+            return measure_acquisition_time(times, budget, confidence=confidence)
+        if claim.quantity == "sd of ln t_ICL":
+            return fit_log_normal(times, budget, confidence=confidence).width
+        if claim.scale == "difference":
+            return distance(times, self._law, budget, confidence)
+        tail = compare_tails(times, budget, confidence=confidence)
+        return Answer(
+            None if tail.verdict == "undecided" else tail.verdict == "log-normal", "Vuong's test", tail.p_value
+        )
 
 
-def distance(times: np.ndarray, law: AcquisitionDistribution, budget: float) -> Estimate:
+def distance(
+    times: np.ndarray, law: AcquisitionDistribution, budget: float, confidence: float = CONFIDENCE
+) -> Estimate:
     """Kolmogorov and Smirnov's distance up to the budget, ± the radius of the band that holds the true function.
 
     D = sup_{t <= T} |F_n(t) − F(t)|,   P(sup |F_n − F_true| > ε) <= 2 e^{−2nε²}
@@ -98,5 +97,5 @@ def distance(times: np.ndarray, law: AcquisitionDistribution, budget: float) -> 
     steps, predicted = np.arange(seen.size + 1) / times.size, law.cdf(seen)
     end = abs(seen.size / times.size - float(law.cdf(budget)))
     found = max([end, *np.abs(steps[1:] - predicted), *np.abs(steps[:-1] - predicted)])
-    radius = float(np.sqrt(np.log(2 / (1 - CONFIDENCE)) / (2 * times.size)))
-    return Estimate(float(found), max(0.0, float(found) - radius), float(found) + radius)
+    radius = float(np.sqrt(np.log(2 / (1 - confidence)) / (2 * times.size)))
+    return Estimate(float(found), max(0.0, float(found) - radius), float(found) + radius, confidence)

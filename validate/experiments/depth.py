@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ...theory import Estimate
 from ...theory._arguments import require
-from ..compare import Comparison
+from ..claim import At, Claim
+from ..config import addresses
 from ..measure import geometric_mean, measure_power_law
 from ..memory import MemoryTraining
-from ..predict import Prediction, addresses
-from .protocol import Jobs, Results, memories_in
+from ..protocol import Jobs, Trained, memories_in
+from ..values import Value
 
 Array = NDArray[np.float64]
 
@@ -51,22 +52,24 @@ class MemoryDepth:
     def calibration(self) -> Mapping[str, Jobs]:
         return {f"early_{layers}": trainings for layers, trainings in self.tails.items()}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        said = {}
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        claims = [
+            Claim(quantity, "perceptron", None, None, "memory", "", {**_place(trainings), "kind": kind}, data=(kind,))
+            for kind, trainings in self.laws.items()
+            for quantity in ("ν", "A")
+        ]
         for layers, trainings in self.tails.items():
-            curves = memories_in(calibrated[f"early_{layers}"]).curves
+            early = memories_in(calibrated[f"early_{layers}"]).curves
             for law in self.tails:
-                for training, one in zip(trainings, curves, strict=True):
-                    gain = continued_clock(one, law, self.later) - float(one.clock[-1])
-                    quantity = f"{self._gain(layers, law)}, seed {training.seed}"
-                    inputs = (f"c1 from 0.1 to {training.until:g} of {addresses([training])}",)
-                    said[f"{layers}_{law}_{training.seed}"] = Prediction(quantity, Estimate.exact(gain), inputs)
-        return said
-
-    def _gain(self, layers: int, law: int) -> str:
-        until = self.tails[layers][0].until
-        whose = "its own law" if law == layers else f"the law of L = {law}"
-        return f"clock from c1 = {until:g} to {self.later:g}, perceptrons of L = {layers}, by {whose}"
+                gains = [continued_clock(one, law, self.later) - float(one.clock[-1]) for one in early]
+                at = {**_place(trainings), "until": trainings[0].until, "later": self.later, "gains": tuple(gains)}
+                inputs = (f"c1 from 0.1 to {trainings[0].until:g} of {addresses(trainings)}",)
+                centre, method = Estimate.exact(geometric_mean(gains).value), f"law of L = {law}"
+                data = (f"later_{layers}",)
+                claims.append(
+                    Claim(GAIN, "perceptron", centre, self.bar, "memory", method, at, inputs=inputs, data=data)
+                )
+        return claims
 
     def networks(self) -> Mapping[str, Jobs]:
         later = {
@@ -75,30 +78,26 @@ class MemoryDepth:
         }
         return {**self.laws, **later}
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        rows = []
-        for kind in self.laws:
-            clocks = memories_in(trained[kind]).clocks()
-            amplitude, exponent = measure_power_law(clocks.task_diversity.values, clocks.clock.values)
-            size = clocks.sizes["run"]
-            rows.append(Comparison(f"ν, perceptrons alone, {kind}", None, exponent, self.bar, (), size))
-            rows.append(Comparison(f"A, perceptrons alone, {kind}", None, amplitude, self.bar, (), size))
-        for layers, trainings in self.tails.items():
-            curves = memories_in(trained[f"later_{layers}"]).curves
-            gains = [_clock_where(one, self.later) - _clock_where(one, trainings[0].until) for one in curves]
-            for law in self.tails:
-                said = [predictions[f"{layers}_{law}_{training.seed}"] for training in trainings]
-                values = [prediction.estimate.value for prediction in said]
-                rows.append(self._paired(self._gain(layers, law), gains, values, said[0].inputs))
-        return rows
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
+        """Of a gain: each perceptron against its own continuation, so that the interval is that of the ratios' mean."""
+        memory = memories_in(trained[claim.data[0]])
+        if claim.quantity != GAIN:
+            clocks = memory.clocks()
+            fit = measure_power_law(clocks.task_diversity.values, clocks.clock.values, confidence=confidence)
+            return fit[claim.quantity == "ν"]
+        until, said = claim.at["until"], claim.at["gains"]
+        gains = [_clock_where(one, self.later) - _clock_where(one, float(until)) for one in memory.curves]  # pyright: ignore[reportArgumentType]
+        return geometric_mean(np.divide(gains, said), confidence).scaled(geometric_mean(said).value)  # pyright: ignore[reportArgumentType]
 
-    def _paired(
-        self, quantity: str, measured: Sequence[float], predicted: Sequence[float], inputs: Sequence[str]
-    ) -> Comparison:
-        """Each perceptron is measured against its own continuation: the interval is that of the ratios' mean."""
-        ratio, centre = geometric_mean(np.divide(measured, predicted)), geometric_mean(predicted).value
-        found = Estimate(centre * ratio.value, centre * ratio.low, centre * ratio.high)
-        return Comparison(quantity, Estimate.exact(centre), found, self.bar, inputs, len(measured))
+
+#: How far the clock goes from c1 = ``until`` to c1 = ``later``.
+GAIN = "gain of the clock"
+
+
+def _place(trainings: Sequence[MemoryTraining]) -> dict[str, At]:
+    one = trainings[0]
+    found: dict[str, At] = {"dimension": one.dimension, "width": one.width, "layers": one.layers}
+    return found | {"memory": "layer-normed" if one.layer_norm else "raw"}
 
 
 def _clock_where(curves: xr.Dataset, c1: float) -> float:

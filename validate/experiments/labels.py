@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, clock_at_acquisition
-from ..compare import Comparison
-from ..config import Run
+from ..claim import At, Claim, place
+from ..clocks import MemoryCurves
+from ..config import Run, addresses
+from ..intervals import fraction
 from ..measure import acquisition_times
 from ..memory import MemoryTraining
-from ..outcomes import accuracy_at, measure_plateau
-from ..predict import Prediction, addresses
+from ..outcomes import accuracy_at
+from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..trainer import initial_beta
-from .protocol import Jobs, Results, compare, memories_in, networks_in
+from ..values import Value
+from .runs import seeded
 
 LABELS = ("iid", "balanced")
+_ACQUIRING = "fraction acquiring ICL"
+_TURNED = "fraction of β0 < 0 that ends with w < 0 and β < 0"
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,7 @@ class ContextLabels:
         return {"memory": self.memory} if self.memory else {}
 
     def _runs(self, labels: str, k: float) -> list[Run]:
-        return [
-            self.run.with_(labels=labels, task_diversity=k, seed=self.run.seed + s, beta0=None)
-            for s in range(self.seeds)
-        ]
+        return seeded(self.run.with_(labels=labels, task_diversity=k, beta0=None), self.seeds)
 
     @property
     def _finite(self) -> list[float]:
@@ -71,64 +73,50 @@ class ContextLabels:
         }
         return endless | finite
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        predictions: dict[str, Prediction] = {}
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         memory = memories_in(calibrated["memory"]) if self.memory else None
-        for labels in LABELS:
-            runs = self._runs(labels, math.inf)
-            asked = clock_at_acquisition(runs[0].task, np.array([initial_beta(run) for run in runs]), self.run.w0)
-            inputs = (f"exact field, {labels} labels, N = {self.run.task.context_length}, the networks' own β0",)
-            fractions: list[float] = []
-            for k in self.task_diversity:
-                endless = math.isinf(k)
-                assert endless or memory is not None
-                reached = self.run.budget / 2 if memory is None else memory.clock_reached(k, self.run.budget)
-                fractions.append(float(np.mean(asked < reached)))
-                text = f"fraction acquiring ICL by t = {self.run.budget:g}, {labels}"
-                seen = inputs if endless else (*inputs, f"I_K(T) of {addresses(self.memory)}")
-                name = labels if endless else f"{labels}_{k:g}"
-                where = "" if endless else f", K = {k:g}"
-                predictions[name] = Prediction(text + where, Estimate.exact(fractions[-1]), seen)
-            if self._finite:
-                pooled = float(
-                    np.mean([f for f, k in zip(fractions, self.task_diversity, strict=True) if k < math.inf])
-                )
-                inputs = predictions[f"{labels}_{self._finite[0]:g}"].inputs
-                text = f"fraction acquiring ICL, {labels}, over {len(self._finite)} finite K"
-                predictions[f"{labels}_pooled"] = Prediction(text, Estimate.exact(pooled), inputs)
-        turned = "fraction of β0 < 0 that ends with w < 0 and β < 0, balanced"
-        predictions["turned_away"] = Prediction(turned, Estimate.exact(1.0), ("saddle at β = 0 (balanced labels)",))
-        return predictions
-
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        rows = []
-        for labels in LABELS:
-            pooled: list[np.ndarray] = []
-            for k in self.task_diversity:
-                runs = networks_in(trained[labels if math.isinf(k) else f"{labels}_finite"])
-                one = runs.sel(task_diversity=k) if "task_diversity" in runs.dims else runs
-                acquired = np.isfinite(acquisition_times(one, "circuit_accuracy").values)
-                if math.isfinite(k):
-                    pooled.append(acquired)
-                name = labels if math.isinf(k) else f"{labels}_{k:g}"
-                rows.append(compare(predictions[name], fraction(acquired), self.bar, self.seeds, scale="difference"))
-            if pooled:
-                measured = fraction(np.concatenate(pooled))
-                one = predictions[f"{labels}_pooled"]
-                rows.append(compare(one, measured, self.pooled_bar, self.seeds, scale="difference"))
+        claims = [claim for labels in LABELS for claim in self._fractions(labels, memory)]
         if math.inf in self.task_diversity:
-            measured = fraction(self._turned_away(networks_in(trained["balanced"])))
-            rows.append(compare(predictions["turned_away"], measured, self.bar, self.seeds, scale="difference"))
-        return rows
+            at = place(self._runs("balanced", math.inf)[0])
+            inputs = ("saddle at β = 0 (balanced labels)",)
+            turned = Claim(
+                _TURNED, "minimal", Estimate.exact(1.0), self.bar, "circuit", "saddle", at, "difference", inputs
+            )
+            claims.append(replace(turned, data=("balanced",)))
+        return claims
+
+    def _fractions(self, labels: str, memory: MemoryCurves | None) -> list[Claim]:
+        """The fraction that acquires ICL, at every K and over all finite ones."""
+        runs = self._runs(labels, math.inf)
+        asked = clock_at_acquisition(runs[0].task, np.array([initial_beta(run) for run in runs]), self.run.w0)
+        exact = (f"exact field, {labels} labels, N = {self.run.task.context_length}, the networks' own β0",)
+        finite = (*exact, f"I_K(T) of {addresses(self.memory)}")
+        fractions: dict[float, float] = {}
+        for k in self.task_diversity:
+            reached = self.run.budget / 2 if memory is None else memory.clock_reached(k, self.run.budget)
+            fractions[k] = float(np.mean(asked < reached))
+        said: list[tuple[At, float, float]] = [(k, value, self.bar) for k, value in fractions.items()]
+        if self._finite:
+            pooled = float(np.mean([fractions[k] for k in self._finite]))
+            said.append((tuple(self._finite), pooled, self.pooled_bar))
+        return [
+            Claim(
+                _ACQUIRING, "minimal", Estimate.exact(value), bar, "circuit", "clock of the own β0",
+                place(runs[0], task_diversity=k), "difference", exact if k == math.inf else finite,
+                (labels if k == math.inf else f"{labels}_finite",),
+            )
+            for k, value, bar in said
+        ]  # fmt: skip
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
+        runs, k = networks_in(trained[claim.data[0]]), claim.at["task_diversity"]
+        if claim.quantity == _TURNED:
+            return fraction(self._turned_away(runs), confidence)
+        if "task_diversity" in runs.dims:
+            runs = runs.sel(task_diversity=list(k) if isinstance(k, tuple) else k)
+        return fraction(np.isfinite(acquisition_times(runs, "circuit_accuracy").values), confidence)
 
     def _turned_away(self, runs: xr.Dataset) -> np.ndarray:
         """Of networks with β0 < 0, whether their last evaluation has w < 0 and β < 0."""
         w, beta = (accuracy_at(runs, self.run.budget, name).values for name in ("w", "beta"))
         return ((w < 0) & (beta < 0))[runs.beta.isel(time=0).values < 0]
-
-
-def fraction(outcome: np.ndarray) -> Estimate:
-    """Fraction of outcomes that are true, with Wilson's interval; nothing is known of none."""
-    if outcome.size == 0:
-        return Estimate(0.5, 0.0, 1.0)
-    return measure_plateau(np.ones(outcome.size), outcome).fraction

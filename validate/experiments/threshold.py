@@ -1,114 +1,218 @@
-"""Threshold and clock collapse of the minimal model, from the memory alone (paper, section 5, figures 3 and 6a)."""
+"""K* over scans of K: every prediction of it, its slope in what is varied, and rival slopes (paper, figures 2b, 6a)."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 
 from ...theory import Estimate
-from ..compare import Comparison
-from ..config import Run
+from ..claim import SYMBOLS, At, Claim
+from ..clocks import clock_of_acquisition, final_clock
+from ..intervals import slope
 from ..measure import acquisition_times, geometric_mean, measure_threshold
-from ..memory import MemoryTraining
-from ..predict import Prediction, predict_clock, predict_coupled, predict_threshold
-from ..training import final
-from .protocol import Jobs, Results, compare, memories_in, networks_in
+from ..outcomes import accuracy_at
+from ..predict import Prediction
+from ..protocol import Jobs, Trained, networks_in
+from ..values import UNKNOWN, Answer, Range, Value
+from .scan import Method, Scan, memory_label
+from .threshold_methods import inverse_exponent
+
+_SHARE = "share of the error in ln K*"
+
+
+class OnePointExponent(Protocol):
+    """What tells 1/ν from calibration runs."""
+
+    def inverse_exponent(self, calibrated: Trained) -> Prediction: ...
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """K* of the ICL circuit and of the whole network, and the clock's reading at acquisition for every K above it.
+class ThresholdScan:
+    """K* of one or several scans by every method, and d ln K*/d ln x.
 
     Parameters
     ----------
-    memory : perceptrons trained alone, over K; they share no seed with the networks
-    run : the network, at any K
-    task_diversity : the scan of K
-    seeds : networks at each K
-    bar, clock_bar, time_bar : factors within which K*, the clock and t_ICL at the largest K must be predicted
+    scans : by label, which becomes part of file names
+    methods : ways to predict K*
+    bar, clock_bar, time_bar : factors within which K*, a clock's reading and t_ICL at the largest K must be predicted
+    variable : name of the coordinate x in which the scans differ; "" for a single scan
+    slope_bar : largest difference of the slopes; None asks for no slope
+    exponent : kind of the perceptrons, or the one-point method, whose 1/ν predicts the slope as well, where x acts
+        through I* alone; "" for none
+    rivals : mapping from another explanation, in words, to the slope it predicts: does the measured one exclude it?
+    ladder : names of methods, in order: which share of the first one's error in ln K* each step removes
+    shared : label of the networks, where all scans read the same ones at different budgets
     """
 
-    memory: Sequence[MemoryTraining]
-    run: Run
-    task_diversity: Sequence[float]
-    seeds: int
+    scans: Mapping[str, Scan]
+    methods: Sequence[Method]
     bar: float
-    clock_bar: float
-    time_bar: float
+    clock_bar: float = 1.05
+    time_bar: float = 1.05
+    variable: str = ""
+    slope_bar: float | None = None
+    exponent: str | OnePointExponent = ""
+    rivals: Mapping[str, float] = field(default_factory=dict)
+    ladder: Sequence[str] = ()
+    shared: str = ""
     name: str = "threshold"
 
-    def with_scan(self, task_diversity: Sequence[float]) -> Threshold:
-        return replace(self, task_diversity=task_diversity)
+    def with_scan(self, task_diversity: Sequence[float]) -> ThresholdScan:
+        scans = {label: replace(scan, task_diversity=task_diversity) for label, scan in self.scans.items()}
+        return replace(self, scans=scans)
 
     def calibration(self) -> Mapping[str, Jobs]:
-        return {"memory": self.memory}
-
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        memory = memories_in(calibrated["memory"])
-        clock = _memory_clock(predict_clock(self.run), self.run.rate_ratio)
-        threshold = predict_threshold(
-            "K*, minimal model", clock, memory.trainings, memory.curves, self.run.rate_ratio * self.run.budget
-        )  # fmt: skip
-        largest = max(self.task_diversity)
-        coupled, time = predict_coupled(self.run, memory.trainings, memory.curves, largest)
-        return {"clock": clock, "threshold": threshold, "coupled_threshold": coupled, "coupled_time": time}
+        jobs: dict[str, Jobs] = {}
+        for label, scan in self.scans.items():
+            for method in self.methods:
+                jobs |= method.calibration(self.shared or label, scan)
+        return jobs
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {
-            "networks": [
-                self.run.with_(task_diversity=k, seed=self.run.seed + s)
-                for k in self.task_diversity
-                for s in range(self.seeds)
-            ]
+        return {self.shared or label: scan.networks for label, scan in self.scans.items()}
+
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        claims: list[Claim] = []
+        known: dict[str, list[Prediction]] = {}
+        x: list[At] = []
+        for label, scan in self.scans.items():
+            said = {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
+            claims += [one for method in self.methods for one in self._of_scan(label, scan, method, said[method.name])]
+            claims += self._ladder(label, scan, {name: made["K*"] for name, made in said.items() if "K*" in made})
+            for name, made in said.items():
+                known.setdefault(name, []).extend([made["K*"]] if "K*" in made else [])
+            clock = next((made["I*"].estimate.value for made in said.values() if "I*" in made), math.nan)
+            x.append(clock if self.variable == "clock" else scan.place().get(self.variable, math.nan))
+        if self.slope_bar is None:
+            return claims
+        return claims + self._slopes(x, {name: made for name, made in known.items() if len(made) == len(x)}, calibrated)
+
+    def _of_scan(self, label: str, scan: Scan, method: Method, said: Mapping[str, Prediction]) -> list[Claim]:
+        """The equations speak of the minimal model's circuit; its whole network is compared with the memory alone."""
+        network, data = scan.run.network, (self.shared or label,)
+        bars = {"K*": self.bar, "t_ICL": self.time_bar}
+        known = {"t_ICL": max(scan.task_diversity), "I_K": getattr(method, "reference", None)}
+        claims = []
+        for quantity, prediction in said.items():
+            minimal = ("circuit", "whole") if quantity == "K*" and getattr(method, "whole", False) else ("circuit",)
+            unbarred = quantity == "t_ICL" and not getattr(method, "times", True)
+            for part in minimal if network == "minimal" else ("whole",):
+                claims.append(
+                    prediction.claim(
+                        quantity, network, None if unbarred else bars.get(quantity, self.clock_bar), part=part,
+                        method=method.name, at=scan.place(task_diversity=known.get(quantity)), data=data,
+                    )
+                )  # fmt: skip
+        return claims
+
+    def _ladder(self, label: str, scan: Scan, said: Mapping[str, Prediction]) -> list[Claim]:
+        """What each step from one method to the next removes of the first one's error in ln K*, and what is left."""
+        rungs = [(name, said[name].estimate) for name in self.ladder]
+        if any(not 0 < one.value < math.inf for _, one in rungs):
+            return []
+        steps = [*itertools.pairwise(rungs), *([(rungs[-1], ("measured", None))] if rungs else [])]
+        claims = []
+        for (a, start), (b, end) in steps:
+            parts = [rungs[0][1], start, *([] if end is None else [end])]
+            values = tuple((one.value, one.low, one.high) for one in parts)
+            at = {**scan.place(), "ladder": values}
+            claims.append(
+                Claim(_SHARE, scan.run.network, None, None, method=f"{a} → {b}", at=at, data=(self.shared or label,))
+            )
+        return claims
+
+    def _slopes(self, x: Sequence[At], known: Mapping[str, Sequence[Prediction]], calibrated: Trained) -> list[Claim]:
+        first = next(iter(self.scans.values()))
+        network, at = first.run.network, {**first.place(), self.variable: tuple(x)}
+        quantity = f"d ln K*/d ln {SYMBOLS[self.variable]}"
+        part = "circuit" if network == "minimal" else "whole"
+        common: dict[str, Any] = {"part": part, "data": tuple(self.networks())}
+        said = {
+            name: Prediction(
+                slope([float(one) for one in x], [one.estimate for one in made]),  # pyright: ignore[reportArgumentType]
+                tuple(dict.fromkeys(entry for one in made for entry in one.inputs)),
+            )
+            for name, made in known.items()
+            if made
         }
+        against = tuple(one.estimate.value for one in said.values())
+        if isinstance(self.exponent, str):
+            memories = [calibrated[memory_label(self.exponent, label)] for label in self.scans] if self.exponent else []
+            said |= {"1/ν": inverse_exponent(memories)} if memories else {}
+        else:
+            said["1/ν"] = self.exponent.inverse_exponent(calibrated)
+        claims = [
+            one.claim(quantity, network, self.slope_bar, method=name, scale="difference", at=at, **common)
+            for name, one in said.items()
+        ]
+        against = against or tuple(one.estimate.value for one in said.values())
+        for rival, value in self.rivals.items():
+            where, inputs = {**at, "rival": value, "against": against}, ("the measured slope's interval",)
+            claims.append(
+                Claim(
+                    f"{quantity} is not the rival's",
+                    network,
+                    Answer(True),
+                    None,
+                    method=rival,
+                    inputs=inputs,
+                    at=where,
+                    **common,
+                )
+            )
+        return claims
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        runs = networks_in(trained["networks"])
-        circuit = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
-        threshold = circuit_threshold(runs, self.run.budget)
-        whole = measure_threshold(runs.task_diversity, final(runs))
-        predicted = predictions["threshold"]
-        return [
-            compare(predicted, threshold, self.bar, self.seeds, ", ICL circuit"),
-            compare(predicted, whole, self.bar, self.seeds, ", whole network"),
-            compare(predictions["coupled_threshold"], threshold, self.bar, self.seeds, ", ICL circuit"),
-            compare(
-                predictions["coupled_time"], geometric_mean(circuit.sel(task_diversity=max(self.task_diversity))),
-                self.time_bar, self.seeds, ", ICL circuit",
-            ),
-            compare(
-                predictions["clock"], clock_at_acquisition(runs, threshold.value), self.clock_bar, self.seeds
-            ),
-        ]  # fmt: skip
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
+        if claim.quantity.startswith("d ln K*"):
+            found = [
+                measured_threshold(networks_in(trained[label]), scan.read.budget, claim.part, confidence)
+                for label, scan in self.scans.items()
+            ]
+            x = claim.at[self.variable]
+            assert isinstance(x, tuple)
+            measured = slope([float(one) for one in x], found)
+            return _excludes(measured, claim) if "rival" in claim.at else measured
+        runs, budget = networks_in(trained[claim.data[0]]), claim.at["budget"]
+        assert isinstance(budget, float | int)
+        if claim.quantity == "K*":
+            return measured_threshold(runs, budget, claim.part, confidence)
+        if claim.quantity == "t_ICL":
+            times = acquisition_times(runs, "circuit_accuracy").sel(task_diversity=claim.at["task_diversity"])
+            return geometric_mean(times, confidence)
+        if claim.quantity == "I_K":
+            return geometric_mean(final_clock(runs).sel(task_diversity=claim.at["task_diversity"]).values, confidence)
+        threshold = measured_threshold(runs, budget, claim.part, confidence)
+        if claim.quantity == _SHARE:
+            return _share(threshold, claim.at["ladder"])  # pyright: ignore[reportArgumentType]
+        if claim.network == "minimal":
+            return clock_collapse(runs, threshold.value)
+        return clock_of_acquisition(runs, threshold.value, confidence)
 
 
-def circuit_threshold(runs: xr.Dataset, budget: float) -> Estimate:
-    """K* of the ICL circuit: the theory's is where the circuit reaches 95 %, so the outcome is whether it did in time.
+def measured_threshold(runs: xr.Dataset, budget: float, part: str, confidence: float) -> Estimate:
+    """K* of networks read at the time ``budget``.
 
-    As an accuracy: 1, or chance.
+    Of the minimal model's circuit the outcome is whether it reached 95 % in time, of which the theory speaks: as an
+    accuracy, 1 or chance. Of a whole network it is the accuracy itself.
     """
-    times = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
-    return measure_threshold(runs.task_diversity, np.where(times.values <= budget, 1.0, 0.5))
+    if part == "circuit":
+        times = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
+        outcome = np.where(times.values <= budget, 1.0, 0.5)
+    else:
+        outcome = accuracy_at(runs, budget).transpose("task_diversity", "seed").values
+    return measure_threshold(runs.task_diversity, outcome, confidence=confidence)
 
 
-def _memory_clock(clock: Prediction, rate_ratio: float) -> Prediction:
-    """The reading of the memory's own clock when ICL is acquired: r I*, the memory running r times as fast."""
-    if rate_ratio == 1.0:
-        return clock
-    at = clock.estimate
-    scaled = Estimate(at.value * rate_ratio, at.low * rate_ratio, at.high * rate_ratio)
-    return replace(clock, estimate=scaled, inputs=(*clock.inputs, f"rate ratio {rate_ratio:g}"))
-
-
-def clock_at_acquisition(runs: xr.Dataset, threshold: float) -> Estimate:
+def clock_collapse(runs: xr.Dataset, threshold: float) -> Value:
     """I_K when the ICL circuit acquires: the mean over the K above the threshold at which every seed does.
 
-    The interval runs from the least to the greatest of the K's own geometric means: clock collapse is the statement
-    that they agree.
+    The range is that of the K's own geometric means: clock collapse is the statement that they agree.
     """
     times = acquisition_times(runs, "circuit_accuracy")
     readings = []
@@ -119,6 +223,28 @@ def clock_at_acquisition(runs: xr.Dataset, threshold: float) -> Estimate:
             clocks = [np.interp(at.sel(seed=s), runs.time, curves.sel(seed=s)) for s in runs.seed.values]
             readings.append(geometric_mean(clocks).value)
     if not readings:
-        return Estimate(math.inf, 0.0, math.inf)
+        return UNKNOWN
     mean = float(np.exp(np.mean(np.log(readings))))
-    return Estimate(mean, min(mean, *readings), max(mean, *readings))  # equal readings may differ from it by rounding
+    return Range(mean, min(mean, *readings), max(mean, *readings))  # equal readings may differ from it by rounding
+
+
+def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) -> Value | None:
+    """ln(K_a/K_b)/ln(K_1/K*): of the error of the first rung, what the step from a to b (or to K* itself) removes."""
+    measured = (threshold.value, threshold.low, threshold.high)
+    first, a, b = (*ladder, measured)[:3]
+    if not 0 < measured[0] < math.inf or first[0] == measured[0]:
+        return None
+    whole = math.log(first[0] / measured[0])
+    widths = (0.5 * math.log(high / low) if 0 < low <= high < math.inf else math.inf for _, low, high in (a, b))
+    share, half = math.log(a[0] / b[0]) / whole, math.hypot(*widths) / abs(whole)
+    return Estimate(share, share - half, share + half, threshold.confidence)
+
+
+def _excludes(measured: Estimate, claim: Claim) -> Answer:
+    """Whether the slope excludes the rival's; None where its interval is so wide that it excludes no prediction."""
+    rival, against = claim.at["rival"], claim.at["against"]
+    assert isinstance(rival, float | int) and isinstance(against, tuple)
+    blind = any(measured.contains(float(one)) for one in against)
+    if measured.contains(rival) and blind:
+        return Answer(None)
+    return Answer(not measured.contains(rival))

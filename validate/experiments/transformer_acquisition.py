@@ -1,31 +1,33 @@
-"""t_ICL of the transformer against context length at K → ∞, and what its rough first attention predicts (figure 6b)."""
+"""t_ICL of the transformer at K → ∞, and what its rough first attention predicts (paper, figures 6b and 6e)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import xarray as xr
 
 from ...theory import Estimate
-from ..compare import Comparison
-from ..config import Run
+from ..claim import Claim, place
+from ..config import Run, addresses
+from ..intervals import fraction
 from ..measure import acquisition_times, geometric_mean, measure_power_law
-from ..predict import Prediction, addresses
+from ..predict import Prediction
+from ..protocol import Jobs, Trained, networks_in
 from ..survival import compare_tails, fit_log_normal, observation_times
-from .protocol import Jobs, Results, compare, networks_in
-from .transformer_clocks import seeded
+from ..values import UNKNOWN_DIFFERENCE, Answer, Value
+from .runs import seeded
 from .transformer_scores import initial_score_std, rough_acquisition_time
 
 #: Networks whose untrained weights give σ_s.
 SCORE_NETWORKS = 8
+_SLOPE, _RATIO, _TAIL = "d ln t_ICL/d ln N", "t_ICL over t_ICL", "ln t_ICL nearer to normal than t_ICL"
 
 
 @dataclass(frozen=True)
 class TransformerAcquisition:
-    """The exponent of t_ICL in N, t_ICL(N) from one calibrated point, and its tail.
+    """t_ICL over N from one calibrated point, its exponent, its tail, and what changes it.
 
     The prediction is the minimal model with every score given a Gaussian term of the width σ_s measured on untrained
     weights, β0 = w0 = 0; without that term it is the theory with flat attention (t_ICL ∝ N). One point:
@@ -33,159 +35,128 @@ class TransformerAcquisition:
 
     Parameters
     ----------
-    runs : K → ∞ runs by label, in increasing N; they differ in N and in how long and how often is looked
-    seeds : networks by label
-    point : label of N0
-    tail : label of the runs whose distribution is described; "" for none
+    runs : K → ∞ runs by label, in increasing N
+    seeds : networks of each, or by label
+    bar : factor within which t_ICL, and ratios, must be predicted
+    point : label of N0; "" predicts no times
     slope_bar : difference within which the exponent must be predicted
-    bar : factor within which t_ICL must be
+    ratios : label of a run, by the label of the one whose t_ICL is divided by it: W_Q and W_K scaled at the start
+        (σ_s scales with the square), or m copies of the target (N → N/m, κ → κ/m)
+    tail : label of the runs whose distribution is described; "" for none
+    fractions : labels of runs of which the fraction that acquires ICL is told. With exactly N/2 labels of each sign
+        the minimal model has a saddle at β = 0; the transformer's first attention favours the copy of some targets and
+        not of others, and the theory says nothing of it.
     rough : whether the networks have one layer, so that σ_s can be read off their untrained weights
     """
 
     runs: Mapping[str, Run]
-    seeds: Mapping[str, int]
-    point: str
-    slope_bar: float
+    seeds: int | Mapping[str, int]
     bar: float
+    point: str = ""
+    slope_bar: float = 0.1
+    ratios: Mapping[str, str] = field(default_factory=dict)
     tail: str = ""
+    fractions: Sequence[str] = ()
     rough: bool = True
     name: str = "transformer_acquisition"
 
+    def _seeds(self, label: str) -> int:
+        return self.seeds if isinstance(self.seeds, int) else self.seeds[label]
+
     def _calibration(self) -> list[Run]:
         run = self.runs[self.point]
-        return seeded(run.with_(seed=run.seed + 1000), self.seeds[self.point])
+        return seeded(run.with_(seed=run.seed + 1000), self._seeds(self.point))
 
     def calibration(self) -> Mapping[str, Jobs]:
-        return {"point": self._calibration()}
+        return {"point": self._calibration()} if self.point else {}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        start = geometric_mean(acquisition_times(networks_in(calibrated["point"])).values)
-        source = f"measured t_ICL at N = {self._length(self.point)} of {addresses(self._calibration())}"
-        said = self._family("flat", Estimate.exact(0.0), ("flat attention",), start, source)
-        if self.rough:
-            run = self.runs[self.point]
-            width = initial_score_std(seeded(run.with_(seed=run.seed + 1000), SCORE_NETWORKS))
-            label = f"σ_s = {width.value:.3f} of {SCORE_NETWORKS} untrained transformers"
-            said |= self._family("rough", width, (label,), start, source)
-        return said
+    def networks(self) -> Mapping[str, Jobs]:
+        return {label: seeded(run, self._seeds(label)) for label, run in self.runs.items()}
 
-    def _family(
-        self, kind: str, width: Estimate, inputs: tuple[str, ...], start: Estimate, source: str
-    ) -> dict[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        claims: list[Claim] = []
+        if self.point:
+            start = geometric_mean(acquisition_times(networks_in(calibrated["point"])).values)
+            claims += self._family("flat attention", Estimate.exact(0.0), ("flat attention",), start)
+            if self.rough:
+                width = _width(self.runs[self.point])
+                seen = (f"σ_s = {width.value:.3f} of {SCORE_NETWORKS} untrained transformers",)
+                claims += self._family("rough attention", width, seen, start)
+        claims += [self._ratio(label, other) for label, other in self.ratios.items()]
+        if self.tail:
+            at, data = place(self.runs[self.tail]), (self.tail,)
+            claims += [
+                Claim(quantity, "transformer", None, None, at=at, data=data) for quantity in ("sd of ln t_ICL", _TAIL)
+            ]
+        for label in self.fractions:
+            at = place(self.runs[label])
+            claims.append(Claim("fraction acquiring ICL", "transformer", None, None, at=at, data=(label,)))
+        return claims
+
+    def _family(self, kind: str, width: Estimate, inputs: tuple[str, ...], start: Estimate) -> list[Claim]:
         """Exponent and times of the minimal model with scores of the given width."""
         ends = (width.value, width.low, width.high)
-        tables = [{label: self._theory(run, score_std) for label, run in self.runs.items()} for score_std in ends]
-        lengths = [self._length(label) for label in self.runs]
+        tables = [{label: _theory(run, score_std) for label, run in self.runs.items()} for score_std in ends]
+        lengths = [run.task.context_length for run in self.runs.values()]
         slopes = [measure_power_law(lengths, list(table.values()))[1].value for table in tables]
-        said = {
-            f"slope_{kind}": Prediction(
-                f"exponent of t_ICL in N, {self.name}, {kind} attention",
-                Estimate(slopes[0], min(slopes), max(slopes)), ("averaged field", *inputs),
-            )
-        }  # fmt: skip
-        for label in self.runs:
+        seen = ("averaged field", *inputs)
+        at = place(self.runs[self.point], context_length=tuple(lengths), budget=None)
+        exponent = Prediction(Estimate(slopes[0], min(slopes), max(slopes)), seen)
+        data = tuple(self.runs)
+        claims = [
+            exponent.claim(_SLOPE, "transformer", self.slope_bar, method=kind, at=at, scale="difference", data=data)
+        ]
+        source = f"t_ICL at N = {self.runs[self.point].task.context_length} of {addresses(self._calibration())}"
+        for label, run in self.runs.items():
             if label != self.point:
                 factors = [table[label] / table[self.point] for table in tables]
-                low, high = start.low * min(factors), start.high * max(factors)
-                quantity = f"t_ICL, {self.name}, N = {self._length(label)}, {kind} attention and one point"
-                estimate = Estimate(start.value * factors[0], low, high)
-                said[f"{kind}_{label}"] = Prediction(quantity, estimate, ("averaged field", *inputs, source))
-        return said
+                time = Estimate(start.value * factors[0], start.low * min(factors), start.high * max(factors))
+                said = Prediction(time, (*seen, source))
+                claims.append(
+                    said.claim(
+                        "t_ICL", "transformer", self.bar, method=f"one point, {kind}", at=place(run), data=(label,)
+                    )
+                )
+        return claims
 
-    @staticmethod
-    def _theory(run: Run, score_std: float) -> float:
-        return rough_acquisition_time(replace(run.task, task_diversity=math.inf, score_std=score_std))
+    def _ratio(self, label: str, other: str) -> Claim:
+        run, plain = self.runs[label], self.runs[other]
+        width = _width(plain).value
+        scaled = width * (run.attention_scale / plain.attention_scale) ** 2
+        ratio = Estimate.exact(_theory(run, scaled) / _theory(plain, width))
+        inputs = (f"averaged field, σ_s = {scaled:.2f} against {width:.2f}, untrained transformers",)
+        said = Prediction(ratio, inputs)
+        return said.claim(_RATIO, "transformer", self.bar, method="rough attention", at=place(run), data=(label, other))
 
-    def _length(self, label: str) -> int:
-        return self.runs[label].task.context_length
-
-    def networks(self) -> Mapping[str, Jobs]:
-        return {label: seeded(run, self.seeds[label]) for label, run in self.runs.items()}
-
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        times = {label: acquisition_times(networks_in(trained[label])).values for label in self.runs}
-        seen = [(self._length(label), t) for label, values in times.items() for t in values if math.isfinite(t)]
-        slope = Estimate(0.0, -math.inf, math.inf)  # nothing is said unless two N or more acquire
-        if len({n for n, _ in seen}) >= 2 and len(seen) >= 3:
-            _, slope = measure_power_law([n for n, _ in seen], [t for _, t in seen])
-        rows = []
-        for name, prediction in predictions.items():
-            kind, label = name.split("_", 1)
-            if kind == "slope":
-                rows.append(compare(prediction, slope, self.slope_bar, min(self.seeds.values()), scale="difference"))
-            else:
-                rows.append(compare(prediction, geometric_mean(times[label]), self.bar, self.seeds[label]))
-        return rows + (self._describe_tail(networks_in(trained[self.tail])) if self.tail else [])
-
-    def _describe_tail(self, runs: xr.Dataset) -> list[Comparison]:
-        """Width of ln t_ICL, and which law its tail follows; the theory gives the transformer no width."""
-        times, ended = acquisition_times(runs).values, observation_times(runs).values
-        if np.unique(times[np.isfinite(times)]).size < 3:
-            return []
-        width, tail = fit_log_normal(times, ended).width, compare_tails(times, ended)
-        found = f"{times.size} networks; tail {tail.verdict}, p = {tail.p_value:.2g}"
-        label = f"sd of ln t_ICL, {self.name}, N = {self._length(self.tail)} ({found})"
-        return [Comparison(label, None, width, self.bar, (), times.size)]
-
-
-@dataclass(frozen=True)
-class AttentionControl:
-    """t_ICL with W_Q and W_K scaled at the start, over t_ICL without, at every N: the smaller σ_s predicts the ratio.
-
-    Parameters
-    ----------
-    runs : K → ∞ runs by label
-    seeds : networks of each kind
-    scale : factor on W_Q and W_K
-    bar : factor within which the ratio must be predicted
-    """
-
-    runs: Mapping[str, Run]
-    seeds: int
-    scale: float
-    bar: float
-    name: str = "attention_control"
-
-    def calibration(self) -> Mapping[str, Jobs]:
-        return {}
-
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        said = {}
-        for label, run in self.runs.items():
-            width = initial_score_std(seeded(run.with_(seed=run.seed + 1000), SCORE_NETWORKS))
-            smaller = self.scale**2 * width.value
-            plain, scaled = (
-                rough_acquisition_time(replace(run.task, task_diversity=math.inf, score_std=score_std))
-                for score_std in (width.value, smaller)
-            )
-            quantity = f"t_ICL with W_Q, W_K × {self.scale:g} over t_ICL, transformer, N = {run.task.context_length}"
-            inputs = (f"averaged field, σ_s = {smaller:.2f} against {width.value:.2f}, untrained transformers",)
-            said[label] = Prediction(quantity, Estimate.exact(scaled / plain), inputs)
-        return said
-
-    def networks(self) -> Mapping[str, Jobs]:
-        jobs: dict[str, Jobs] = {}
-        for label, run in self.runs.items():
-            jobs[f"plain_{label}"] = seeded(run, self.seeds)
-            jobs[f"scaled_{label}"] = seeded(run.with_(attention_scale=self.scale), self.seeds)
-        return jobs
-
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        rows = []
-        for label, prediction in predictions.items():
-            plain, scaled = (
-                geometric_mean(acquisition_times(networks_in(trained[f"{kind}_{label}"])).values)
-                for kind in ("plain", "scaled")
-            )
-            rows.append(compare(prediction, ratio_of(scaled, plain), self.bar, self.seeds))
-        return rows
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
+        runs = [networks_in(trained[label]) for label in claim.data]
+        times = [acquisition_times(one).values for one in runs]
+        if claim.quantity == _SLOPE:
+            lengths = [self.runs[label].task.context_length for label in claim.data]
+            seen = [(n, t) for n, found in zip(lengths, times, strict=True) for t in found if math.isfinite(t)]
+            if len({n for n, _ in seen}) < 2 or len(seen) < 3:
+                return UNKNOWN_DIFFERENCE  # nothing is said unless two N or more acquire
+            return measure_power_law([n for n, _ in seen], [t for _, t in seen], confidence=confidence)[1]
+        if claim.quantity == _RATIO:
+            return geometric_mean(times[0], confidence).over(geometric_mean(times[1], confidence))
+        if claim.quantity == "t_ICL":
+            return geometric_mean(times[0], confidence)
+        if claim.quantity.startswith("fraction"):
+            return fraction(np.isfinite(times[0]), confidence)
+        if np.unique(times[0][np.isfinite(times[0])]).size < 3:
+            return None
+        ended = observation_times(runs[0]).values
+        if claim.quantity == _TAIL:
+            tail = compare_tails(times[0], ended, confidence=confidence)
+            yes = None if tail.verdict == "undecided" else tail.verdict == "log-normal"
+            return Answer(yes, "Vuong's test", tail.p_value)
+        return fit_log_normal(times[0], ended, confidence=confidence).width
 
 
-def ratio_of(a: Estimate, b: Estimate) -> Estimate:
-    """a/b of two independent positive estimates; relative errors in quadrature."""
-    if min(a.low, b.low) <= 0 or math.isinf(max(a.high, b.high)):
-        return Estimate(a.value / b.value if 0 < b.value < math.inf else math.inf, 0.0, math.inf)
-    value = a.value / b.value
-    down = math.hypot(math.log(a.value / a.low), math.log(b.high / b.value))
-    up = math.hypot(math.log(a.high / a.value), math.log(b.value / b.low))
-    return Estimate(value, value * math.exp(-down), value * math.exp(up))
+def _width(run: Run) -> Estimate:
+    """σ_s of untrained transformers like ``run``."""
+    return initial_score_std(seeded(run.with_(seed=run.seed + 1000), SCORE_NETWORKS))
+
+
+def _theory(run: Run, score_std: float) -> float:
+    return rough_acquisition_time(replace(run.task, task_diversity=math.inf, score_std=score_std))

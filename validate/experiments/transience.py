@@ -9,15 +9,18 @@ from typing import Literal
 import numpy as np
 
 from ...theory import Estimate
+from ..claim import SYMBOLS, At, Claim, place
 from ..cointegration import cointegrated
-from ..compare import Comparison
-from ..config import Run
+from ..config import Run, addresses
+from ..intervals import pooled_means, slope
 from ..memory import MemoryTraining
-from ..predict import Prediction, addresses
-from .protocol import Jobs, Results, compare, memories_in, networks_in, slope
-from .transience_tools import by_axis, coupled, durations, laws, pooled_means, varied
+from ..protocol import Jobs, Results, Trained, memories_in, networks_in
+from ..values import Value
+from .runs import varied
+from .transience_tools import ACCURACY, by_axis, coupled, durations, laws
 
-SYMBOL = {"decay_attention": "λ", "task_diversity": "K"}
+#: Name of the coordinate that an axis is.
+COORDINATE = {"decay_attention": "decay", "task_diversity": "task_diversity"}
 
 
 @dataclass(frozen=True)
@@ -75,41 +78,37 @@ class TransienceTime:
             [[coupled(run, law, decay)[0][0] for law in known[int(run.task.task_diversity)]] for run in runs]
         )
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         averaged = durations(networks_in(calibrated["cointegration"]), "icl_accuracy")
         rungs = {
-            "co-integration": (by_axis(averaged, self.axis, self.values), addresses(self._averaged())),
-            "coupled equations": (self._coupled(calibrated["memory"]), addresses(self.memory)),
+            "co-integration": ("whole", by_axis(averaged, self.axis, self.values), addresses(self._averaged())),
+            "coupled equations": ("circuit", self._coupled(calibrated["memory"]), addresses(self.memory)),
         }
-        predictions = {}
-        for rung, (times, seen) in rungs.items():
-            inputs = (f"{rung} with perceptrons of {seen}",)
-            means = pooled_means(times)
+        times: list[Claim] = []
+        exponents: list[Claim] = []
+        for rung, (part, lasting, seen) in rungs.items():
+            inputs, means = (f"{rung} with perceptrons of {seen}",), pooled_means(lasting)
             for value, mean in zip(self.values, means, strict=True):
-                quantity = f"t_loss at {SYMBOL[self.axis]} = {value:g}, {rung}"
-                predictions[f"{rung} {value:g}"] = Prediction(quantity, mean, inputs)
-            quantity = f"d ln t_loss/d ln {SYMBOL[self.axis]}, {rung}"
-            predictions[f"exponent, {rung}"] = Prediction(quantity, slope(self.values, means), inputs)
+                at = self._place(value)
+                times.append(Claim("t_loss", "minimal", mean, self.bar, part, rung, at, inputs=inputs))
+            exponents.append(self._exponent(slope(self.values, means), self.exponent_bar, part, rung, inputs))
         if self.axis == "decay_attention":
-            inputs = ("t_loss ∝ 1/λ for λ → 0 and nothing memorised before acquisition",)
-            quantity = "d ln t_loss/d ln λ, asymptotic law"
-            predictions["exponent, asymptotic law"] = Prediction(quantity, Estimate.exact(-1.0), inputs)
-        return predictions
+            inputs, law = ("t_loss ∝ 1/λ for λ → 0 and nothing memorised before acquisition",), Estimate.exact(-1.0)
+            exponents.append(self._exponent(law, self.asymptotic_bar, "circuit", "asymptotic law", inputs))
+        return times + exponents
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        runs = networks_in(trained["networks"])
-        measured = {
-            part: pooled_means(by_axis(durations(runs, accuracy), self.axis, self.values))
-            for part, accuracy in (("whole network", "icl_accuracy"), ("ICL circuit", "circuit_accuracy"))
-        }
-        rows = []
-        for rung, part in (("co-integration", "whole network"), ("coupled equations", "ICL circuit")):
-            for value, mean in zip(self.values, measured[part], strict=True):
-                rows.append(compare(predictions[f"{rung} {value:g}"], mean, self.bar, self.seeds, f", {part}"))
-        for name, prediction in predictions.items():
-            if name.startswith("exponent"):
-                part = "whole network" if "co-integration" in name else "ICL circuit"
-                bar = self.asymptotic_bar if "asymptotic" in name else self.exponent_bar
-                exponent = slope(self.values, measured[part])
-                rows.append(compare(prediction, exponent, bar, self.seeds, f", {part}", "difference"))
-        return rows
+    def _place(self, value: At) -> dict[str, At]:
+        return place(self.run, **{COORDINATE[self.axis]: value})
+
+    def _exponent(self, value: Estimate, bar: float, part: str, method: str, inputs: Sequence[str]) -> Claim:
+        quantity = f"d ln t_loss/d ln {SYMBOLS[COORDINATE[self.axis]]}"
+        return Claim(
+            quantity, "minimal", value, bar, part, method, self._place(tuple(self.values)), "difference", inputs
+        )
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
+        lasting = durations(networks_in(trained["networks"]), ACCURACY[claim.part])
+        means = pooled_means(by_axis(lasting, self.axis, self.values), confidence)
+        if claim.quantity != "t_loss":
+            return slope(self.values, means)
+        return dict(zip(self.values, means, strict=True))[claim.at[COORDINATE[self.axis]]]  # pyright: ignore[reportArgumentType]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, Task, fixed_points, fold, population_loss, tracking_weight
+from ..claim import Claim, place
 from ..cointegration import cointegrated
-from ..compare import Comparison
-from ..config import Run
+from ..config import Run, addresses
+from ..intervals import pooled_means
 from ..measure import acquisition_times, first_crossing, geometric_mean
-from ..predict import Prediction, addresses
+from ..protocol import Jobs, Trained, networks_in
 from ..survival import loss_times
-from .protocol import Jobs, Results, compare, networks_in
-from .transience_tools import NEVER, pooled_means, varied
+from ..values import UNKNOWN, Value
+from .runs import varied
 
 #: L_ICL is read as the geometric mean of this many evaluations about the one at which L_IWL passes its level.
 _READINGS = 5
@@ -61,41 +62,40 @@ class LossRelation:
     def networks(self) -> Mapping[str, Jobs]:
         return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         averaged = networks_in(calibrated["cointegration"])
-        levels = [halfway(averaged.sel(decay_attention=decay)) for decay in self.decay]
+        levels = tuple(halfway(averaged.sel(decay_attention=decay)) for decay in self.decay)
         losses = pooled_means([_read(averaged, d, level) for d, level in zip(self.decay, levels, strict=True)])
-        seen = f"co-integration of {addresses(self._averaged())}"
-        predictions = {}
-        for decay, level, loss in zip(self.decay, levels, losses, strict=True):
-            inputs = (seen, f"L_IWL = {level!r}")
-            predictions[f"{decay:g}"] = Prediction(
-                f"L_ICL at λ = {decay:g} and L_IWL = {level:.3g}, co-integration", loss, inputs
+        seen = (f"co-integration of {addresses(self._averaged())}",)
+        claims = []
+        for decay, loss in zip(self.decay, losses, strict=True):
+            at = place(self.run, decay=decay, iwl_loss=levels)
+            claims.append(Claim("L_ICL", "minimal", loss, self.bar, "whole", "co-integration", at, inputs=seen))
+        at = place(self.run, decay=tuple(self.decay), iwl_loss=levels)
+        for law, (_, bar) in self._laws.items():
+            inputs, right = (f"{law} at the same L_IWL",), Estimate.exact(1.0)
+            claims.append(
+                Claim(f"L_ICL over that of the {law}", "minimal", right, bar, "whole", law, at, inputs=inputs)
             )
-        for law in ("fixed point", "asymptotic law"):
-            quantity = f"L_ICL over that of the {law}, geometric mean over λ"
-            predictions[law] = Prediction(quantity, Estimate.exact(1.0), (f"{law} at the same L_IWL",))
-        return predictions
+        return claims
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
-        runs = networks_in(trained["networks"])
-        levels = [float(predictions[f"{decay:g}"].inputs[1].partition("= ")[2]) for decay in self.decay]
-        losses = np.array([_read(runs, decay, level) for decay, level in zip(self.decay, levels, strict=True)])
-        rows = [
-            compare(predictions[f"{decay:g}"], mean, self.bar, self.seeds)
-            for decay, mean in zip(self.decay, pooled_means(losses), strict=True)
-        ]
+    @property
+    def _laws(self) -> dict[str, tuple[Callable[[Task, float, float], float], float]]:
+        return {"fixed point": (tracked_loss, self.bar), "asymptotic law": (asymptotic_loss, self.asymptotic_bar)}
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
+        """At the levels of L_IWL that stand in the claim, one for each λ."""
+        runs, levels = networks_in(trained["networks"]), claim.at["iwl_loss"]
+        assert isinstance(levels, tuple)
         points = list(zip(self.decay, levels, strict=True))
-        laws = {"fixed point": (tracked_loss, self.bar), "asymptotic law": (asymptotic_loss, self.asymptotic_bar)}
-        for name, (law, bar) in laws.items():
-            expected = np.array([law(self.run.task, decay, level) for decay, level in points])
-            ratios = losses / expected[:, None]
-            usable = ratios[np.isfinite(ratios).all(1)]
-            # One number a seed, so that the interval is that of the seeds and not of the law's misfit between λ.
-            share = geometric_mean(np.exp(np.mean(np.log(usable), 0))) if len(usable) else NEVER
-            note = f" ({len(usable)} of {len(ratios)} values)"
-            rows.append(compare(predictions[name], share, bar, self.seeds, note))
-        return rows
+        losses = np.array([_read(runs, *point) for point in points])
+        if claim.quantity == "L_ICL":
+            return pooled_means(losses, confidence)[list(self.decay).index(claim.at["decay"])]  # pyright: ignore[reportArgumentType]
+        law, _ = self._laws[claim.method]
+        ratios = losses / np.array([law(self.run.task, *point) for point in points])[:, None]
+        usable = ratios[np.isfinite(ratios).all(1)]
+        # One number a seed, so that the interval is that of the seeds and not of the law's misfit between λ.
+        return geometric_mean(np.exp(np.mean(np.log(usable), 0)), confidence) if len(usable) else UNKNOWN
 
 
 def halfway(runs: xr.Dataset) -> float:

@@ -9,13 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate
+from ..claim import Claim, place
 from ..cointegration import cointegrated
-from ..compare import Comparison
-from ..config import Run
+from ..config import Run, addresses
+from ..intervals import fraction
 from ..memory import MemoryTraining
-from ..predict import Prediction, addresses
-from .protocol import Jobs, Results, compare, memories_in, networks_in
-from .transience_tools import by_axis, coupled, fraction, laws, phases, varied
+from ..protocol import Jobs, Trained, memories_in, networks_in
+from ..values import Value
+from .runs import varied
+from .transience_tools import by_axis, coupled, laws, phases
+
+#: Of networks within a time, over λ; the phase predicted for each λ stands in the claim.
+SHARE = "share of networks in the predicted phase"
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class TransiencePhases:
     def networks(self) -> Mapping[str, Jobs]:
         return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         kinds = phases(networks_in(calibrated["cointegration"]), "circuit_accuracy", self.within)
         mine = laws(memories_in(calibrated["memory"]))[int(self.run.task.task_diversity)]
         solved = np.array([coupled(replace(self.run, budget=self.within), law, self.decay)[1] for law in mine]).T
@@ -62,23 +67,22 @@ class TransiencePhases:
             "co-integration": (by_axis(kinds, "decay_attention", self.decay), addresses(self._averaged())),
             "coupled equations": (solved, addresses(self.memory)),
         }
-        predictions = {}
+        claims = []
         for rung, (found, seen) in rungs.items():
-            said = [f"λ = {decay:g}: {commonest(row)}" for decay, row in zip(self.decay, found, strict=True)]
-            quantity = f"share of networks in the phase at t = {self.within:g} predicted by {rung}"
-            inputs = (f"{rung} with perceptrons of {seen}", *said)
-            predictions[rung] = Prediction(quantity, Estimate.exact(1.0), inputs)
-        return predictions
+            expected = tuple(commonest(row) for row in found)
+            at = place(self.run, decay=tuple(self.decay), phase=expected, budget=self.within)
+            inputs, right = (f"{rung} with perceptrons of {seen}",), Estimate.exact(1.0)
+            claims.append(Claim(SHARE, "minimal", right, self.bar, "circuit", rung, at, "difference", inputs))
+        return claims
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         kinds = phases(networks_in(trained["networks"]), "circuit_accuracy", self.within)
-        measured = by_axis(kinds, "decay_attention", self.decay)
-        rows = []
-        for prediction in predictions.values():
-            said = np.array([line.partition(": ")[2] for line in prediction.inputs[1:]])
-            share = fraction(measured == said[:, None])
-            rows.append(compare(prediction, share, self.bar, self.seeds, scale="difference"))
-        return rows
+        return share_in_phase(by_axis(kinds, "decay_attention", self.decay), claim, confidence)
+
+
+def share_in_phase(kinds: np.ndarray, claim: Claim, confidence: float) -> Estimate:
+    """Share of the networks (λ, seed) whose phase is the one that the claim names for their λ."""
+    return fraction(kinds == np.array(claim.at["phase"])[:, None], confidence, exact=True)
 
 
 def commonest(kinds: Sequence[str]) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from numpy.typing import NDArray
 
 from ...simulate import CoupledModel, EventLevels, sweep
-from ...theory import Estimate, PowerLawMemory
+from ...theory import PowerLawMemory
+from ..clocks import MemoryCurves
 from ..config import Run
-from ..measure import CONFIDENCE, acquisition_times, geometric_mean
+from ..measure import acquisition_times
 from ..survival import LOST_LEVEL, loss_times
-from .protocol import MemoryCurves
 
 Array = NDArray[np.float64]
 
@@ -24,6 +23,8 @@ _SCALES = np.geomspace(1e-3, 1e2, 201)
 #: The law is fitted at this many margins, evenly spaced from 0 to the end of training.
 _FIT_POINTS = 100
 NO_ICL, TRANSIENT, LASTING = "no ICL", "transient", "lasting"
+#: Which accuracy a part of the network is judged by.
+ACCURACY = {"circuit": "circuit_accuracy", "whole": "icl_accuracy"}
 
 
 def durations(runs: xr.Dataset, accuracy: str) -> xr.DataArray:
@@ -37,43 +38,6 @@ def phases(runs: xr.Dataset, accuracy: str, within: float = math.inf) -> xr.Data
     lasting = durations(runs, accuracy)
     kinds = np.where(lasting.isnull(), NO_ICL, np.where(np.isinf(lasting), LASTING, TRANSIENT))
     return xr.DataArray(kinds, coords=lasting.coords, dims=lasting.dims)
-
-
-def pooled_means(samples: ArrayLike, confidence: float = CONFIDENCE) -> list[Estimate]:
-    """Geometric mean of each row of ``samples`` (point, seed), with one spread of the logarithms for all rows.
-
-    Few seeds tell a spread badly; the rows' variances are pooled, (seeds − 1) × points degrees of freedom. A row with
-    a time that is not finite is not pooled and stands as :func:`geometric_mean` leaves it.
-    """
-    x = np.asarray(samples, dtype=float)
-    finite = np.asarray(np.isfinite(x).all(1))
-    logs = np.log(x[finite])
-    freedom = logs.size - len(logs)
-    half = math.inf
-    if freedom > 0:
-        variance = float(np.sum((logs - logs.mean(1, keepdims=True)) ** 2)) / freedom
-        half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(variance / x.shape[1])
-    found = []
-    for row, usable in zip(x, finite, strict=True):
-        if usable:
-            mean = float(np.log(row).mean())
-            low, high = math.exp(mean - half), math.exp(min(mean + half, 700.0))
-            found.append(Estimate(math.exp(mean), low, high, confidence))
-        else:
-            found.append(geometric_mean(row[~np.isnan(row)], confidence) if not np.isnan(row).all() else NEVER)
-    return found
-
-
-#: Of a time whose event no run has come to.
-NEVER = Estimate(math.inf, 0.0, math.inf)
-
-
-def fraction(outcome: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """Share of true outcomes with the exact binomial interval (Clopper and Pearson)."""
-    hits = np.asarray(outcome, dtype=bool).ravel()
-    interval = stats.binomtest(int(hits.sum()), hits.size).proportion_ci(confidence)
-    value = float(hits.mean())
-    return Estimate(value, min(float(interval.low), value), max(float(interval.high), value), confidence)
 
 
 def homogeneous_memory(curves: xr.Dataset, task_diversity: float, depth: int = 3) -> PowerLawMemory:
@@ -118,11 +82,3 @@ def coupled(run: Run, law: PowerLawMemory, decay: Sequence[float]) -> tuple[Arra
 def by_axis(values: xr.DataArray, axis: str, order: Sequence[float]) -> Array:
     """``values`` as (point, seed), its points in the given order along ``axis``."""
     return values.sel({axis: list(order)}).transpose(axis, "seed").values
-
-
-def varied(run: Run, axis: str, values: Sequence[float], seeds: int, first_seed: int) -> list[Run]:
-    """``run`` at every value of ``axis``, each with the given seeds."""
-    settings: list[Mapping[str, float]] = [
-        {axis: value, "seed": first_seed + s} for value in values for s in range(seeds)
-    ]
-    return [run.with_(**setting) for setting in settings]

@@ -9,23 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
-from ..compare import Comparison
-from ..config import Run
+from ..claim import At, Claim, place
+from ..config import Run, addresses
+from ..intervals import pooled_means, slope
 from ..measure import acquisition_times
-from ..predict import Prediction, addresses
-from .protocol import Jobs, Results, compare, networks_in, slope
-from .transience_tools import (
-    LASTING,
-    NEVER,
-    NO_ICL,
-    TRANSIENT,
-    by_axis,
-    durations,
-    fraction,
-    phases,
-    pooled_means,
-    varied,
-)
+from ..protocol import Jobs, Trained, networks_in
+from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
+from .runs import varied
+from .transience_phases import SHARE, share_in_phase
+from .transience_tools import LASTING, NO_ICL, TRANSIENT, by_axis, durations, phases
 
 
 @dataclass(frozen=True)
@@ -70,51 +62,52 @@ class TransformerTransience:
     def networks(self) -> Mapping[str, Jobs]:
         return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
         decayed, undecayed = (networks_in(calibrated[label]) for label in ("decayed", "undecayed"))
         known = pooled_means(durations(decayed, "icl_accuracy").values.reshape(1, -1))[0]
         acquired = pooled_means(acquisition_times(undecayed).values.reshape(1, -1))[0]
         runs = addresses(self._calibration(self.calibration_decay))
         seen = f"t_loss = {known.value:.4g} at λ = {self.calibration_decay:g} of {runs}"
         start = f"t_ICL = {acquired.value:.4g} at λ = 0 of {addresses(self._calibration(0.0))}"
-        critical = divided(critical_product(self.run.task), acquired)
-        predictions = {
-            "exponent": Prediction(
-                "d ln t_loss/d ln λ, transformer", Estimate.exact(-1.0), ("t_loss ∝ 1/λ",)
-            ),
-            "critical": Prediction("λ_c, transformer", critical, (start, "C of the minimal model")),
-        }  # fmt: skip
-        said = []
+        critical = critical_product(self.run.task)
+        critical = acquired.inverse().scaled(critical) if acquired.value < math.inf else Estimate(0.0, 0.0, math.inf)
+        times, expected = [], []
         for decay in self.decay:
-            time = scaled(self.calibration_decay / decay, known)
+            time = known.scaled(self.calibration_decay / decay)
             phase = NO_ICL if decay > critical.value else LASTING
             if phase == LASTING and acquired.value + time.value < self.run.budget:
                 phase = TRANSIENT
-                predictions[f"{decay:g}"] = Prediction(f"t_loss at λ = {decay:g}, transformer", time, (seen, "t ∝ 1/λ"))
-            said.append(f"λ = {decay:g}: {phase}")
-        quantity = "share of transformers in the predicted phase"
-        predictions["phases"] = Prediction(quantity, Estimate.exact(1.0), (seen, start, *said))
-        return predictions
+                times.append(self._claim("t_loss", time, self.bar, "t ∝ 1/λ", (seen, "t ∝ 1/λ"), decay))
+            expected.append(phase)
+        law, product, every = Estimate.exact(-1.0), "C of the minimal model", tuple(self.decay)
+        exponent = self._claim("d ln t_loss/d ln λ", law, self.exponent_bar, "t ∝ 1/λ", ("t_loss ∝ 1/λ",), every)
+        right = self._claim(SHARE, Estimate.exact(1.0), self.phase_bar, "two points", (seen, start), every)
+        return [
+            *times,
+            replace(exponent, scale="difference"),
+            self._claim("λ_c", critical, self.critical_bar, product, (start, product), every),
+            replace(right, scale="difference", at={**right.at, "phase": tuple(expected)}),
+        ]
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+    def _claim(
+        self, quantity: str, value: Estimate, bar: float, method: str, inputs: Sequence[str], decay: At
+    ) -> Claim:
+        return Claim(quantity, "transformer", value, bar, "whole", method, place(self.run, decay=decay), inputs=inputs)
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         runs = networks_in(trained["networks"])
         lasting = by_axis(durations(runs, "icl_accuracy"), "decay_attention", self.decay)
-        means = dict(zip(self.decay, pooled_means(lasting), strict=True))
-        rows = [
-            compare(predictions[f"{decay:g}"], mean, self.bar, self.seeds)
-            for decay, mean in means.items()
-            if f"{decay:g}" in predictions
-        ]
+        if claim.quantity == SHARE:
+            return share_in_phase(
+                by_axis(phases(runs, "icl_accuracy"), "decay_attention", self.decay), claim, confidence
+            )
+        if claim.quantity == "λ_c":
+            return critical_decay_between(self.decay, np.isfinite(lasting) | np.isinf(lasting))
+        means = dict(zip(self.decay, pooled_means(lasting, confidence), strict=True))
+        if claim.quantity == "t_loss":
+            return means[claim.at["decay"]]  # pyright: ignore[reportArgumentType]
         lost = [decay for decay, row in zip(self.decay, lasting, strict=True) if np.isfinite(row).all()]
-        exponent = slope(lost, [means[d] for d in lost]) if len(lost) > 1 else Estimate(0.0, -math.inf, math.inf)
-        rows.append(compare(predictions["exponent"], exponent, self.exponent_bar, self.seeds, scale="difference"))
-        critical = critical_decay_between(self.decay, np.isfinite(lasting) | np.isinf(lasting))
-        rows.append(compare(predictions["critical"], critical, self.critical_bar, self.seeds))
-        said = [line.partition(": ")[2] for line in predictions["phases"].inputs[2:]]
-        kinds = by_axis(phases(runs, "icl_accuracy"), "decay_attention", self.decay)
-        share = fraction(kinds == np.array(said)[:, None])
-        rows.append(compare(predictions["phases"], share, self.phase_bar, self.seeds, scale="difference"))
-        return rows
+        return slope(lost, [means[d] for d in lost]) if len(lost) > 1 else UNKNOWN_DIFFERENCE
 
 
 def critical_product(task: Task) -> float:
@@ -123,27 +116,16 @@ def critical_product(task: Task) -> float:
     return float(critical_decay(endless)) * float(acquisition_time(endless, 0.0))
 
 
-def scaled(factor: float, estimate: Estimate) -> Estimate:
-    """``factor`` > 0 times an estimate."""
-    return Estimate(factor * estimate.value, factor * estimate.low, factor * estimate.high, estimate.confidence)
-
-
-def divided(number: float, estimate: Estimate) -> Estimate:
-    """``number`` > 0 over a positive estimate."""
-    low, high = number / estimate.high, number / estimate.low if estimate.low > 0 else math.inf
-    return Estimate(number / estimate.value, low, high, estimate.confidence)
-
-
-def critical_decay_between(decay: Sequence[float], acquired: np.ndarray) -> Estimate:
+def critical_decay_between(decay: Sequence[float], acquired: np.ndarray) -> Value:
     """λ_c: between the largest λ at which most of the seeds acquire ICL and the next larger one of the scan.
 
-    The interval is that gap of the scan, the value its geometric middle. Unknown if no λ separates the two.
+    The range is that gap of the scan, the value its geometric middle. Unknown if no λ separates the two.
     """
     most = acquired.mean(1) > 0.5
     ascending = np.argsort(decay)
     ordered, most = np.asarray(decay, dtype=float)[ascending], most[ascending]
     above = int(most.sum())
     if not 0 < above < len(ordered) or not most[:above].all():
-        return NEVER
+        return UNKNOWN
     low, high = float(ordered[above - 1]), float(ordered[above])
-    return Estimate(math.sqrt(low * high), low, high)
+    return Range(math.sqrt(low * high), low, high)

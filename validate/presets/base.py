@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 from ...theory import Task
 from ...theory._arguments import require
 from ..config import Run
-from ..experiments import Experiment
 from ..memory import MemoryTraining
+from ..protocol import Experiment
+from ..sequential import Looks
 
 # Calibration runs share no seed with the networks they predict.
 CALIBRATION_SEED = 1000
@@ -25,19 +26,25 @@ class Scanned(Protocol):
 
 @dataclass(frozen=True)
 class Preset:
-    """A named list of experiments, their bars included; ``note`` says what was chosen after results had been seen."""
+    """A named list of experiments, their bars included.
+
+    ``note`` says what was chosen after results had been seen; ``looks`` when verdicts are looked for: at once, by de
+    """
 
     name: str
     description: str
     experiments: Sequence[Experiment]
     note: str = ""
+    looks: Looks = field(default_factory=Looks)
 
     def __post_init__(self) -> None:
         names = [one.name for one in self.experiments]
         require(len(set(names)) == len(names), "experiments", "have different names", names)
 
     def with_scan(self, task_diversity: Sequence[float]) -> Preset:
-        """The same preset with other K in every scan."""
+        """The same preset with other K in every scan; ``ValueError`` if none of its experiments scans K."""
+        scanned = [isinstance(one, Scanned) for one in self.experiments]
+        require(any(scanned), "task_diversity", "be left out where no experiment scans K", list(task_diversity))
         scans: list[Any] = [
             one.with_scan(task_diversity) if isinstance(one, Scanned) else one for one in self.experiments
         ]
@@ -76,7 +83,8 @@ TRANSFORMER = Run(
     Task.from_len_context(32, dimension=31),
     seed=0,
     width=128,
-    learning_rate=0.1,
+    # t_ICL at this rate and at half of it: python -m benchmarks.learning_rate
+    learning_rate=0.025,
     batch_size=64,
     budget=300.0,
     evaluate_every=5.0,

@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from ..config import Run
 from ..experiments import (
     AcquisitionSpread,
     AcquisitionTime,
-    Bimodality,
-    Budget,
     ContextLabels,
-    Experiment,
+    CoupledEquations,
+    EachSeed,
+    MemoryAlone,
     MemoryLaw,
-    Threshold,
-    ThresholdScaling,
+    Outcomes,
+    RepeatedItems,
+    Scan,
+    ThresholdScan,
 )
 from ..memory import MemoryTraining
+from ..protocol import Experiment
 from .base import MINIMAL, memories
 
 #: What was known, tried or changed before and after results were seen; stands in every report.
@@ -70,11 +72,13 @@ def acquisition_times(
     return AcquisitionTime(settings, seeds, bar=1.03, exponents=exponents, exponent_bar=0.03, name=name)
 
 
-def scan(run: Run, memory: Mapping[int, int], task_diversity: Sequence[float], seeds: int, **settings) -> Threshold:
+#: The predictions of every K*, the simplest first.
+METHODS = (MemoryAlone(), CoupledEquations(), RepeatedItems())
+
+
+def scan(run: Run, memory: Mapping[int, int], task_diversity: Sequence[float], seeds: int) -> Scan:
     """One scan of K, and the perceptrons alone (K: seeds) of the same dimension and width that predict it."""
-    return Threshold(
-        perceptrons(run, memory), run, task_diversity, seeds, bar=1.15, clock_bar=1.05, time_bar=1.05, **settings
-    )
+    return Scan(run, task_diversity, seeds, {"raw": perceptrons(run, memory)})
 
 
 def perceptrons(run: Run, memory: Mapping[int, int]) -> list[MemoryTraining]:
@@ -86,6 +90,12 @@ def perceptrons(run: Run, memory: Mapping[int, int]) -> list[MemoryTraining]:
         layers=run.layers,
         learning_rate=run.learning_rate,
     )
+
+
+def budgets(scan: Scan, times: Sequence[float], name: str = "budget") -> ThresholdScan:
+    """K* as a function of when training stops, from networks trained once (docs/derivation.md)."""
+    scans = {f"t{time:g}": replace(scan, budget=time) for time in times}
+    return ThresholdScan(scans, (EachSeed(), RepeatedItems()), bar=1.15, shared="networks", name=name)
 
 
 def _at(n: int, **changes) -> Run:
@@ -101,69 +111,39 @@ _SCANS = {
 }
 _ACROSS = {40: 20, 90: 20, 112: 20, 200: 16, 300: 12, 480: 12}
 
-_CONTEXT = ThresholdScaling(
-    {f"n{n}": one for n, one in _SCANS.items()},
-    variable="N",
-    values={f"n{n}": float(n) for n in _SCANS},
-    bar=1.15,
-    slope_bar=0.15,
-    name="threshold",
-    rivals={},
-)
+_CONTEXT = ThresholdScan(
+    {f"n{n}": one for n, one in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
+    exponent="raw",
+)  # fmt: skip
 _FAST = [230, 280, 330, 380, 430, 490, 560]
-_RATES = ThresholdScaling(
+_AT_ANY_RATE = {"raw": perceptrons(_RUN, _ACROSS)}
+_RATES = ThresholdScan(
     {
         "slow": scan(_at(25, rate_ratio=0.5), _ACROSS, [26, 32, 40, 48, 58, 70, 84, 100], seeds=12),
-        "even": replace(_SCANS[25], memory=perceptrons(_RUN, _ACROSS)),
+        "even": replace(_SCANS[25], memory=_AT_ANY_RATE),
         "fast": scan(_at(25, rate_ratio=2.0), _ACROSS, _FAST, seeds=12),
     },
-    variable="r",
-    values={"slow": 0.5, "even": 1.0, "fast": 2.0},
-    bar=1.15,
-    slope_bar=0.2,
-    name="kinetics",
-    rivals={"capacity: the same parameters hold as much at any rate": 0.0},
-)
+    METHODS, bar=1.15, variable="rate_ratio", slope_bar=0.2, exponent="raw",
+    rivals={"capacity: the same parameters hold as much at any rate": 0.0}, name="kinetics",
+)  # fmt: skip
 # The memory's step is then that of the perceptrons alone, 0.3; at rate ratio 2 above it is 0.6.
-_HALF_RATE = ThresholdScaling(
-    {
-        "fast": replace(
-            scan(_at(25, rate_ratio=2.0, learning_rate=0.15), _ACROSS, _FAST, seeds=12),
-            memory=perceptrons(_RUN, _ACROSS),
-        )
-    },
-    variable="r",
-    values={"fast": 2.0},
-    bar=1.15,
-    slope_bar=None,
+_HALF_RATE = ThresholdScan(
+    {"fast": Scan(_at(25, rate_ratio=2.0, learning_rate=0.15), _FAST, 12, _AT_ANY_RATE)}, METHODS, bar=1.15,
     name="kinetics_half_rate",
-    rivals={},
-)
+)  # fmt: skip
 
 
-def parameter_count(run: Run) -> float:
-    """Weights and biases of the perceptron."""
-    sizes = [int(run.task.dimension), *[run.width] * (run.layers - 1), 1]
-    return float(sum((a + 1) * b for a, b in pairwise(sizes)))
-
-
-def _width(width: int, rate_ratio: float) -> Threshold:
+def _width(width: int, rate_ratio: float) -> Scan:
     return scan(
         _at(25, width=width, rate_ratio=rate_ratio), {112: 16, 200: 16}, _SCANS[25].task_diversity, seeds=12
     )  # fmt: skip
 
 
-_WIDTHS = {"w128": _width(128, 1.3), "w256": _width(256, 1.15), "w512": _SCANS[25]}
-_CAPACITY = ThresholdScaling(
-    _WIDTHS,
-    variable="P",
-    values={label: parameter_count(one.run) for label, one in _WIDTHS.items()},
-    bar=1.15,
-    slope_bar=0.1,
-    name="capacity",
+_CAPACITY = ThresholdScan(
+    {"w128": _width(128, 1.3), "w256": _width(256, 1.15), "w512": _SCANS[25]}, METHODS, bar=1.15,
+    variable="parameters", slope_bar=0.1, name="capacity",
     rivals={"capacity: K* in proportion to the parameters": 1.0, "capacity: K* in proportion to the width": 0.5},
-    reads_exponent=False,
-)
+)  # fmt: skip
 
 # At K → ∞ the perceptron has nothing to learn: a narrow one is as good, and η = 0.1 is nearer to the gradient flow.
 _ENDLESS = _RUN.with_(width=128, learning_rate=0.1, test_size=2000)
@@ -171,10 +151,10 @@ _SMALL = _RUN.with_(width=128, context_length=24, budget=250.0, evaluate_every=3
 _UNSTOPPED = _SMALL.with_(budget=400.0, evaluate_every=6.0, stop_acquired=False, stop_memorised=0.0)
 
 
-def _skewed(exponent: float, task_diversity: Sequence[float]) -> Threshold:
+def _skewed(exponent: float, task_diversity: Sequence[float]) -> Scan:
     """Items drawn with frequencies p_k ∝ k^(−α), by the networks and by the perceptrons alone."""
     plain = scan(_at(25, width=128, frequency_exponent=exponent), {48: 12, 112: 12, 200: 12}, task_diversity, seeds=12)
-    return replace(plain, memory=[replace(one, frequency_exponent=exponent) for one in plain.memory])
+    return replace(plain, memory={"raw": [replace(one, frequency_exponent=exponent) for one in plain.memory["raw"]]})
 
 
 WORKSTATION: tuple[Experiment, ...] = (
@@ -184,7 +164,7 @@ WORKSTATION: tuple[Experiment, ...] = (
     _RATES,
     _HALF_RATE,
     _CAPACITY,
-    Bimodality(_UNSTOPPED, near=112, far=2560, seeds=60),
+    Outcomes(_UNSTOPPED.with_(beta0=None), near=[112], far=[2560], seeds=60, far_seeds=60),
     ContextLabels(
         _SMALL,
         seeds=40,
@@ -193,7 +173,7 @@ WORKSTATION: tuple[Experiment, ...] = (
         memory=perceptrons(_SMALL, {48: 4, 112: 8, 256: 4, 640: 2}),
         pooled_bar=0.15,
     ),
-    Budget(_SCANS[50], [160.0, 180.0, 220.0, 300.0], bar=1.15),
+    budgets(_SCANS[50], [160.0, 180.0, 220.0, 300.0]),
     AcquisitionSpread(
         _ENDLESS.with_(width=64, learning_rate=0.3, budget=600.0, evaluate_every=3.0, test_size=1000, seed=4000),
         seeds=300,
@@ -211,29 +191,19 @@ WORKSTATION: tuple[Experiment, ...] = (
         bar=1.03,
         name="burstiness",
     ),
-    ThresholdScaling(
+    ThresholdScan(
         {"m2": scan(_at(50, copies=2), {90: 20, 112: 20, 200: 16}, [66, 80, 94, 110, 130, 150, 180, 260], seeds=12)},
-        variable="m",
-        values={"m2": 2.0},
-        bar=1.15,
-        slope_bar=None,
-        name="threshold_burstiness",
-        rivals={},
+        METHODS, bar=1.15, name="threshold_burstiness",
     ),
-    ThresholdScaling(
+    ThresholdScan(
         # Scans that span both predictions: with α = 1 they lie a factor 15 apart (K = 322 and 20, perceptrons alone).
         {
             "skew0.5": _skewed(0.5, [56, 68, 82, 98, 116, 136, 160, 190, 260]),
             "skew1": _skewed(1.0, [16, 24, 36, 54, 80, 120, 180, 270, 400]),
         },
-        variable="α",
-        values={"skew0.5": 0.5, "skew1": 1.0},
-        bar=1.15,
-        slope_bar=None,
-        name="threshold_skew",
-        rivals={},
+        METHODS, bar=1.15, name="threshold_skew",
     ),
-)
+)  # fmt: skip
 
 _TOY = MINIMAL.with_(
     seed=_SEED, context_length=12, dimension=15, width=64, batch_size=64, budget=60.0, evaluate_every=6.0, test_size=200
@@ -242,17 +212,13 @@ _TOY_SCAN = scan(_TOY, {16: 2, 32: 2, 64: 1}, [16, 64, 256], seeds=2)
 
 #: Every experiment above at toy size, for tests; its verdicts mean nothing.
 SMOKE: tuple[Experiment, ...] = (
-    ThresholdScaling(
+    ThresholdScan(
         {"slow": scan(_TOY.with_(rate_ratio=0.5), {16: 2, 32: 2, 64: 1}, [16, 64, 256], seeds=2), "even": _TOY_SCAN},
-        variable="r",
-        values={"slow": 0.5, "even": 1.0},
-        bar=1.15,
-        slope_bar=0.2,
+        METHODS, bar=1.15, variable="rate_ratio", slope_bar=0.2, exponent="raw", rivals={"capacity": 0.0},
         name="toy_kinetics",
-        rivals={"capacity": 0.0},
     ),
-    Budget(_TOY_SCAN, [40.0, 60.0], bar=1.15, name="toy_budget"),
-    Bimodality(_TOY, near=32, far=256, seeds=6, name="toy_bimodality"),
+    budgets(_TOY_SCAN, [40.0, 60.0], name="toy_budget"),
+    Outcomes(_TOY.with_(beta0=None), near=[32], far=[256], seeds=6, far_seeds=6, name="toy_bimodality"),
     ContextLabels(
         _TOY.with_(budget=30.0), seeds=4, bar=0.25, task_diversity=[32, math.inf],
         memory=perceptrons(_TOY, {16: 2, 32: 2, 64: 1}), name="toy_context_labels",

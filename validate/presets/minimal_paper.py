@@ -15,17 +15,16 @@ from ..config import Run
 from ..experiments import (
     AcquisitionSpread,
     AcquisitionTime,
-    Bimodality,
-    Budget,
     ContextLabels,
-    Experiment,
     MemoryLaw,
-    Threshold,
-    ThresholdScaling,
+    Outcomes,
+    Scan,
+    ThresholdScan,
 )
 from ..memory import MemoryTraining
+from ..protocol import Experiment
 from .base import memories
-from .minimal import parameter_count
+from .minimal import METHODS, budgets
 
 _EPOCH = 4.69
 _SEED, _CALIBRATION_SEED = 5000, 6000
@@ -54,10 +53,9 @@ def around(centre: float, points: int = 12) -> list[float]:
 
 def _scan(
     length: int, centre: float, memory: Sequence[MemoryTraining] = _MEMORY, extra: Sequence[float] = (), **changes
-) -> Threshold:
+) -> Scan:
     run = _RUN.with_(context_length=length - 1, **changes)
-    diversities = sorted({*around(centre), *extra})
-    return Threshold(memory, run, diversities, seeds=10, bar=1.15, clock_bar=1.05, time_bar=1.05)
+    return Scan(run, sorted({*around(centre), *extra}), 10, {"raw": memory})
 
 
 def _centre(length: float) -> float:
@@ -75,14 +73,9 @@ _WIDTHS = {width: _scan(
 
 PAPER: tuple[Experiment, ...] = (
     MemoryLaw(_LAW, bar=1.15),
-    ThresholdScaling(
-        {f"n{n}": one for n, one in _SCANS.items()},
-        variable="N",
-        values={f"n{n}": n - 1.0 for n in _LENGTHS},
-        bar=1.15,
-        slope_bar=0.15,
-        name="threshold",
-        rivals={},
+    ThresholdScan(
+        {f"n{n}": one for n, one in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
+        exponent="raw",
     ),
     AcquisitionTime(
         {
@@ -100,26 +93,17 @@ PAPER: tuple[Experiment, ...] = (
         )
         for n in _LENGTHS
     ),
-    ThresholdScaling(
+    ThresholdScan(
         {f"r{ratio:g}": _scan(100, _centre(100) * ratio**1.43, rate_ratio=ratio) for ratio in _RATES},
-        variable="r",
-        values={f"r{ratio:g}": ratio for ratio in _RATES},
-        bar=1.15,
-        slope_bar=0.2,
-        name="kinetics",
-        rivals={"capacity: the same parameters hold as much at any rate": 0.0},
+        METHODS, bar=1.15, variable="rate_ratio", slope_bar=0.2, exponent="raw",
+        rivals={"capacity: the same parameters hold as much at any rate": 0.0}, name="kinetics",
     ),
-    ThresholdScaling(
-        {f"w{width}": one for width, one in _WIDTHS.items()},
-        variable="P",
-        values={f"w{width}": parameter_count(one.run) for width, one in _WIDTHS.items()},
-        bar=1.15,
-        slope_bar=0.1,
-        name="capacity",
+    ThresholdScan(
+        {f"w{width}": one for width, one in _WIDTHS.items()}, METHODS, bar=1.15, variable="parameters", slope_bar=0.1,
         rivals={"capacity: K* in proportion to the parameters": 1.0, "capacity: K* in proportion to the width": 0.5},
-        reads_exponent=False,
+        name="capacity",
     ),
-    Bimodality(_RUN, near=1100, far=50_000, seeds=100),
+    Outcomes(_RUN.with_(beta0=None), near=[1100], far=[50_000], seeds=100, far_seeds=100),
     ContextLabels(
         _RUN.with_(context_length=100),
         seeds=100,
@@ -127,9 +111,9 @@ PAPER: tuple[Experiment, ...] = (
         task_diversity=[500, 1000, 5000, 10_000, 20_000, 50_000, math.inf],
         memory=_MEMORY,
     ),
-    Budget(_SCANS[100], [250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH], bar=1.15),
+    budgets(_SCANS[100], [250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH]),
     AcquisitionTime({f"m{m}": _ENDLESS.with_(copies=m) for m in (1, 2, 4, 8)}, seeds=20, bar=1.03, name="burstiness"),
-    ThresholdScaling(
+    ThresholdScan(
         {
             f"skew{skew:g}": _scan(
                 100,
@@ -140,11 +124,8 @@ PAPER: tuple[Experiment, ...] = (
             )
             for skew in (0.5, 1.0)
         },
-        variable="α",
-        values={"skew0.5": 0.5, "skew1": 1.0},
+        METHODS,
         bar=1.15,
-        slope_bar=None,
         name="threshold_skew",
-        rivals={},
     ),
-)
+)  # fmt: skip

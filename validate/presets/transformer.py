@@ -5,47 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from ..config import Run
 from ..experiments import (
-    AttentionControl,
-    Experiment,
-    IndependenceAudit,
+    ClockOf,
+    EndlessClock,
+    LargeClock,
     MemoryDepth,
+    OnePoint,
+    Outcomes,
     Scan,
+    ThresholdScan,
     TransformerAcquisition,
-    TransformerBudget,
-    TransformerKinetics,
-    TransformerOutcomes,
-    TransformerScaling,
-    TransformerStatistics,
 )
 from ..memory import MemoryTraining
+from ..protocol import Experiment
 from .base import TRANSFORMER, memories
 
 #: What was known, tried or changed before and after results were seen; stands in every report.
 NOTE = """
-Known when the workstation's scans, seeds and bars were written, from runs with other seeds: at N = 31 the laptop
-preset's K* = 395 against 2100 predicted from layer-normed perceptrons, and two pilot networks each of t_ICL at N = 7,
-15 and 63 and of the memory's clock at K = 256 (scrambled, and with frozen attention).
-
-Changed after the audit and the budgets had been seen once (every row but three undecided, as four networks at K → ∞
-left I* uncertain by 45 %; nothing had been seen at other N): 12 networks at K → ∞ instead of 4, and 4 scrambled ones at
-each K instead of 2 at N = 31. Of the K at which outcomes are tested, 256 and 384 were dropped before any was trained:
-K* of the other seeds lies at 592. After everything had been seen once: eight networks at each K of the scans instead of
-four, 64 and 24 instead of 24 and 12 for the outcomes, 16 and 8 instead of 10 and 4 for t_ICL at N = 63 and 127. Scans,
-bars and rules stayed. The experiment on the perceptron's learning rate was added then, so that K* at rate ratio 1 and
-N = 15 was known; its scans span both what the rates predict and what a capacity would. When K* had not moved with the
-rate ratio, two things were added to it: t_ICL at K → ∞ under each ratio, as the perceptron reads the label that the
-attention brings and so has a part in ICL as well, and networks with W_Q and W_K halved at the start, which leaves the
-perceptron's rate alone (that this halves t_ICL was known from the control). At this preset's learning rate, 0.1, t_ICL
-is 7 to 11 % later than at half of it (python -m benchmarks.learning_rate).
+These networks have not been trained at length. Scans are centred on K* = 900 at N = 31 and 385 at N = 15, each known
+from trials with other seeds (rate 0.05, six seeds), and on K* in proportion to N^1.2 elsewhere; budgets on t_ICL = 79,
+175 and 414 at N = 15, 31 and 99.
 """
 
 _RUN = TRANSFORMER.with_(seed=2000, test_size=500)
-_ALONE = {"dimension": 31, "width": 128, "learning_rate": 0.1}
-_NORMED = memories({128: 2, 256: 2, 512: 2, 1024: 2, 2048: 1, 4096: 1}, layer_norm=True, **_ALONE)
-_RAW = memories({32: 2, 64: 2, 128: 2, 256: 2, 512: 2, 1024: 1, 2048: 1}, budget=800.0, **_ALONE)
-_MEMORY: Mapping[str, Sequence[MemoryTraining]] = {"layer-normed": _NORMED, "raw": _RAW}
+_ALONE: dict[str, Any] = {"dimension": 31, "width": 128, "learning_rate": _RUN.learning_rate}
+_NORMED = memories({128: 2, 256: 2, 512: 2, 1024: 2, 2048: 2, 4096: 1}, layer_norm=True, **_ALONE)
+_RAW = memories({32: 2, 64: 2, 128: 2, 256: 2, 512: 2, 1024: 1}, budget=800.0, **{**_ALONE, "learning_rate": 0.1})
+_MEMORY: Mapping[str, Sequence[MemoryTraining]] = {"layer-normed": _NORMED}
 _SHALLOW = {128: 2, 256: 2, 512: 2, 1024: 1}
 
 
@@ -53,14 +42,14 @@ def _scan(tokens: int, budget: float, every: float, task_diversity: Sequence[int
     run = _RUN.with_(
         context_length=tokens - 1, budget=budget, evaluate_every=every, stop_acquired=True, stop_memorised=0.01
     )
-    return Scan(run, task_diversity, memory)
+    return Scan(run, task_diversity, 8, _MEMORY, memory)
 
 
 _SCANS = {
-    "n8": _scan(8, 80.0, 2.0, [26, 40, 60, 90, 136, 204, 306, 460], [40, 90, 204]),
-    "n16": _scan(16, 160.0, 4.0, [50, 76, 114, 170, 256, 384, 576, 864], [76, 170, 384]),
-    "n32": _scan(32, 320.0, 5.0, [114, 170, 256, 384, 576, 864, 1296, 1944], [114, 256, 576, 1296]),
-    "n64": _scan(64, 800.0, 10.0, [256, 384, 576, 864, 1296, 1944, 2916, 4374], [256, 576, 1296, 2916]),
+    "n8": _scan(8, 120.0, 2.0, [46, 68, 102, 154, 230, 346, 518], [68, 154, 346]),
+    "n16": _scan(16, 200.0, 4.0, [114, 170, 256, 384, 576, 864, 1296], [170, 384, 864]),
+    "n32": _scan(32, 400.0, 5.0, [268, 402, 604, 906, 1358, 2038, 3056], [256, 402, 906, 2038]),
+    "n64": _scan(64, 900.0, 10.0, [624, 936, 1404, 2106, 3160, 4738, 7108], [624, 1404, 3160]),
 }
 
 
@@ -86,45 +75,115 @@ def _changed(scan: Scan, **changes: float) -> Scan:
     return replace(scan, run=scan.run.with_(**changes))
 
 
-# The perceptron's step is never above 0.1, and its budget on its own clock never below 160.
+# The perceptron's step is never above 0.025, and its budget on its own clock never below 200.
 _KINETICS = {
-    "r0.5": _changed(_scan(16, 320.0, 4.0, [26, 40, 60, 90, 136, 204, 306, 460, 690], [76]), rate_ratio=0.5),
+    "r0.5": _changed(_scan(16, 400.0, 4.0, [68, 102, 154, 230, 346, 518, 778], [154]), rate_ratio=0.5),
     "r1": _SCANS["n16"],
     "r2": _changed(
-        _scan(16, 160.0, 4.0, [170, 256, 384, 576, 864, 1296, 1944, 2916], [384]), rate_ratio=2.0, learning_rate=0.05
+        _scan(16, 200.0, 4.0, [200, 300, 450, 676, 1014, 1520, 2280], [450]), rate_ratio=2.0, learning_rate=0.0125
     ),
-    "smoother": _changed(_scan(16, 160.0, 4.0, [26, 40, 60, 90, 136, 204, 306, 460], [76]), attention_scale=0.5),
+    "smoother": _changed(_scan(16, 200.0, 4.0, [68, 102, 154, 230, 346, 518, 778], [154]), attention_scale=0.5),
 }
 
+_CAPACITY = {"capacity: the same parameters hold as much at any rate": 0.0}
+
+
+def audit(
+    scan: Scan, *, memory_seeds: int, endless_seeds: int, reference: float, large: float, frozen: bool = True
+) -> ThresholdScan:
+    """Are the transformer's two circuits independent? K* and I_K from a ladder of memories.
+
+    Each rung is a memory that says more of the network's own: the perceptron alone, the transformer with scrambled
+    context labels and its attention held where it starts, the whole transformer with scrambled labels. What is left
+    between the last rung and the measured K* is the coupling of the circuits. The perceptron's rung and the whole
+    transformer's stand once more with I* read off the clock of networks that acquire ICL at a large finite K: what
+    memorising does to the ICL circuit itself.
+    """
+    half, late = EndlessClock(endless_seeds), LargeClock(scan.seeds, large)
+    memory = (*scan.memory, *(("frozen",) if frozen else ()), "scrambled")
+    rungs = [ClockOf(kind, half, memory_seeds, reference) for kind in memory]
+    others = [ClockOf(kind, late, memory_seeds) for kind in memory if kind != "frozen"]
+    ladder = [rung.name for rung in rungs]
+    methods = (half, *rungs, *others)
+    return ThresholdScan({"networks": scan}, methods, bar=1.25, clock_bar=1.10, ladder=ladder, name="audit")
+
+
+def scaling(scans: Mapping[str, Scan], point: str, *, memory_seeds: int, endless_seeds: int) -> ThresholdScan:
+    """K*(N) from I* = t_ICL(K → ∞)/2 at each N and a memory's clock, for every memory; and from one point."""
+    half, kind = EndlessClock(endless_seeds), next(iter(scans[point].memory))
+    law = OnePoint(scans[point], "context_length", kind)
+    memories = [ClockOf(kind, half, memory_seeds) for kind in (*scans[point].memory, "scrambled")]
+    return ThresholdScan(
+        scans, (half, *memories, law), bar=1.25, clock_bar=1.25, variable="context_length", slope_bar=0.2, exponent=law,
+        name="transformer_scaling",
+    )  # fmt: skip
+
+
+def budgets(scan: Scan, times: Sequence[float], *, memory_seeds: int, endless_seeds: int) -> ThresholdScan:
+    """K*(T): where the clock of scrambled transformers reads I* at the time T, from the same networks truncated."""
+    scans = {f"t{time:g}": replace(scan, budget=time) for time in times}
+    memory = ClockOf("scrambled", EndlessClock(endless_seeds), memory_seeds)
+    return ThresholdScan(scans, (memory,), bar=1.25, shared="networks", name="transformer_budget")
+
+
+def kinetics(scans: Mapping[str, Scan], plain: str, *, memory_seeds: int, endless_seeds: int) -> list[ThresholdScan]:
+    """Kinetics or capacity: K* under interventions that change the transformer's rates and none of its parameters.
+
+    K* = K*(plain) (I*/I*(plain))^{1/ν} with I* = r t_ICL/2 measured under each of them; and, where r alone is changed,
+    with the plain t_ICL, as if the perceptron had no part in ICL: K* = K*(plain) r^{1/ν}. A capacity would leave K*
+    where it is.
+    """
+    half = EndlessClock(endless_seeds)
+    by_clock = OnePoint(scans[plain], "clock", "scrambled", memory_seeds, half)
+    by_ratio = OnePoint(scans[plain], "rate_ratio", "scrambled", memory_seeds)
+    rates = {label: one for label, one in scans.items() if one.run.attention_scale == 1}
+    return [
+        ThresholdScan(
+            scans, (half, by_clock), bar=1.25, clock_bar=1.25, variable="clock", slope_bar=0.3, exponent=by_clock,
+            rivals=_CAPACITY, name="transformer_kinetics",
+        ),
+        ThresholdScan(
+            rates, (by_ratio,), bar=1.25, variable="rate_ratio", slope_bar=0.3, exponent=by_ratio, rivals=_CAPACITY,
+            name="transformer_rates",
+        ),
+    ]  # fmt: skip
+
+
+def control(runs: Mapping[str, Run], seeds: int, scale: float = 0.5) -> TransformerAcquisition:
+    """t_ICL with W_Q and W_K scaled at the start, over t_ICL without, at every N."""
+    plain = {f"plain_{label}": run for label, run in runs.items()}
+    scaled = {f"scaled_{label}": run.with_(attention_scale=scale) for label, run in runs.items()}
+    ratios = dict(zip(scaled, plain, strict=True))
+    return TransformerAcquisition({**plain, **scaled}, seeds, bar=1.25, ratios=ratios, name="attention_control")
+
+
+def statistics(run: Run, copies: Sequence[int], seeds: int) -> TransformerAcquisition:
+    """t_ICL with m copies of the target over t_ICL with one, and the fraction that acquires balanced contexts."""
+    runs = {f"copies{m}": run.with_(copies=m) for m in (1, *copies)} | {"balanced": run.with_(labels="balanced")}
+    ratios = {f"copies{m}": "copies1" for m in copies}
+    return TransformerAcquisition(
+        runs, seeds, bar=1.25, ratios=ratios, fractions=("balanced",), name="transformer_statistics"
+    )
+
+
 WORKSTATION: tuple[Experiment, ...] = (
-    IndependenceAudit(
-        _MEMORY, _SCANS["n32"], seeds=8, memory_seeds=4, endless_seeds=12, reference=256, large=4096,
-        bar=1.25, clock_bar=1.10
-    ),
-    TransformerScaling(
-        _MEMORY, _SCANS, point="n16", seeds=8, memory_seeds=2, endless_seeds=12, bar=1.25, slope_bar=0.2
-    ),
-    TransformerBudget(
-        _SCANS["n32"], seeds=8, memory_seeds=4, endless_seeds=12, budgets=[160.0, 240.0, 320.0], bar=1.25
-    ),
+    audit(_SCANS["n32"], memory_seeds=4, endless_seeds=12, reference=402, large=8192),
+    scaling(_SCANS, "n16", memory_seeds=2, endless_seeds=12),
+    budgets(_SCANS["n32"], [200.0, 300.0, 400.0], memory_seeds=4, endless_seeds=12),
     TransformerAcquisition(
-        _ENDLESS, {"n8": 12, "n16": 12, "n32": 40, "n64": 16, "n128": 8}, point="n16", slope_bar=0.1, bar=1.25,
-        tail="n32",
+        _ENDLESS, {"n8": 12, "n16": 12, "n32": 40, "n64": 16, "n128": 8}, bar=1.25, point="n16", tail="n32"
     ),
-    AttentionControl({label: _ENDLESS[label] for label in ("n16", "n32", "n64")}, seeds=8, scale=0.5, bar=1.25),
-    TransformerAcquisition(
-        _TWO_LAYERS, dict.fromkeys(_TWO_LAYERS, 4), point="n8", slope_bar=0.1, bar=1.25, rough=False,
-        name="two_layer_acquisition",
+    control({label: _ENDLESS[label] for label in ("n16", "n32", "n64")}, seeds=8),
+    TransformerAcquisition(_TWO_LAYERS, 4, bar=1.25, point="n8", rough=False, name="two_layer_acquisition"),
+    Outcomes(
+        _LASTING, near=[906], far=[128, 8192], seeds=64, far_seeds=24, scan=_SCANS["n32"], times=True,
+        name="transformer_outcomes",
     ),
-    TransformerOutcomes(
-        _LASTING, _SCANS["n32"].run, _SCANS["n32"].task_diversity, scan_seeds=8, near=[576],
-        far=[64, 8192], seeds=64, far_seeds=24,
-    ),
-    TransformerKinetics(_KINETICS, "r1", seeds=8, memory_seeds=2, endless_seeds=12, bar=1.25, slope_bar=0.3),
-    TransformerStatistics(_endless(33, 800.0, 4.0), copies=[2, 4], seeds=8, bar=1.25),
+    *kinetics(_KINETICS, "r1", memory_seeds=2, endless_seeds=12),
+    statistics(_endless(33, 800.0, 4.0), copies=[2, 4], seeds=8),
     MemoryDepth(
         {
-            "raw_2": memories(_SHALLOW, layers=2, budget=800.0, **_ALONE),
+            "raw_2": [replace(training, layers=2) for training in _RAW if training.task_diversity >= 128],
             "raw_3": _RAW,
             "layer-normed_2": memories(_SHALLOW, layers=2, layer_norm=True, **_ALONE),
             "layer-normed_3": _NORMED,
@@ -144,16 +203,18 @@ _BIG = _RUN.with_(
     context_length=99, dimension=63, width=512, learning_rate=0.01, batch_size=128, budget=1000 * _EPOCH,
     evaluate_every=5 * _EPOCH, test_size=2000,
 )  # fmt: skip
-_BIG_ALONE = {"dimension": 63, "width": 512, "learning_rate": 0.01, "budget": 20000 * _EPOCH}
+_BIG_ALONE: dict[str, Any] = {"dimension": 63, "width": 512, "learning_rate": 0.01, "budget": 20000 * _EPOCH}
 _BIG_DIVERSITY = {500: 3, 1000: 3, 2000: 3, 5000: 3, 10000: 2, 20000: 2, 50000: 1, 100000: 1}
 _BIG_MEMORY: Mapping[str, Sequence[MemoryTraining]] = {
-    "layer-normed": memories(_BIG_DIVERSITY, layer_norm=True, **_BIG_ALONE),
-    "raw": memories(_BIG_DIVERSITY, **_BIG_ALONE),
+    "layer-normed": memories(_BIG_DIVERSITY, layer_norm=True, **_BIG_ALONE)
 }
+_BIG_RAW = memories(_BIG_DIVERSITY, **_BIG_ALONE)
 _BIG_SCANS = {
     f"n{tokens}": Scan(
         _BIG.with_(context_length=tokens - 1),
         [500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 400000],
+        10,
+        _BIG_MEMORY,
         [500, 2000, 10000, 50000, 200000],
     )
     for tokens in (50, 100, 150, 200, 250)
@@ -167,52 +228,43 @@ _BIG_ENDLESS = {
 _CENTRE = _BIG_SCANS["n100"]
 
 PAPER: tuple[Experiment, ...] = (
-    IndependenceAudit(
-        _BIG_MEMORY, _CENTRE, seeds=10, memory_seeds=3, endless_seeds=20, reference=2000, large=400000,
-        bar=1.25, clock_bar=1.10
-    ),
-    TransformerScaling(
-        _BIG_MEMORY, _BIG_SCANS, point="n100", seeds=10, memory_seeds=3, endless_seeds=20, bar=1.25, slope_bar=0.2
-    ),
-    TransformerBudget(
-        _CENTRE, seeds=10, memory_seeds=3,
-        endless_seeds=20, budgets=[250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH], bar=1.25,
-    ),
+    audit(_CENTRE, memory_seeds=3, endless_seeds=20, reference=2000, large=400000),
+    scaling(_BIG_SCANS, "n100", memory_seeds=3, endless_seeds=20),
+    budgets(_CENTRE, [250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH], memory_seeds=3, endless_seeds=20),
+    TransformerAcquisition(_BIG_ENDLESS, 100, bar=1.25, point="n100", tail="n100"),
+    control(_BIG_ENDLESS, seeds=20),
     TransformerAcquisition(
-        _BIG_ENDLESS, dict.fromkeys(_BIG_ENDLESS, 100), point="n100", slope_bar=0.1, bar=1.25, tail="n100"
+        {label: run.with_(depth=2) for label, run in _BIG_ENDLESS.items()}, 20, bar=1.25, point="n100", rough=False,
+        name="two_layer_acquisition",
     ),
-    AttentionControl(_BIG_ENDLESS, seeds=20, scale=0.5, bar=1.25),
-    TransformerAcquisition(
-        {label: run.with_(depth=2) for label, run in _BIG_ENDLESS.items()}, dict.fromkeys(_BIG_ENDLESS, 20),
-        point="n100", slope_bar=0.1, bar=1.25, rough=False, name="two_layer_acquisition",
+    Outcomes(
+        _CENTRE.run.with_(seed=4000), near=[5000, 9666, 20000], far=[500, 400000], seeds=100, far_seeds=30,
+        scan=_CENTRE, times=True, name="transformer_outcomes",
     ),
-    TransformerOutcomes(
-        _CENTRE.run.with_(seed=4000), _CENTRE.run, _CENTRE.task_diversity, scan_seeds=10, near=[5000, 9666, 20000],
-        far=[500, 400000], seeds=100, far_seeds=30,
-    ),
-    TransformerKinetics(
+    *kinetics(
         {
             "r0.5": _changed(_CENTRE, rate_ratio=0.5),
             "r1": _CENTRE,
             "r2": _changed(_CENTRE, rate_ratio=2.0, learning_rate=0.005),
             "smoother": _changed(_CENTRE, attention_scale=0.5),
         },
-        "r1", seeds=10, memory_seeds=3, endless_seeds=20, bar=1.25, slope_bar=0.3,
+        "r1", memory_seeds=3, endless_seeds=20,
     ),
-    TransformerStatistics(_BIG_ENDLESS["n100"].with_(context_length=100), copies=[2, 5, 10], seeds=20, bar=1.25),
+    statistics(_BIG_ENDLESS["n100"].with_(context_length=100), copies=[2, 5, 10], seeds=20),
     MemoryDepth(
         {
             f"{kind}_{layers}": [replace(training, layers=layers) for training in trainings]
-            for kind, trainings in _BIG_MEMORY.items()
+            for kind, trainings in {**_BIG_MEMORY, "raw": _BIG_RAW}.items()
             for layers in (2, 3)
         },
-        {layers: memories({2000: 5}, layers=layers, layer_norm=True, **_BIG_ALONE) for layers in (2, 3)},
+        {layers: memories({2000: 5}, 1100, layers=layers, layer_norm=True, **_BIG_ALONE) for layers in (2, 3)},
         later=5e-4,
         bar=1.02,
     ),
 )  # fmt: skip
 
 _TOY = TRANSFORMER.with_(
+    learning_rate=0.1,
     context_length=7,
     dimension=15,
     width=32,
@@ -222,46 +274,38 @@ _TOY = TRANSFORMER.with_(
     evaluate_every=10.0,
     stop_acquired=True,
 )
-_TOY_ALONE = {"dimension": 15, "width": 32, "learning_rate": 0.1, "until": 0.05, "budget": 100.0}
+_TOY_ALONE: dict[str, Any] = {"dimension": 15, "width": 32, "learning_rate": 0.1, "until": 0.05, "budget": 100.0}
 _TOY_MEMORY: Mapping[str, Sequence[MemoryTraining]] = {
-    "layer-normed": memories({16: 2, 64: 1}, layer_norm=True, **_TOY_ALONE),
-    "raw": memories({16: 2, 64: 1}, **_TOY_ALONE),
+    "layer-normed": memories({16: 2, 64: 1}, layer_norm=True, **_TOY_ALONE)
 }
-_TOY_SCANS = {label: Scan(_TOY.with_(context_length=n), [16, 64, 256], [16, 64]) for label, n in (("n6", 5), ("n8", 7))}
+_TOY_SCANS = {
+    label: Scan(_TOY.with_(context_length=n), [16, 64, 256], 2, _TOY_MEMORY, [16, 64])
+    for label, n in (("n6", 5), ("n8", 7))
+}
 _TOY_ENDLESS = {
     label: _TOY.with_(task_diversity=math.inf, context_length=n) for label, n in (("n4", 3), ("n6", 5), ("n8", 7))
 }
 _TOY_SCAN = _TOY_SCANS["n8"]
 
 SMOKE: tuple[Experiment, ...] = (
-    IndependenceAudit(
-        _TOY_MEMORY, _TOY_SCAN, seeds=2, memory_seeds=2, endless_seeds=2, reference=16, large=512,
-        bar=1.25, clock_bar=1.10
-    ),
-    TransformerScaling(
-        _TOY_MEMORY, _TOY_SCANS, point="n6", seeds=2, memory_seeds=2, endless_seeds=2, bar=1.25, slope_bar=0.2
-    ),
-    TransformerBudget(_TOY_SCAN, seeds=2, memory_seeds=2, endless_seeds=2, budgets=[10.0, 20.0], bar=1.25),
-    TransformerAcquisition(
-        _TOY_ENDLESS, dict.fromkeys(_TOY_ENDLESS, 3), point="n4", slope_bar=0.1, bar=1.25, tail="n8"
-    ),
-    AttentionControl({"n8": _TOY_ENDLESS["n8"]}, seeds=3, scale=0.5, bar=1.25),
+    audit(_TOY_SCAN, memory_seeds=2, endless_seeds=2, reference=16, large=512),
+    scaling(_TOY_SCANS, "n6", memory_seeds=2, endless_seeds=2),
+    budgets(_TOY_SCAN, [10.0, 20.0], memory_seeds=2, endless_seeds=2),
+    TransformerAcquisition(_TOY_ENDLESS, 3, bar=1.25, point="n4", tail="n8"),
+    control({"n8": _TOY_ENDLESS["n8"]}, seeds=3),
     TransformerAcquisition(
         {k: run.with_(depth=2, budget=2.0, evaluate_every=1.0, test_size=50) for k, run in _TOY_ENDLESS.items()},
-        dict.fromkeys(_TOY_ENDLESS, 2), point="n4", slope_bar=0.1, bar=1.25, rough=False, name="two_layer_acquisition",
+        2, bar=1.25, point="n4", rough=False, name="two_layer_acquisition",
     ),
-    TransformerOutcomes(
-        _TOY.with_(seed=10, stop_acquired=False), _TOY_SCAN.run, [16, 64, 256], scan_seeds=2, near=[64], far=[16],
-        seeds=4, far_seeds=4,
+    Outcomes(
+        _TOY.with_(seed=10, stop_acquired=False), near=[64], far=[16], seeds=4, far_seeds=4, scan=_TOY_SCAN, times=True,
+        name="transformer_outcomes",
     ),
-    TransformerKinetics(
-        {"r1": _TOY_SCAN, "r2": _changed(_TOY_SCAN, rate_ratio=2.0)},
-        "r1", seeds=2, memory_seeds=2, endless_seeds=2, bar=1.25, slope_bar=0.3,
-    ),
-    TransformerStatistics(_TOY_ENDLESS["n8"].with_(context_length=8), copies=[2], seeds=2, bar=1.25),
+    *kinetics({"r1": _TOY_SCAN, "r2": _changed(_TOY_SCAN, rate_ratio=2.0)}, "r1", memory_seeds=2, endless_seeds=2),
+    statistics(_TOY_ENDLESS["n8"].with_(context_length=8), copies=[2], seeds=2),
     MemoryDepth(
         {"layer-normed_2": memories({16: 2, 64: 1}, layers=2, layer_norm=True, **_TOY_ALONE)},
-        {layers: memories({16: 2}, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
+        {layers: memories({16: 2}, 1100, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
         later=0.02,
         bar=1.02,
     ),

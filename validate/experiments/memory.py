@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...theory import Estimate
-from ..compare import Comparison
+from ..claim import Claim
 from ..measure import measure_power_law
 from ..memory import MemoryTraining
-from ..predict import Prediction
-from .protocol import Jobs, Results, compare, memories_in
+from ..protocol import Jobs, Trained, memories_in
+from ..values import Value
 
 #: ν of the paper's setting.
 PAPER_EXPONENT = 0.7
@@ -27,14 +27,15 @@ class MemoryLaw:
     def calibration(self) -> Mapping[str, Jobs]:
         return {}
 
-    def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
-        inputs = ("value reported in the paper, section 4",)
-        return {"exponent": Prediction("ν, memory alone", Estimate.exact(PAPER_EXPONENT), inputs)}
-
     def networks(self) -> Mapping[str, Jobs]:
         return {"memory": self.trainings}
 
-    def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        exponent, one = Estimate.exact(PAPER_EXPONENT), self.trainings[0]
+        at = {"dimension": one.dimension, "width": one.width, "layers": one.layers}
+        inputs = ("value reported in the paper, section 4",)
+        return [Claim("ν", "perceptron", exponent, self.bar, "memory", "paper", at, inputs=inputs, data=("memory",))]
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         clocks = memories_in(trained["memory"]).clocks()
-        _, exponent = measure_power_law(clocks.task_diversity.values, clocks.clock.values)
-        return [compare(predictions["exponent"], exponent, self.bar, clocks.sizes["run"])]
+        return measure_power_law(clocks.task_diversity.values, clocks.clock.values, confidence=confidence)[1]

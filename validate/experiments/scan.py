@@ -1,0 +1,67 @@
+"""Scans of K, and what a prediction of K* for one of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..claim import At, place
+from ..config import Run
+from ..memory import MemoryTraining
+from ..predict import Prediction
+from ..protocol import Jobs, Trained
+from .runs import seeded
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Networks over K, and the memories that predict them.
+
+    Parameters
+    ----------
+    run : the network, at any K; transformers that calibrate start at its seed plus 1000
+    task_diversity : the scan of K
+    seeds : networks at each K
+    memory : perceptrons trained alone, over K, by the kind of their tokens; they share no seed with the networks
+    scrambled : K at which transformers with scrambled labels are trained, for their clock
+    budget : gradient-flow time up to which the networks are read; the run's own by default
+    """
+
+    run: Run
+    task_diversity: Sequence[float]
+    seeds: int
+    memory: Mapping[str, Sequence[MemoryTraining]] = field(default_factory=dict)
+    scrambled: Sequence[float] = ()
+    budget: float | None = None
+
+    @property
+    def read(self) -> Run:
+        """The run as if its training ended at ``budget``."""
+        return self.run if self.budget is None else self.run.with_(budget=self.budget)
+
+    @property
+    def networks(self) -> list[Run]:
+        return seeded(self.run, self.seeds, self.task_diversity)
+
+    def place(self, **changes: Any) -> dict[str, At]:
+        """The coordinates of K* here."""
+        return place(self.read, **{"task_diversity": None, "parameters": self.run.parameters, **changes})
+
+
+class Method(Protocol):
+    """A way to predict K* of a scan. Calibration runs of equal labels are trained once for all methods."""
+
+    @property
+    def name(self) -> str: ...
+
+    def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]: ...
+
+    def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
+        """ "K*", and what else it says: "I*" at acquisition, "t_ICL" at the largest K, "I_K" at a reference K."""
+        ...
+
+
+def memory_label(kind: str, label: str) -> str:
+    """Label of the perceptrons of one kind that predict the scan ``label``."""
+    return f"memory_{kind}_{label}"

@@ -1,0 +1,147 @@
+"""What a folder of results says: ``summary.json``, written by :func:`iclrace.validate.run` and read by everyone else.
+
+{"format": 2, "preset", "description", "note",
+ "claims":      [one object a claim, see :class:`iclrace.validate.Claim`],
+ "datasets":    [{"name", "experiment", "stage": "calibration" or "networks", "label"}],
+ "experiments": {name: {"frozen", "before_training", "revisions", "looks"}},
+ "provenance":  {"command", "date", "commit", "dirty", "device", "versions", "hardware", …}}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..theory._arguments import require
+from .claim import Claim
+from .claims import Claims
+from .config import json_text
+from .protocol import FORMAT
+from .store import Configured, RunStore, StoreError, write_text
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A stored dataset ``<name>.nc``: of which experiment, whether predictions may see it, and its label there."""
+
+    name: str
+    experiment: str
+    stage: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The contents of a results folder."""
+
+    preset: str
+    description: str
+    claims: Claims
+    datasets: Sequence[Dataset] = ()
+    note: str = ""
+    experiments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT, "preset": self.preset, "description": self.description, "note": self.note,
+            "experiments": dict(self.experiments), "claims": [claim.as_json() for claim in self.claims],
+            "datasets": [vars(one) for one in self.datasets], "provenance": dict(self.provenance),
+        }  # fmt: skip
+
+    def write(self, directory: Path) -> None:
+        """Write ``summary.json``, unless it says the same already: who reads it sees by its date whether it changed."""
+        path = directory / "summary.json"
+        if path.exists():
+            try:
+                before = read_summary(directory).as_json()
+            except StoreError:
+                before = {}
+            same = {**before, "provenance": None} == {**json.loads(json_text(self.as_json())), "provenance": None}
+            if same and path.read_text("utf-8") == json_text(before):
+                return
+        write_text(path, json_text(self.as_json()))
+
+    def without(self, experiments: Sequence[str]) -> Summary:
+        """The same without what it says of these experiments."""
+        return Summary(
+            self.preset, self.description, Claims(one for one in self.claims if one.experiment not in experiments),
+            [one for one in self.datasets if one.experiment not in experiments], self.note,
+            {name: one for name, one in self.experiments.items() if name not in experiments}, self.provenance,
+        )  # fmt: skip
+
+
+def read_summary(directory: str | os.PathLike[str]) -> Summary:
+    """The summary of a results folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``summary.json`` in it.
+    StoreError
+        If that file is damaged or from another version; the message names it.
+    """
+    path = Path(directory) / "summary.json"
+    require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if found.get("format") != FORMAT:
+            raise ValueError(f"format {found.get('format')}, not {FORMAT}")
+        claims = Claims(Claim.from_json(entry) for entry in found["claims"])
+        datasets = [
+            Dataset(**{name: str(one[name]) for name in Dataset.__dataclass_fields__}) for one in found["datasets"]
+        ]
+        words = {name: found[name] for name in ("preset", "description", "note")}
+        tables = {name: found[name] for name in ("experiments", "provenance")}
+        if not all(isinstance(one, str) for one in words.values()) or not all(
+            isinstance(one, dict) for one in (*tables.values(), *tables["experiments"].values())
+        ):
+            raise ValueError("a field has another type")
+        return Summary(**words, **tables, claims=claims, datasets=datasets)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+
+
+def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured], device: str = "cpu") -> dict[str, Any]:
+    """Command, date, commit, versions, hardware, and the time of this call and of training all its runs."""
+    training, unrecorded = store.seconds(jobs)
+    names = ("iclrace", "numpy", "scipy", "numba", "torch", "xarray")
+    commit, dirty = _commit()
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit,
+        "dirty": dirty,
+        "device": device,
+        "versions": {name: version(name) for name in names} | {"python": platform.python_version()},
+        "hardware": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "wall_time_seconds": round(wall_time, 1),
+        "training_seconds": round(training, 1),
+        "runs_without_training_seconds": unrecorded,
+    }
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    """The commit of the source that runs, and whether it was changed since; None where it is no checkout."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None, None
+    try:
+        commit, changed = (
+            subprocess.run(
+                ["git", "-C", str(root), *ask], capture_output=True, text=True, timeout=10, check=True
+            ).stdout
+            for ask in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit.strip(), bool(changed.strip())
