@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...theory import Estimate, threshold_at_budget
+from ...theory import Estimate, threshold
 from ..compare import Comparison
 from ..measure import geometric_mean
 from ..memory import measured_memory
@@ -64,7 +64,7 @@ class Budget:
             law = measured_memory(
                 [memory.trainings[i] for i in chosen], [memory.curves[i] for i in chosen], run.budget
             )  # fmt: skip
-            values.append(threshold_at_budget(run.task, law, run.beta0 or 0.0, budget, run.w0).value)
+            values.append(threshold(run.task, law, run.beta0 or 0.0, run.w0, budget=budget).value)
         return geometric_mean(values)
 
     def compare(self, predictions: Mapping[str, Prediction], trained: Mapping[str, Results]) -> Sequence[Comparison]:
