@@ -16,7 +16,7 @@ def _():
     from iclrace.figures.results import setting
     from iclrace.figures.scans import column, scans
     from iclrace.figures.table import COLUMNS, cells, count
-    from iclrace.theory import Estimate, Task, clock_at_acquisition, threshold_at_budget
+    from iclrace.theory import Estimate, Task, clock_at_acquisition, threshold
     from iclrace.theory import acquisition_time as predicted_time
     from iclrace.validate import acquisition_times
     from iclrace.validate.memory import stored_memory
@@ -42,7 +42,7 @@ def _():
         scans,
         setting,
         stored_memory,
-        threshold_at_budget,
+        threshold,
         thresholds,
     )
 
@@ -183,12 +183,12 @@ def _(mo, results, scans):
 
 
 @app.cell
-def _(Task, beta0, budget, clock_at_acquisition, context_length, scan, stored_memory, threshold_at_budget, trained):
+def _(Task, beta0, budget, clock_at_acquisition, context_length, scan, stored_memory, threshold, trained):
     memory = stored_memory(scan.memory)
 
     def critical_diversity(length, beta):
         """K* at a context length and an initial attention, for the memory of section 1 and the chosen end."""
-        return threshold_at_budget(Task(int(length), dimension=trained["dimension"]), memory, beta, budget.value)
+        return threshold(Task(int(length), dimension=trained["dimension"]), memory, beta, budget=budget.value)
 
     prediction = critical_diversity(context_length.value, beta0.value)
     reading = float(clock_at_acquisition(Task(context_length.value, dimension=trained["dimension"]), beta0.value))

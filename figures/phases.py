@@ -12,7 +12,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from numpy.typing import ArrayLike
 
 from ..simulate import PHASES, phase_diagram, transience
-from ..theory import PowerLawMemory, Task, critical_decay, threshold, threshold_at_budget
+from ..theory import PowerLawMemory, Task, critical_decay, threshold
 from . import style
 from .entry import Figure, Picture
 
@@ -66,7 +66,7 @@ def prepare_probability(_: None = None) -> Picture:
     tasks = [Task(int(n)) for n in lengths]
     lines = {
         r"$I_K(\infty) = I^*$": [threshold(one, _MEMORY, 0.0).value for one in tasks],
-        r"$I_K(T) = I^*$": [threshold_at_budget(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
+        r"$I_K(T) = I^*$": [threshold(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
     }
     caption = (
         f"P(acquire ICL) by t = {_BUDGET:g} for β0 ~ N(0, 1) ({_DRAWS} quantiles), coupled equations, D → ∞, "

@@ -17,10 +17,11 @@ from .loss import loss_gradient, loss_hessian, population_loss
 from .measured import MeasuredMemory, MemoryRun
 from .memory import Memory, PowerLawMemory
 from .mills import log_mills_ratio, mills_ratio
-from .race import acquisition_probability, clock_at_acquisition, threshold, threshold_at_budget
+from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
 from .rough import effective_context, rough_attention
 from .stationary import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
 from .task import Task
+from .threshold import threshold, threshold_slopes
 from .tracking import conserved_weight, tracking_weight
 from .transience import phase, transience_time
 
@@ -49,6 +50,7 @@ __all__ = [
     "critical_decay",
     "crossover_regimes",
     "crossover_slope",
+    "delayed_time",
     "early_drag",
     "effective_context",
     "exponents",
@@ -68,10 +70,12 @@ __all__ = [
     "mills_ratio",
     "phase",
     "population_loss",
+    "repeat_saddle",
     "rough_attention",
     "skewed_clock",
     "threshold",
-    "threshold_at_budget",
+    "threshold_slopes",
+    "time_of_clock",
     "tracking_weight",
     "transience_time",
 ]

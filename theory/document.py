@@ -11,10 +11,11 @@ from .exponents import Exponent, exponents
 from .ladder import ladder
 from .memory import PowerLawMemory
 from .mills import mills_ratio
-from .race import clock_at_acquisition, threshold
+from .race import clock_at_acquisition
 from .stationary import fixed_points, fold
 from .symbolic import Step, chain
 from .task import Task
+from .threshold import threshold
 from .tracking import tracking_weight
 
 CONTEXT_LENGTHS = (25, 50, 100, 200, 400, 800, 1600)

@@ -1,144 +1,159 @@
-"""The race between the two circuits: which one wins, and at which task diversity."""
+"""The race between the two circuits, read in the memory's clock: when ICL is acquired, and with what probability."""
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
 
-from ._arguments import number, real, require
+from ._arguments import broadcast, number, real, require
 from ._labels import by_name
-from .acquisition import acquisition_time
-from .distribution import acquisition_distribution
-from .estimate import Estimate
+from ._passage import passage
+from ._roots import root
+from .accuracy import acquired_beta
+from .acquisition import WEIGHT_MAX, acquisition_time
+from .attention import BETA_MAX
+from .burstiness import repeated_nodes
+from .distribution import SPAN, acquisition_distribution
+from .field import flow
 from .measured import MeasuredMemory
 from .memory import Memory, PowerLawMemory
 from .task import Task
 
+Array = NDArray[np.float64]
+
+#: Clock, in units of N, at which a race with repeated items is given up: at K <= 1e4 and N >= 2 no memory law of the
+#: paper's setting reads as much, and e^{−2β0}/4, the drag's longest wait, passes it only for β0 < −9.
+GIVEN_UP = 1e8
+
 
 @by_name
-def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> NDArray[np.float64]:
-    """I* = t_ICL(K → ∞)/2: the memory's clock when ICL is acquired, the same whatever K (clock collapse).
+def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, repeats: bool = False) -> Array:
+    """I*: the memory's clock when ICL is acquired, the same whatever K if no item is repeated (clock collapse).
 
-    With K → ∞, c1 = 1/2 throughout. For N → ∞, I* = N τ*/m. Arguments, what is returned and errors as for
-    :func:`acquisition_time`; in gradient-flow time.
+    Without repeats I* = t_ICL(K → ∞)/2, as c1 = 1/2 throughout: N τ*/m for N → ∞. With them, the task's K counts: a
+    context holds ⟨m⟩ = m + (N − m)/K copies, and
 
-    Source: docs/derivation.md, "threshold"; paper, section 4.
+        dw/dτ = ⟨m⟩ e^β − (N − m)/K − κ w,    dβ/dτ = ⟨m⟩ w e^β        (m τ = m I/N, one copy: m = 1)
+
+    has a saddle at w = 0, β_s = −ln[1 + mK/(N − m)] (:func:`repeat_saddle`). No closed form is known; the full field
+    is integrated (to 1e-6). In either case the memory stays at φ = 0: see :func:`threshold` for what that leaves out.
+
+    Parameters
+    ----------
+    task : Task
+    beta0, w0 : array_like
+        As for :func:`acquisition_time`.
+    repeats : bool
+        Items are drawn with replacement from the task's K, half of them of each label.
+
+    Returns
+    -------
+    array of the broadcast shape, in gradient-flow time; ``inf`` where ICL is never acquired
+
+    Raises
+    ------
+    ValueError
+        As for :func:`acquisition_time`; with ``repeats`` if K = 1 or attention is rough.
+
+    Source: docs/derivation.md, "threshold" and "repeated items"; paper, section 4.
 
     Examples
     --------
     >>> float(clock_at_acquisition(Task(context_length=50, dimension=63), 0.0).round(1))
     70.9
+    >>> float(clock_at_acquisition(Task(context_length=100, task_diversity=161), 0.0, repeats=True).round(1))
+    103.9
     """
-    return 0.5 * acquisition_time(task, beta0, w0)
+    if not repeats or math.isinf(task.task_diversity):
+        return 0.5 * acquisition_time(task, beta0, w0)
+    beta0, w0 = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    )
+    clocks = [_repeated_clock(task, float(b), float(w)) for b, w in zip(beta0.flat, w0.flat, strict=True)]
+    return np.array(clocks, dtype=np.float64).reshape(beta0.shape)
 
 
-def threshold(task: Task, memory: Memory, beta0: float, w0: float = 0.0, *, clock: float | None = None) -> Estimate:
-    """K*: the task diversity at which I_K(∞) = I*, the clock at which ICL is acquired.
+def _repeated_clock(task: Task, beta0: float, w0: float) -> float:
+    context = repeated_nodes(task)
+    level = acquired_beta(task)
 
-        I_K(∞) = A K^ν  ⇒  K* = (I*/A)^{1/ν} → (N τ*/(m A))^{1/ν}
+    def field(state: Array) -> list[float]:
+        dw, dbeta, _ = flow(state[0], state[1], task, 0.0, context)
+        return [2.0 * float(dw), 2.0 * float(dbeta)]  # per unit of the clock of the memory alone, c1 = 1/2
 
-    Nothing is fitted to what is predicted: I* follows from the task, I_K(∞) from the memory circuit alone.
+    return passage(field, [w0, beta0], level, GIVEN_UP * task.context_length).time
+
+
+def repeat_saddle(task: Task) -> float:
+    """β_s = −ln[1 + mK/(N − m)]: below it, and from w0 = 0, no context of K repeated items teaches ICL.
+
+    There the drive ⟨m⟩ e^β − (N − m)/K vanishes: the others lean against the target as much as the copies attract.
 
     Parameters
     ----------
     task : Task
-    memory : PowerLawMemory or MeasuredMemory (of two or more task diversities)
-    beta0, w0 : float
-        Initial attention strength and readout weight.
-    clock : float >= 0, optional
-        I*, if it was integrated elsewhere; otherwise :func:`clock_at_acquisition`.
+        i.i.d. labels, finite K.
 
     Returns
     -------
-    Estimate
-        Exact for a power law. For a measured law the interval spans what lies beyond the runs' last reading, and is
-        open on the side on which the table does not reach I*. ``inf`` where ICL is never acquired.
+    float
+        −inf for K → ∞. The full field's separatrix lies within 0.02 of it for N >= 25 and K >= N/2 (D → ∞).
 
     Raises
     ------
     ValueError
-        If an argument is out of range, or ``memory`` is no memory law.
+        If labels are balanced (their saddle is at β = 0 whatever K).
 
-    Source: docs/derivation.md, "threshold"; paper, sections 4 and 5.
-
-    Examples
-    --------
-    >>> task = Task(context_length=100, dimension=63)
-    >>> round(threshold(task, PowerLawMemory(amplitude=3.9, exponent=0.7), beta0=0.0).value)
-    166
-    """
-    require(isinstance(memory, Memory), "memory", "be a memory law", memory)
-    if clock is None:
-        beta0, w0 = number("beta0", beta0), number("w0", w0)
-        clock = float(clock_at_acquisition(task, beta0, w0))
-    reading = number("clock", clock, minimum=0.0, finite=False)
-    value = math.inf if math.isinf(reading) else float(memory.critical_diversity(reading))
-    if not isinstance(memory, MeasuredMemory) or math.isinf(reading) or reading == 0.0:
-        return Estimate.exact(value)
-    low, high = memory.critical_interval(reading)
-    return Estimate(value, min(low, value), max(high, value))
-
-
-def threshold_at_budget(
-    task: Task, memory: PowerLawMemory | MeasuredMemory, beta0: float, budget: float, w0: float = 0.0
-) -> Estimate:
-    """K*(T): the task diversity above which ICL is acquired by the time T at which training stops.
-
-    ICL is acquired at T iff I_K(T) >= I*. For the homogeneous law this reads c1-time along the margin,
-
-        T(φ) = ∫_0^φ dφ/(r_K (1 + φ/p)^q σ(−φ)),   I_K = I_K(∞) [1 − (1 + φ/p)^{1−q}],
-
-    so K*(T) >= K*(∞), and it is infinite for T < 2 I* = t_ICL(K → ∞): no diversity acquires ICL sooner.
-
-    Parameters
-    ----------
-    task, memory, beta0, w0
-        As for :func:`threshold`. For a measured law I_K(T) comes from T = ∫ dI/c1 along each run.
-    budget : float, T > 0
-        Gradient-flow time.
-
-    Returns
-    -------
-    Estimate
-
-    Raises
-    ------
-    ValueError
-        As for :func:`threshold`, and if ``budget`` is not positive.
-
-    Source: docs/derivation.md, "threshold at a budget".
+    Source: docs/derivation.md, "repeated items".
 
     Examples
     --------
-    >>> task, memory = Task(context_length=100), PowerLawMemory(amplitude=3.9, exponent=0.7)
-    >>> [round(threshold_at_budget(task, memory, 0.0, budget).value) for budget in (1e3, 1e6)]
-    [601, 354]
+    >>> round(repeat_saddle(Task(context_length=100, task_diversity=161)), 3)
+    -0.966
     """
-    budget = number("budget", budget, minimum=0.0, exclusive=True)
-    clock = float(clock_at_acquisition(task, number("beta0", beta0), number("w0", w0)))
-    if budget <= 2.0 * clock:
-        return Estimate.exact(math.inf if clock > 0.0 else 1.0)
-    if clock == 0.0:
-        return threshold(task, memory, beta0, w0)
-    # I_K(T) grows with K at fixed T (slower memorisation leaves c1 higher), so ln K* is found by bisection.
-    low = math.log(threshold(task, memory, beta0, w0).value)
-    high = low + 1.0
-    while time_of_clock(memory, clock, math.exp(high)) > budget:
-        high += 2.0
-        if high > low + 200.0:
-            return Estimate.exact(math.inf)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if time_of_clock(memory, clock, math.exp(middle)) > budget:
-            low = middle
-        else:
-            high = middle
-    return Estimate.exact(math.exp(0.5 * (low + high)))
+    require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
+    others = task.context_length - task.copies
+    return -math.log1p(task.copies * task.task_diversity / others)
 
 
 def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_diversity: float) -> float:
-    """Time at which I_K, the memory alone, reads ``clock``: ∫_0^clock dI/c1."""
+    """t = ∫_0^clock dI/c1: the time at which I_K, the memory alone, reads ``clock``; ``inf`` if it never does.
+
+    At ``clock`` = I* it is t_ICL at finite K. For the homogeneous law it is an integral along the margin,
+
+        t = (1/r_K) ∫_0^φ (1 + e^φ)/(1 + φ/p)^q dφ,    I_K = I_K(∞) [1 − (1 + φ/p)^{1−q}]
+
+    and, while little is memorised, :func:`delayed_time`.
+
+    Parameters
+    ----------
+    memory : PowerLawMemory or MeasuredMemory
+    clock : float, I >= 0
+    task_diversity : float, K >= 1
+
+    Returns
+    -------
+    float, gradient-flow time
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "threshold at a budget" and "acquisition time at finite K".
+
+    Examples
+    --------
+    >>> clock = float(clock_at_acquisition(Task(context_length=100), 0.0))
+    >>> round(time_of_clock(PowerLawMemory(3.9, 0.7), clock, 1e4), 1)
+    290.6
+    """
+    clock = number("clock", clock, minimum=0.0, finite=False)
+    task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
     if float(memory.total_clock(task_diversity)) <= clock:
         return math.inf
     if math.isinf(task_diversity):
@@ -154,8 +169,46 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
     return float(0.5 * clock * weights @ (1.0 / memory.c1(reading * memory.rate_ratio, task_diversity)))
 
 
+@by_name
+def delayed_time(memory: PowerLawMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Array:
+    """t = 2I [1 + p I/(4 (q − 1) I_K(∞))]: :func:`time_of_clock` to first order in what is memorised.
+
+    With I = I*, and I*/I_K(∞) = (K*/K)^ν, this is t_ICL at finite K: ICL comes later by p (K*/K)^ν/(4(q − 1)) than at
+    K → ∞, because the memory takes its share of the residual. The next term in the bracket is
+    p (p + q)/(12 (q − 1)²) times (K*/K)^{2ν}: below 1 % where p (K*/K)^ν/(q − 1) <= 0.2 (p = 1, q = 4/3).
+
+    Parameters
+    ----------
+    memory : PowerLawMemory
+    clock : array_like, I >= 0
+    task_diversity : array_like, K >= 1
+
+    Returns
+    -------
+    array of the broadcast shape; ``inf`` from I_K(∞) on
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or shapes do not broadcast.
+
+    Source: docs/derivation.md, "acquisition time at finite K".
+
+    Examples
+    --------
+    >>> clock = clock_at_acquisition(Task(context_length=100), 0.0)
+    >>> float(delayed_time(PowerLawMemory(3.9, 0.7), clock, 1e4).round(1))
+    288.8
+    """
+    require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
+    clock, total = broadcast(clock=real("clock", clock, minimum=0.0), task_diversity=memory.total_clock(task_diversity))
+    share = clock / total
+    later = 2.0 * clock * (1.0 + memory.margin_scale * share / (4.0 * (memory.growth_exponent - 1.0)))
+    return np.where(share < 1.0, later, np.inf)
+
+
 @lru_cache(maxsize=1)
-def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _legendre() -> tuple[Array, Array]:
     """Nodes and weights, kept: making them takes most of the time that the integral does."""
     return np.polynomial.legendre.leggauss(200)
 
@@ -169,8 +222,9 @@ def acquisition_probability(
     *,
     task_diversity: ArrayLike | None = None,
     w0: float = 0.0,
-) -> NDArray[np.float64]:
-    """P(acquire | K) = P(I* < I_K(∞)) over β0 ~ N(mean, std²): a probit in ln K near K*, of width σ_β/ν.
+    repeats: bool = False,
+) -> Array:
+    """P(acquire | K) = P(I* < I_K(∞)) over β0 ~ N(mean, std²), after an infinite time: a probit in ln K near K*.
 
     Exactly: P = Φ((mean − β_c)/std) where β_c(K) is the β0 with I*(β_c) = I_K(∞). The width is σ_β/ν for
     β0 ≫ ln κ and 2σ_β/ν in the drag branch; with balanced labels P saturates at P(β0 > 0).
@@ -183,6 +237,8 @@ def acquisition_probability(
     beta0_mean, beta0_std : float, std > 0
     task_diversity : array_like, K >= 1, optional
     w0 : float
+    repeats : bool
+        Whether items are repeated within contexts (:func:`clock_at_acquisition`); β_c then never lies below the saddle.
 
     Returns
     -------
@@ -204,4 +260,24 @@ def acquisition_probability(
     require(isinstance(memory, Memory), "memory", "be a memory law", memory)
     diversity = task.task_diversity if task_diversity is None else task_diversity
     diversity = real("task_diversity", diversity, minimum=1.0, finite=False)
-    return acquisition_distribution(task, beta0_mean, beta0_std, w0).cdf(2.0 * memory.total_clock(diversity))
+    law = acquisition_distribution(task, beta0_mean, beta0_std, w0)
+    if not repeats:
+        return law.cdf(2.0 * memory.total_clock(diversity))
+    mean, std, start = law.beta0_mean, law.beta0_std, number("w0", w0)
+    low, high = mean - SPAN * std, mean + SPAN * std
+    critical = [_critical_start(task, memory, float(k), start, low, high) for k in diversity.flat]
+    return ndtr((mean - np.reshape(critical, diversity.shape)) / std)
+
+
+def _critical_start(task: Task, memory: Memory, diversity: float, w0: float, low: float, high: float) -> float:
+    """β_c with repeats: the start, between two, whose clock at acquisition is I_K(∞)."""
+    total = float(memory.total_clock(diversity))
+    one = replace(task, task_diversity=diversity)
+
+    def excess(beta0: float) -> float:
+        clock = float(clock_at_acquisition(one, beta0, w0, repeats=True))
+        return math.atan(math.log(max(clock, 1e-300) / total)) if math.isfinite(clock) else 2.0
+
+    if excess(high) >= 0.0:
+        return math.inf
+    return low if excess(low) <= 0.0 else root(excess, low, high)

@@ -83,8 +83,8 @@ def ends(value: Value) -> tuple[float, float, float] | None:
 
 def at_confidence(value: Value, confidence: float, *, logarithmic: bool) -> Value:
     """An interval widened or narrowed to another confidence by the quantiles of the normal law; others as they are."""
-    if not isinstance(value, Estimate) or value.confidence == confidence or value.low == value.high:
-        return value
+    if not isinstance(value, Estimate) or value.confidence in (confidence, 1.0) or value.low == value.high:
+        return value  # an interval of confidence 1 is a bound at any
     turn = float(stats.norm.ppf(0.5 + confidence / 2) / stats.norm.ppf(0.5 + value.confidence / 2))
     centre, low, high = value.value, value.low, value.high
     if not logarithmic:

@@ -16,7 +16,7 @@ from iclrace.simulate import (
     transience,
 )
 from iclrace.simulate import sweep as sweep_function
-from iclrace.theory import PowerLawMemory, Task, threshold_at_budget
+from iclrace.theory import PowerLawMemory, Task, threshold
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 AXES = {"context_length": [25, 50, 100], "decay": [0.0, 1e-3], "beta0": [-0.5, 0.5]}
@@ -80,7 +80,7 @@ def test_phase_diagram_crosses_over_where_theory_says():
     middle = np.exp(np.interp(0.5, probability, np.log(diversity)))
     # The clock of the homogeneous law is far from I_K(∞) at t = 1e7, hence the threshold at the budget. It leaves out
     # what the margins do to the drag, O(10 %) of the clock at acquisition; K is spaced by a factor of 1.8.
-    theory = threshold_at_budget(Task(100), MEMORY, 0.0, budget=1e7).value
+    theory = threshold(Task(100), MEMORY, 0.0, budget=1e7).value
     assert middle == pytest.approx(float(theory), rel=0.2)
 
 

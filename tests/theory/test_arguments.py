@@ -35,7 +35,6 @@ from iclrace.theory import (
     rough_attention,
     skewed_clock,
     threshold,
-    threshold_at_budget,
     tracking_weight,
     transience_time,
 )
@@ -98,8 +97,8 @@ def test_empty_arrays_give_empty_arrays(name):
         (lambda: fixed_points(TASK, 1e-3, [1.0, 2.0]), "margin"),
         (lambda: threshold(TASK, MEMORY, 0.0, [0.0, 1.0]), "w0"),
         (lambda: threshold(TASK, MEMORY, 0.0, clock=[1.0, 2.0]), "clock"),
-        (lambda: threshold_at_budget(TASK, MEMORY, [0.0, 1.0], 1e4), "beta0"),
-        (lambda: threshold_at_budget(TASK, MEMORY, 0.0, [1e3, 1e4]), "budget"),
+        (lambda: threshold(TASK, MEMORY, [0.0, 1.0], budget=1e4), "beta0"),
+        (lambda: threshold(TASK, MEMORY, 0.0, budget=[1e3, 1e4]), "budget"),
         (lambda: ladder(TASK, [0.0, 1.0]), "beta0"),
         (lambda: acquired_beta(TASK, "high"), "accuracy"),
         (lambda: acquisition_distribution(TASK, [0.0, 1.0], 1.0), "beta0_mean"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...theory import threshold_at_budget
+from ...theory import threshold
 from ..clocks import measured_memory
 from ..config import addresses
 from ..measure import geometric_mean, measure_power_law
@@ -81,7 +81,7 @@ class EachSeed(_FromPerceptrons):
             chosen = [i for i, one in enumerate(memory.trainings) if one.seed == seed]
             trainings, curves = [memory.trainings[i] for i in chosen], [memory.curves[i] for i in chosen]
             law = measured_memory(trainings, curves, run.budget)
-            values.append(threshold_at_budget(run.task, law, run.beta0 or 0.0, scan.read.budget, run.w0).value)
+            values.append(threshold(run.task, law, run.beta0 or 0.0, run.w0, budget=scan.read.budget).value)
         inputs = (f"I_K(T) = I*, I_K(t) of {addresses(memory.trainings)}",)
         return {"K*": Prediction(geometric_mean(values), inputs)}
 

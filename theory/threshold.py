@@ -1,0 +1,248 @@
+"""K*: the task diversity above which ICL is acquired within a budget, its bracket, and how it moves."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ._arguments import number, require
+from ._roots import root
+from .acquisition import early_drag
+from .clock import acquisition_clock
+from .estimate import Estimate
+from .measured import MeasuredMemory
+from .memory import Memory, PowerLawMemory
+from .race import clock_at_acquisition, time_of_clock
+from .task import Task
+
+#: ln K is searched up to this far above the K* of infinite time; nothing is acquired at this budget beyond it.
+LOG_SPAN = 200.0
+#: Step in ln K by which a root is searched for downwards when the clock at acquisition hangs on K itself.
+LOG_STEP = 0.25
+
+
+def threshold(
+    task: Task,
+    memory: Memory,
+    beta0: float,
+    w0: float = 0.0,
+    *,
+    budget: float = math.inf,
+    clock: float | None = None,
+    repeats: bool = False,
+) -> Estimate:
+    """K*(T): the task diversity above which ICL is acquired by the time T, the budget; after an infinite time if none.
+
+    ICL is acquired by T iff I_K(T) >= I*, the clock at which it is acquired. After an infinite time
+
+        I_K(∞) = A K^ν  ⇒  K* = (I*/A)^{1/ν} → (N τ*/(m A))^{1/ν}
+
+    and at a finite one, along the margin of the homogeneous law,
+
+        T = ∫_0^φ dφ/(r_K (1 + φ/p)^q σ(−φ)),   I* = I_K(∞) [1 − (1 + φ/p)^{1−q}]
+
+    so that K*(T) > K*(∞), and infinite for T <= 2 I* = t_ICL(K → ∞): no diversity acquires ICL sooner. Nothing is
+    fitted to what is predicted: I* follows from the task, I_K from the memory circuit alone.
+
+    Parameters
+    ----------
+    task : Task
+    memory : PowerLawMemory or MeasuredMemory (of two or more task diversities)
+        For a measured law I_K(T) comes from T = ∫ dI/c1 along each run.
+    beta0, w0 : float
+        Initial attention strength and readout weight.
+    budget : float, T > 0
+        Gradient-flow time. At a finite one no K* is below 1.
+    clock : float >= 0, optional
+        I*, if it was integrated elsewhere; otherwise :func:`clock_at_acquisition`.
+    repeats : bool
+        I* taken at K* itself, with the repeated items of K (self-consistently). Not with ``clock``. K* is the largest
+        root; for β0 < 0 it lies above (N/m − 1)(e^{−β0} − 1), where β0 is the saddle.
+
+    Returns
+    -------
+    Estimate
+        ``value`` keeps the drag of the start, c2 = 1/2. The interval says what that leaves out. For a power law, whose
+        items share one margin, c2 rises from 1/2 to at most 1, more drag never helps, and so
+
+            τ*(s²/2m) <= τ*_true <= τ*(s²/m):    high = value · [τ*(s²/m)/τ*(s²/2m)]^{1/ν},    low = value
+
+        as a bound, not at a confidence (``confidence`` = 1; a finite budget keeps the factor's exponent at T). Against
+        the equations with c2 and the memory's own residual, N = 25 … 400, β0 = 1 … −2, T → ∞, it holds except for
+        N = 25, β0 = 1, where K* is 5 % below ``low``: there ICL's own logit slows the memory at the end. For a measured
+        law the interval spans what lies beyond the runs' last reading, and is open on the side on which the table does
+        not reach I*. ``inf`` where ICL is never acquired.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or ``memory`` is no memory law.
+
+    Source: docs/derivation.md, "threshold", "threshold at a budget" and "repeated items"; paper, sections 4 and 5.
+
+    Examples
+    --------
+    >>> task, memory = Task(context_length=100), PowerLawMemory(amplitude=3.9, exponent=0.7)
+    >>> [round(threshold(task, memory, 0.0, budget=budget).value) for budget in (1e3, 1e6, math.inf)]
+    [601, 354, 164]
+    >>> round(threshold(task, memory, 0.0).high), round(threshold(task, memory, 0.0, repeats=True).value)
+    (187, 84)
+    """
+    require(isinstance(memory, Memory), "memory", "be a memory law", memory)
+    budget = number("budget", budget, minimum=0.0, finite=False)
+    require(budget > 0.0, "budget", "be positive", budget)
+    require(clock is None or not repeats, "clock", "be left out with repeats: I* hangs on K then", clock)
+    if clock is not None:
+        reading = number("clock", clock, minimum=0.0, finite=False)
+    else:
+        beta0, w0 = number("beta0", beta0), number("w0", w0)
+        reading = float(clock_at_acquisition(task, beta0, w0))
+    if repeats:
+        value = _self_consistent(task, memory, beta0, w0, budget)
+        reading = _reading(task, value, beta0, w0) if math.isfinite(value) else math.inf
+    elif math.isinf(budget) or reading == 0.0:
+        value = math.inf if math.isinf(reading) else float(memory.critical_diversity(reading))
+    else:
+        value = _at_budget(memory, reading, budget)
+    return _bracketed(task, memory, value, reading, beta0, w0, budget, clock is None)
+
+
+def _at_budget(memory: Memory, clock: float, budget: float) -> float:
+    """K*(T) for one I*: a root in ln K, as I_K(T) grows with K (slower memorisation leaves c1 higher)."""
+    require(isinstance(memory, PowerLawMemory | MeasuredMemory), "memory", "know its time, at a budget", memory)
+    assert isinstance(memory, PowerLawMemory | MeasuredMemory)
+    if budget <= 2.0 * clock:
+        return math.inf
+
+    def late(log_diversity: float) -> float:
+        time = time_of_clock(memory, clock, math.exp(log_diversity))
+        return math.atan(math.log(time / budget)) if math.isfinite(time) else 2.0
+
+    low = math.log(max(float(memory.critical_diversity(clock)), 1.0))
+    high = low + 1.0
+    while late(high) > 0.0:
+        high += 2.0
+        if high > low + LOG_SPAN:
+            return math.inf
+    return math.exp(root(late, low, high)) if late(low) > 0.0 else math.exp(low)
+
+
+def _reading(task: Task, diversity: float, beta0: float, w0: float) -> float:
+    """I* with the repeats of this K."""
+    return float(clock_at_acquisition(replace(task, task_diversity=diversity), beta0, w0, repeats=True))
+
+
+def _self_consistent(task: Task, memory: Memory, beta0: float, w0: float, budget: float) -> float:
+    """The largest K whose own I* the memory does not reach by the budget."""
+
+    def missing(log_diversity: float) -> float:
+        diversity = math.exp(log_diversity)
+        clock = _reading(task, diversity, beta0, w0)
+        if not math.isfinite(clock):
+            return 2.0
+        if math.isinf(budget):
+            return math.atan(math.log(max(clock, 1e-300) / float(memory.total_clock(diversity))))
+        assert isinstance(memory, PowerLawMemory | MeasuredMemory)
+        time = time_of_clock(memory, clock, diversity)
+        return math.atan(math.log(max(time, 1e-300) / budget)) if math.isfinite(time) else 2.0
+
+    alone = threshold(task, memory, beta0, w0, budget=budget).value
+    if not math.isfinite(alone):
+        return math.inf
+    least = math.log(2.0)
+    high = max(math.log(max(alone, 2.0)), least) + LOG_STEP
+    while missing(high) > 0.0:  # short of the saddle repeats hold ICL back
+        high += 1.0
+        if high > LOG_SPAN:
+            return math.inf
+    low = high
+    while missing(low) <= 0.0:
+        if low <= least:
+            return 2.0  # every diversity that has both labels acquires
+        high, low = low, max(low - LOG_STEP, least)
+    return math.exp(root(missing, low, high))
+
+
+def _bracketed(
+    task: Task, memory: Memory, value: float, clock: float, beta0: float, w0: float, budget: float, own: bool
+) -> Estimate:
+    """The interval about K*: the drag's rise for a power law, the table's end for a measured one."""
+    if isinstance(memory, MeasuredMemory):
+        if math.isinf(clock) or clock == 0.0 or math.isfinite(budget):
+            return Estimate.exact(value)
+        low, high = memory.critical_interval(clock)
+        return Estimate(value, min(low, value), max(high, value))
+    if not own or not isinstance(memory, PowerLawMemory) or not math.isfinite(value):
+        return Estimate.exact(value)
+    slower = clock * _most_drag(task, beta0, w0)
+    if math.isinf(budget):
+        high = value * (slower / clock) ** (1.0 / memory.exponent) if clock > 0.0 else value
+    else:
+        high = max(value, _at_budget(memory, slower, budget)) if clock > 0.0 else value
+    return Estimate(value, value, high, confidence=1.0)
+
+
+def _most_drag(task: Task, beta0: float, w0: float) -> float:
+    """τ*(κ = s²/m)/τ*(κ = s²/2m) >= 1: c2 = 1 throughout, against c2 = 1/2."""
+    slow, fast = (float(acquisition_clock(beta0, w0, early_drag(task, c2))) for c2 in (1.0, 0.5))
+    return slow / fast if math.isfinite(slow) and fast > 0.0 else 1.0
+
+
+def threshold_slopes(
+    task: Task, memory: PowerLawMemory, beta0: float, w0: float = 0.0, *, budget: float = math.inf
+) -> dict[str, float]:
+    """Exponents of K*(T) at a finite budget: d ln K*/d ln x, and d ln K*/dβ0.
+
+        d ln K*/d ln I* = 1/(ν [1 − c1(T) T/I*]),    c1(T) the memory's residual at the budget
+
+    exactly, whatever p and L: 1/ν for T → ∞, and without bound as T falls to 2 I*. N and β0 act through I* alone, hence
+    the same factor for d ln I*/d ln N → 1 and for d ln I*/dβ0 (taken from :func:`clock_at_acquisition`). A and the rate
+    ratio r act through I_K(∞) alone, and their exponents stay −1/ν and 1/ν at any T. The transition has the width
+    σ_β |d ln K*/dβ0| in ln K.
+
+    Parameters
+    ----------
+    task, memory, beta0, w0, budget
+        As for :func:`threshold`, with a PowerLawMemory; no repeats.
+
+    Returns
+    -------
+    dict
+        Keys "clock", "context_length", "beta0", "amplitude" and "rate_ratio". ``nan`` where no K acquires ICL by the
+        budget.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`threshold`.
+
+    Source: docs/derivation.md, "threshold at a budget".
+
+    Examples
+    --------
+    >>> task, memory = Task(context_length=100), PowerLawMemory(amplitude=3.9, exponent=0.7)
+    >>> [round(threshold_slopes(task, memory, 0.0, budget=budget)["clock"], 2) for budget in (600, 1e3, 1e4, math.inf)]
+    [2.08, 1.73, 1.5, 1.43]
+    """
+    require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
+    star = threshold(task, memory, beta0, w0, budget=budget).value
+    clock = float(clock_at_acquisition(task, beta0, w0))
+    known = math.isfinite(star) and clock > 0.0
+    left = 0.0
+    if known and math.isfinite(budget):
+        left = budget * float(memory.c1(memory.margin(clock, star))) / clock
+    factor = 1.0 / (memory.exponent * (1.0 - left)) if known else math.nan
+    return {
+        "clock": factor,
+        "context_length": factor,
+        "beta0": factor * _log_slope(lambda x: float(clock_at_acquisition(task, x, w0)), float(beta0)),
+        "amplitude": -1.0 / memory.exponent if known else math.nan,
+        "rate_ratio": 1.0 / memory.exponent if known else math.nan,
+    }
+
+
+def _log_slope(function: Callable[[float], float], x: float, step: float = 1e-3) -> float:
+    """d ln f/dx by central difference."""
+    above, below = function(x + step), function(x - step)
+    return (math.log(above) - math.log(below)) / (2.0 * step) if np.isfinite([above, below]).all() else math.nan
