@@ -196,8 +196,8 @@ def _print_report(report: Report) -> None:
     table = Table(title=f"iclrace, preset {report.preset.name}: {report.preset.description}")
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in ("quantity", "verdict") else "right")
-    for row in report.rows:
-        table.add_row(*cells(row.as_json()))
+    for name, claim in zip(report.claims.names, report.claims, strict=True):
+        table.add_row(*cells(name, claim))
     console = Console()
     (console if console.is_terminal else Console(width=150)).print(table)
 

@@ -12,11 +12,9 @@ from typing import Any
 
 import xarray as xr
 
-from ..theory import Estimate
-from ..theory._arguments import ArgumentError, require
-from ..validate import PRESETS
-from ..validate.run import FORMAT
-from ..validate.store import StoreError, read_dataset
+from ..theory._arguments import ArgumentError
+from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary
+from ..validate.store import read_dataset
 
 
 class MissingResults(ArgumentError):
@@ -41,24 +39,42 @@ class Results:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
-        path = self.directory / "summary.json"
-        require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
-        try:
-            self.summary: dict[str, Any] = json.loads(path.read_text())
-            found = self.summary.get("format")
-            if found != FORMAT:
-                raise ValueError(f"format {found}, not {FORMAT}")
-            self.preset: str = self.summary["preset"]
-            self.experiments: dict[str, Any] = self.summary["experiments"]
-            self.rows: list[dict[str, Any]] = [row for one in self.experiments.values() for row in one["comparisons"]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+        self.summary: Summary = read_summary(directory)
+        self.preset, self.claims = self.summary.preset, self.summary.claims
+
+    def select(self, **fields: Any) -> Claims:
+        """Claims by their fields and coordinates: :meth:`iclrace.validate.Claims.select`."""
+        return self.claims.select(**fields)
+
+    def datasets(self, *, needs: Sequence[str] = (), **fields: str) -> dict[str, xr.Dataset]:
+        """The stored datasets of these fields (``experiment``, ``stage``, ``label``), by name, as far as they are there.
+
+        ``stage`` is "networks" for those that claims were measured on, "calibration" for those that predictions saw.
+        """
+        chosen = [one for one in self.summary.datasets if all(getattr(one, k) == v for k, v in fields.items())]
+        there = [one.name for one in chosen if (self.directory / f"{one.name}.nc").exists()]
+        return {name: self._read(name, needs) for name in there}
+
+    def behind(self, claim: Claim, *, needs: Sequence[str] = ()) -> list[xr.Dataset]:
+        """The networks that a claim was measured on.
+
+        Raises
+        ------
+        MissingResults
+            If one is not there.
+        """
+        for name in claim.datasets:
+            if not (self.directory / f"{name}.nc").exists():
+                raise MissingResults(
+                    f"Argument 'results' must hold {name}.nc, but {self.directory} does not; make it with "
+                    f"`{self.command([name])}`."
+                )
+        return [self._read(name, needs) for name in claim.datasets]
 
     @cached_property
     def names(self) -> list[str]:
-        """The datasets of the experiments that the summary speaks of; a file of an earlier call may lie beside them."""
-        found = sorted(path.stem for path in self.directory.glob("*.nc"))
-        return [name for name in found if any(name.startswith(f"{one}_") for one in self.experiments)]
+        """The datasets that the summary speaks of; a file of an earlier call may lie beside them."""
+        return sorted(one.name for one in self.summary.datasets if (self.directory / f"{one.name}.nc").exists())
 
     def find(self, *patterns: str, needs: Sequence[str] = ()) -> dict[str, xr.Dataset]:
         """Every dataset whose name matches one of the patterns (with ``*``), in their order.
@@ -100,22 +116,6 @@ class Results:
                     out = self.directory if preset.name == self.preset else f"results/{preset.name}"
                     return f"iclrace validate --preset {preset.name} -e {experiment.name} --out {out}"
         return "iclrace validate --preset workstation --out results/workstation"
-
-    def predicted(self, experiment: str, name: str) -> Estimate | None:
-        """A prediction of the summary; None where the experiment made none of that name."""
-        entry = self.experiments.get(experiment, {}).get("predictions", {}).get(name)
-        return None if entry is None else _estimate(entry)
-
-    def compared(self, experiment: str) -> list[tuple[str, Estimate | None, Estimate | None]]:
-        """Rows of the table of one experiment: quantity, predicted, measured."""
-        rows = self.experiments.get(experiment, {}).get("comparisons", [])
-        return [(row["quantity"], _estimate(row["predicted"]), _estimate(row["measured"])) for row in rows]
-
-
-def _estimate(entry: dict[str, Any] | None) -> Estimate | None:
-    if entry is None:
-        return None
-    return Estimate(*(float(entry[field]) for field in ("value", "low", "high", "confidence")))
 
 
 def setting(dataset: xr.Dataset) -> dict[str, Any]:

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+
+from ..validate import Answer, Claim, Claims, PValue
+from ..validate.values import Value, ends
 
 COLUMNS = ("quantity", "predicted", "measured", "measured / predicted", "holds within", "verdict")
 
 
-def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """One row of the table, in the order of ``COLUMNS``, from a comparison's JSON."""
-    ratio = row.get("scale", "ratio") == "ratio"
-    against = interval(row["ratio"]) if ratio else f"difference {interval(row['difference'])}"
-    bar = "–" if row["predicted"] is None else f"{'×' if ratio else '±'} {row['bar']:g}"
-    if row["predicted"] is None:
-        against = "–"
-    return row["quantity"], interval(row["predicted"]), interval(row["measured"]), against, bar, row["verdict"]
+def cells(name: str, claim: Claim) -> tuple[str, ...]:
+    """One row of the table, in the order of ``COLUMNS``; ``name`` is the claim in words (:attr:`Claims.names`)."""
+    ratio, compared = claim.scale == "ratio", claim.compared
+    against = "–" if compared is None else interval(compared) if ratio else f"difference {interval(compared)}"
+    bar = "–" if claim.bar is None else f"p < {claim.bar:g}" if isinstance(claim.predicted, Answer) else None
+    bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
+    return name, interval(claim.predicted), interval(claim.measured), against, bar, str(claim.verdict)
 
 
-def interval(estimate: dict[str, Any] | None) -> str:
-    """Value and interval; the value alone where it is exact."""
-    if estimate is None:
+def interval(value: Value | None) -> str:
+    """Value and interval; the value alone where it is exact; an answer or a p-value in words."""
+    if isinstance(value, Answer):
+        word = {True: "yes", False: "no", None: "no answer"}[value.yes]
+        return word if value.p is None else f"{word}, p = {value.p:.2g}"
+    if isinstance(value, PValue):
+        return f"p = {value.p:.2g}"
+    found = None if value is None else ends(value)
+    if found is None:
         return "–"
-    value, low, high = (float(estimate[end]) for end in ("value", "low", "high"))
-    if low == value == high:
-        return number(value, 4)
-    return f"{number(value)} [{number(low)}, {number(high)}]"
+    middle, low, high = found
+    return number(middle, 4) if low == middle == high else f"{number(middle)} [{number(low)}, {number(high)}]"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -38,14 +42,9 @@ def number(value: float, digits: int = 3) -> str:
     return f"{rounded:.0f}" if 1000 <= abs(rounded) < 1e5 else f"{rounded:g}"
 
 
-def kind(verdict: str) -> str:
-    """The first word of a verdict: holds, fails, undecided or reported."""
-    return verdict.split()[0]
-
-
-def count(rows: Sequence[dict[str, Any]]) -> str:
+def count(claims: Claims) -> str:
     """How many predictions hold, fail and are undecided, in words."""
-    counted = Counter(kind(row["verdict"]) for row in rows)
+    counted = Counter(claim.verdict.kind for claim in claims)
     judged = sum(counted[name] for name in ("holds", "fails", "undecided"))
     text = f"{judged} predictions: {counted['holds']} hold, {counted['fails']} fail, {counted['undecided']} undecided"
-    return f"{text}; {counted['reported']} without a prediction" if counted["reported"] else text
+    return f"{text}; {counted['reported']} without a prediction or a bar" if counted["reported"] else text

@@ -36,6 +36,7 @@ from .values import (
 )
 
 At = float | int | str | tuple[Any, ...]
+Scale = Literal["ratio", "difference"]
 #: Symbols of the coordinates, by their names.
 SYMBOLS = {
     "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
@@ -45,6 +46,10 @@ SYMBOLS = {
     "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
     "ladder": "predicted K*", "outcome": "outcome",
 }  # fmt: skip
+#: Coordinates that a claim holds for its measurement, too long to be told in its name.
+_UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")
+#: In the place of a coordinate that is not known.
+UNKNOWN_PLACE = "unknown"
 NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}
 PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}
 UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time", "t_loss": "gradient-flow time"}
@@ -138,7 +143,7 @@ class Claim:
     part: str = "whole"
     method: str = ""
     at: Mapping[str, At] = field(default_factory=dict)
-    scale: Literal["ratio", "difference"] = "ratio"
+    scale: Scale = "ratio"
     inputs: Sequence[str] = ()
     data: Sequence[str] = ("networks",)
     experiment: str = ""
@@ -197,15 +202,16 @@ class Claim:
         it; a range, which they do not narrow, that it is wider than the bar leaves room for. An answer holds if it is
         the one predicted, and a p-value answers yes below the bar.
         """
-        if self.predicted is None:
-            return Verdict("reported" if self.measured is not None else "pending")
+        answers = isinstance(self.predicted, Answer)
+        if self.predicted is None or (self.bar is None and not answers):
+            return Verdict("reported")
         if self.measured is None:
             return Verdict("pending")
         if isinstance(self.predicted, Answer):
             return self._answered(self.predicted)
         found = self.compared
-        if self.bar is None or found is None:
-            return Verdict("reported")
+        if found is None or self.bar is None:
+            return Verdict("undecided", "no number was measured")
         if self.scale == "ratio":
             edge, value, low, high = math.log(self.bar), *(log_over(x) for x in (found.value, found.low, found.high))
             by = f"factor {max(found.value, 1 / found.value):.3g}" if found.value > 0 else "factor inf"
@@ -270,7 +276,7 @@ def names(claims: Sequence[Claim]) -> list[str]:
         where = [
             f"{SYMBOLS.get(name, name)} = {_text(value)}"
             for name, value in claim.at.items()
-            if any(other.get(name) != value for other in like) or name in ("iwl_loss", "rival")
+            if name not in _UNTOLD and any(other.get(name) != value for other in like)
         ]
         words = (claim.quantity, NETWORKS[claim.network], PARTS[claim.part], *where, claim.method)
         told.append(", ".join(word for word in words if word))
@@ -286,7 +292,8 @@ def _text(value: At) -> str:
 def _plain(value: Any) -> At:
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(_plain(one) for one in value)
-    return value.item() if isinstance(value, np.generic) else value
+    value = value.item() if isinstance(value, np.generic) else value
+    return UNKNOWN_PLACE if isinstance(value, float) and math.isnan(value) else value
 
 
 def _number(value: Any) -> At:

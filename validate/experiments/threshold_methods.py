@@ -32,8 +32,8 @@ class MemoryAlone(_FromPerceptrons):
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
         memory, run = memories_in(calibrated[memory_label(self.kind, label)]), scan.read
         clock = predict_clock(run)
-        threshold = predict_threshold(clock, memory.trainings, memory.curves, run.rate_ratio * run.budget)
-        return {"I*": clock, "K*": threshold}
+        diversity = predict_threshold(clock, memory.trainings, memory.curves, run.rate_ratio * run.budget)
+        return {"I*": clock, "K*": diversity}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class RepeatedItems(_FromPerceptrons):
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
         memory = memories_in(calibrated[memory_label(self.kind, label)])
         threshold, time = predict_repeats(scan.read, memory.trainings, memory.curves, max(scan.task_diversity))
-        return {"K*": threshold, "t_ICL": time}
+        return {"K*": threshold} if scan.budget is not None else {"K*": threshold, "t_ICL": time}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .transformer_scores import initial_score_std, rough_acquisition_time
 
 #: Networks whose untrained weights give σ_s.
 SCORE_NETWORKS = 8
-_SLOPE, _RATIO, _TAIL = "d ln t_ICL/d ln N", "t_ICL over t_ICL", "ln t_ICL nearer to normal than t_ICL"
+_SLOPE, _RATIO, _TAIL = "d ln t_ICL/d ln N", "t_ICL ratio", "ln t_ICL nearer to normal than t_ICL"
 
 
 @dataclass(frozen=True)

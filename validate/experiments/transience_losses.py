@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, Task, fixed_points, fold, population_loss, tracking_weight
-from ..claim import Claim, place
+from ..claim import UNKNOWN_PLACE, Claim, place
 from ..cointegration import cointegrated
 from ..config import Run, addresses
 from ..intervals import pooled_means
@@ -87,7 +87,8 @@ class LossRelation:
         """At the levels of L_IWL that stand in the claim, one for each λ."""
         runs, levels = networks_in(trained["networks"]), claim.at["iwl_loss"]
         assert isinstance(levels, tuple)
-        points = list(zip(self.decay, levels, strict=True))
+        known = [math.nan if level == UNKNOWN_PLACE else float(level) for level in levels]
+        points = list(zip(self.decay, known, strict=True))
         losses = np.array([_read(runs, *point) for point in points])
         if claim.quantity == "L_ICL":
             return pooled_means(losses, confidence)[list(self.decay).index(claim.at["decay"])]  # pyright: ignore[reportArgumentType]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
-from ..claim import At, Claim, place
+from ..claim import At, Claim, Scale, place
 from ..config import Run, addresses
 from ..intervals import pooled_means, slope
 from ..measure import acquisition_times
@@ -80,19 +80,30 @@ class TransformerTransience:
                 times.append(self._claim("t_loss", time, self.bar, "t ∝ 1/λ", (seen, "t ∝ 1/λ"), decay))
             expected.append(phase)
         law, product, every = Estimate.exact(-1.0), "C of the minimal model", tuple(self.decay)
-        exponent = self._claim("d ln t_loss/d ln λ", law, self.exponent_bar, "t ∝ 1/λ", ("t_loss ∝ 1/λ",), every)
-        right = self._claim(SHARE, Estimate.exact(1.0), self.phase_bar, "two points", (seen, start), every)
+        slope_inputs = ("t_loss ∝ 1/λ",)
         return [
             *times,
-            replace(exponent, scale="difference"),
+            self._claim("d ln t_loss/d ln λ", law, self.exponent_bar, "t ∝ 1/λ", slope_inputs, every, "difference"),
             self._claim("λ_c", critical, self.critical_bar, product, (start, product), every),
-            replace(right, scale="difference", at={**right.at, "phase": tuple(expected)}),
-        ]
+            self._claim(
+                SHARE, Estimate.exact(1.0), self.phase_bar, "two points", (seen, start), every, "difference",
+                phase=tuple(expected),
+            ),
+        ]  # fmt: skip
 
     def _claim(
-        self, quantity: str, value: Estimate, bar: float, method: str, inputs: Sequence[str], decay: At
+        self,
+        quantity: str,
+        value: Estimate,
+        bar: float,
+        method: str,
+        inputs: Sequence[str],
+        decay: At,
+        scale: Scale = "ratio",
+        **at: At,
     ) -> Claim:
-        return Claim(quantity, "transformer", value, bar, "whole", method, place(self.run, decay=decay), inputs=inputs)
+        where = place(self.run, decay=decay, **at)
+        return Claim(quantity, "transformer", value, bar, "whole", method, where, scale, inputs)
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         runs = networks_in(trained["networks"])

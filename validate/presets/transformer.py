@@ -304,8 +304,8 @@ SMOKE: tuple[Experiment, ...] = (
     *kinetics({"r1": _TOY_SCAN, "r2": _changed(_TOY_SCAN, rate_ratio=2.0)}, "r1", memory_seeds=2, endless_seeds=2),
     statistics(_TOY_ENDLESS["n8"].with_(context_length=8), copies=[2], seeds=2),
     MemoryDepth(
-        {"layer-normed_2": memories({16: 2, 64: 1}, layers=2, layer_norm=True, **_TOY_ALONE)},
-        {layers: memories({16: 2}, 1100, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
+        {"layer-normed_2": memories({16: 2, 64: 1}, 1100, layers=2, layer_norm=True, **_TOY_ALONE)},
+        {layers: memories({16: 2}, layers=layers, layer_norm=True, **_TOY_ALONE) for layers in (2, 3)},
         later=0.02,
         bar=1.02,
     ),
