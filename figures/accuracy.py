@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from ..simulate import CoupledModel, sweep
 from ..theory import Estimate, Task, icl_accuracy
-from ..validate.memory import stored_memory
+from ..validate.clocks import stored_memory
 from . import describe, style
 from .entry import Figure, Picture
 from .results import Results, setting

@@ -47,7 +47,7 @@ class Results:
         return self.claims.select(**fields)
 
     def datasets(self, *, needs: Sequence[str] = (), **fields: str) -> dict[str, xr.Dataset]:
-        """The stored datasets of these fields (``experiment``, ``stage``, ``label``), by name, as far as they are there.
+        """The stored datasets of these fields (``experiment``, ``stage``, ``label``), by name, where they are there.
 
         ``stage`` is "networks" for those that claims were measured on, "calibration" for those that predictions saw.
         """
