@@ -17,7 +17,6 @@ from .transformer_kinetics import TransformerKinetics
 from .transformer_outcomes import TransformerOutcomes
 from .transformer_scaling import Scan, TransformerScaling
 from .transformer_statistics import TransformerStatistics
-from .transformer_threshold import TransformerThreshold
 from .transience import TransienceTime
 from .transience_losses import LossRelation
 from .transience_phases import TransiencePhases
@@ -47,7 +46,6 @@ __all__ = [
     "TransformerOutcomes",
     "TransformerScaling",
     "TransformerStatistics",
-    "TransformerThreshold",
     "TransformerTransience",
     "TransiencePhases",
     "TransienceTime",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xarray as xr
 
@@ -33,19 +33,18 @@ from .transformer_scaling import Scan
 
 #: The frozen rung's attention learns this much slower than its perceptron.
 FREEZING = 1000.0
-_NETWORKS = ("frozen", "scrambled")
 
 
 @dataclass(frozen=True)
 class IndependenceAudit:
     """K* and I_K of the transformer, from a ladder of memories.
 
-    1. the perceptron alone, one rung for each kind in ``memory`` (layer-normed tokens, raw tokens);
+    1. the perceptron alone, one rung for each kind in ``memory`` (by what it reads);
     2. "frozen": the transformer with scrambled context labels, its attention held where it starts (it learns 1000
        times slower; the runs' times are the attention's, their clock the perceptron's);
     3. "scrambled": the whole transformer with scrambled context labels;
-    4. "scrambled_large": as 3, with I* read off the clock of networks that acquire ICL at a large finite K, not from
-       K → ∞: what memorising does to the ICL circuit itself.
+    4. with "_large" behind its name, a perceptron's rung or the scrambled one with I* read off the clock of networks
+       that acquire ICL at a large finite K, not from K → ∞: what memorising does to the ICL circuit itself.
 
     Parameters
     ----------
@@ -54,6 +53,7 @@ class IndependenceAudit:
     seeds, memory_seeds, endless_seeds : networks at each K, at each K of the rungs 2 and 3, and at K → ∞
     reference : K at which the clocks at the budget are compared; in the scan, in every memory, below K*
     large : K of rung 4
+    frozen : whether rung 2 is trained
     bar, clock_bar : factors within which K*, and clocks, must be predicted
     """
 
@@ -66,7 +66,16 @@ class IndependenceAudit:
     large: int
     bar: float
     clock_bar: float
+    frozen: bool = True
     name: str = "audit"
+
+    @property
+    def _rungs(self) -> tuple[str, ...]:
+        """Of whole networks, in the order of the ladder."""
+        return ("frozen", "scrambled") if self.frozen else ("scrambled",)
+
+    def with_scan(self, task_diversity: Sequence[float]) -> IndependenceAudit:
+        return replace(self, scan=replace(self.scan, task_diversity=task_diversity), reference=min(task_diversity))
 
     def _frozen(self) -> list[Run]:
         return [
@@ -86,7 +95,7 @@ class IndependenceAudit:
     def calibration(self) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {f"memory_{kind}": trainings for kind, trainings in self.memory.items()}
         jobs |= {"endless": self.scan.endless(self.endless_seeds), "large": self._large()}
-        return jobs | {rung: self._trained(rung) for rung in _NETWORKS}
+        return jobs | {rung: self._trained(rung) for rung in self._rungs}
 
     def predict(self, calibrated: Mapping[str, Results]) -> Mapping[str, Prediction]:
         clock = predict_transformer_clock(self.scan.endless(self.endless_seeds), networks_in(calibrated["endless"]))
@@ -94,15 +103,15 @@ class IndependenceAudit:
         inputs = (f"measured clock at acquisition, K = {self.large}, of {addresses(self._large())}",)
         said = {"clock": clock, "clock_large": Prediction(clock.quantity, clock_of_acquisition(large, 0.0), inputs)}
         for rung, memory in self._memories(calibrated).items():
-            label = f"{rung} {'transformers' if rung in _NETWORKS else 'perceptrons'}"
+            label = f"{rung} {'transformers' if rung in self._rungs else 'perceptrons'}"
             said[rung] = predict_threshold_at(f"K*, transformer, from {label}", clock, memory)
             readings = memory.clock.values[memory.task_diversity.values == self.reference]
             quantity = f"I_K at the budget, K = {self.reference}, transformer, from {label}"
             runs = (f"I_K of {memory.attrs['runs']}",)
             said[f"{rung}_reference"] = Prediction(quantity, geometric_mean(readings), runs)
-            if rung == "scrambled":
+            if rung != "frozen":
                 quantity = f"K*, transformer, from {label}, I* at K = {self.large}"
-                said["scrambled_large"] = predict_threshold_at(quantity, said["clock_large"], memory)
+                said[f"{rung}_large"] = predict_threshold_at(quantity, said["clock_large"], memory)
         return said
 
     def _memories(self, calibrated: Mapping[str, Results]) -> dict[str, xr.Dataset]:
@@ -110,7 +119,7 @@ class IndependenceAudit:
         budget = self.scan.run.budget
         alone = {kind: memories_in(calibrated[f"memory_{kind}"]) for kind in self.memory}
         return {kind: clocks_of_perceptrons(curves, budget) for kind, curves in alone.items()} | {
-            rung: clocks_of_networks(self._trained(rung), networks_in(calibrated[rung])) for rung in _NETWORKS
+            rung: clocks_of_networks(self._trained(rung), networks_in(calibrated[rung])) for rung in self._rungs
         }
 
     def networks(self) -> Mapping[str, Jobs]:
@@ -120,8 +129,9 @@ class IndependenceAudit:
         runs = networks_in(trained["networks"])
         threshold = measure_threshold(runs.task_diversity, final(runs))
         reading = geometric_mean(final_clock(runs).sel(task_diversity=self.reference).values)
-        rungs = (*self.memory, *_NETWORKS)
-        rows = [compare(predictions[rung], threshold, self.bar, self.seeds) for rung in (*rungs, "scrambled_large")]
+        rungs = (*self.memory, *self._rungs)
+        large = [f"{rung}_large" for rung in rungs if rung != "frozen"]
+        rows = [compare(predictions[rung], threshold, self.bar, self.seeds) for rung in (*rungs, *large)]
         rows += [compare(predictions[f"{rung}_reference"], reading, self.clock_bar, self.seeds) for rung in rungs]
         at = clock_of_acquisition(runs, threshold.value)
         rows.append(compare(predictions["clock"], at, self.clock_bar, self.seeds, ", K above K*"))

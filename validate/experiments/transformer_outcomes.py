@@ -1,4 +1,4 @@
-"""Two kinds of outcome near K*, one far from it: final ICL accuracies of many transformers (paper, figure 6c)."""
+"""Two kinds of outcome near K*, one far from it: t_ICL and final accuracies of many transformers (paper, figure 6c)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 
 from ...theory import Estimate
 from ..compare import Comparison
 from ..config import Run
-from ..measure import measure_threshold
+from ..measure import acquisition_times, measure_threshold
 from ..outcomes import accuracy_at, measure_bimodality
 from ..predict import Prediction, addresses
 from ..training import final
@@ -23,7 +24,9 @@ SIGNIFICANCE = 0.01
 
 @dataclass(frozen=True)
 class TransformerOutcomes:
-    """Hartigan's dip of the final ICL accuracies at K* and far from it, on both sides.
+    """Hartigan's dip of t_ICL, and of the final ICL accuracies, at K* and far from it, on both sides.
+
+    Of t_ICL as the paper shows it: a run that never acquires ICL stands at the budget.
 
     K* comes from a scan with seeds of its own; of ``near``, the K nearest to it decides. Networks
     are trained to the end of the budget, whether or not they acquire ICL: stopping at acquisition would gather the
@@ -68,20 +71,31 @@ class TransformerOutcomes:
         nearest = min(self.near, key=lambda k: abs(np.log(k / threshold)))
         rows = []
         for k in sorted((*self.near, *self.far)):
-            accuracy = accuracy_at(networks_in(trained[f"k{k}"]), self.run.budget).values
-            found = measure_bimodality(accuracy)
-            quantity = f"final ICL accuracies, transformer, K = {k}"
-            bimodal, size = found.p_value < SIGNIFICANCE, accuracy.size
-            if k == nearest or k in self.far:
-                rows.append(
-                    answer(
-                        f"{quantity}: two kinds (dip, p < {SIGNIFICANCE})", bimodal, size,
-                        predictions["threshold"].inputs, expected=k == nearest,
-                    )
-                )  # fmt: skip
-            label = f"{quantity}: p of the dip"
-            rows.append(Comparison(label, None, Estimate.exact(found.p_value), 1.25, (), size))
-            low, high = found.means
-            label = f"{quantity}: fraction nearer to the upper mode (modes {low:.2f}, {high:.2f})"
-            rows.append(Comparison(label, None, found.upper, 1.25, (), size))
+            runs = networks_in(trained[f"k{k}"])
+            tested = k == nearest or k in self.far
+            for name, samples in (
+                ("t_ICL, the budget where never acquired", censored_times(runs, self.run.budget)),
+                ("final ICL accuracies", accuracy_at(runs, self.run.budget).values),
+            ):
+                quantity = f"{name}, transformer, K = {k}"
+                rows += _rows(quantity, samples, predictions["threshold"], k == nearest if tested else None)
         return rows
+
+
+def censored_times(runs: xr.Dataset, budget: float) -> np.ndarray:
+    """t_ICL of every run; one that never acquires ICL stands at the budget, as in the paper."""
+    times = acquisition_times(runs).values
+    return np.where(np.isfinite(times), times, budget)
+
+
+def _rows(quantity: str, samples: np.ndarray, threshold: Prediction, expected: bool | None) -> list[Comparison]:
+    """Whether there are two kinds (unless nothing is expected), the dip's p-value, and the modes."""
+    found, size = measure_bimodality(samples), samples.size
+    rows = []
+    if expected is not None:
+        question = f"{quantity}: two kinds (dip, p < {SIGNIFICANCE})"
+        rows.append(answer(question, found.p_value < SIGNIFICANCE, size, threshold.inputs, expected=expected))
+    rows.append(Comparison(f"{quantity}: p of the dip", None, Estimate.exact(found.p_value), 1.25, (), size))
+    low, high = found.means
+    label = f"{quantity}: fraction nearer to the upper mode (modes {low:.3g}, {high:.3g})"
+    return [*rows, Comparison(label, None, found.upper, 1.25, (), size)]

@@ -76,7 +76,8 @@ TRANSFORMER = Run(
     Task.from_len_context(32, dimension=31),
     seed=0,
     width=128,
-    learning_rate=0.1,
+    # t_ICL at this rate and at half of it: python -m benchmarks.learning_rate
+    learning_rate=0.025,
     batch_size=64,
     budget=300.0,
     evaluate_every=5.0,
