@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
 from ..compare import Comparison
 from ..config import Run
 from ..measure import acquisition_times
 from ..predict import Prediction, addresses
+from ..survival import PAPER_LOST_LEVEL, loss_times
 from .protocol import Jobs, Results, compare, networks_in, slope
 from .transience_tools import (
     LASTING,
@@ -114,7 +116,16 @@ class TransformerTransience:
         kinds = by_axis(phases(runs, "icl_accuracy"), "decay_attention", self.decay)
         share = fraction(kinds == np.array(said)[:, None])
         rows.append(compare(predictions["phases"], share, self.phase_bar, self.seeds, scale="difference"))
-        return rows
+        return rows + self._as_the_paper_counts(runs)
+
+    def _as_the_paper_counts(self, runs: xr.Dataset) -> list[Comparison]:
+        """t_loss at every λ by the paper's level, from the start of training; without a prediction."""
+        times = by_axis(loss_times(runs, lost_level=PAPER_LOST_LEVEL), "decay_attention", self.decay)
+        label = f"time at which ICL accuracy falls below {PAPER_LOST_LEVEL:g}, transformer, λ ="
+        return [
+            Comparison(f"{label} {decay:g}", None, mean, self.bar, (), self.seeds)
+            for decay, mean in zip(self.decay, pooled_means(times), strict=True)
+        ]
 
 
 def critical_product(task: Task) -> float:
