@@ -14,6 +14,7 @@ import math
 import tempfile
 
 import numpy as np
+
 from iclrace.validate import Run, acquisition_times, geometric_mean, train
 from iclrace.validate.presets.base import MINIMAL, TRANSFORMER
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from iclrace.simulate import CoupledModel, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task
 
