@@ -98,7 +98,7 @@ def prepare_minimal(results: Results) -> Picture:
 
 def prepare_transformer(results: Results) -> Picture:
     panels, captions = [], []
-    for scan in scans(results, "transformer_scaling", "transformer_threshold"):
+    for scan in scans(results, "transformer_scaling", "audit"):
         title = f"transformer, N = {scan.setting['context_length']}"
         predicted = scan.predicted("layer-normed") or scan.predicted("threshold")
         panels.append(partial(draw, scan.runs, predicted, title=title))
@@ -119,5 +119,5 @@ TRANSFORMER = Figure(
     "Accuracy against K, transformer",
     prepare_transformer,
     ("2b", "2c"),
-    ("transformer_scaling", "transformer_threshold"),
+    ("transformer_scaling", "audit"),
 )

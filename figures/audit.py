@@ -16,10 +16,10 @@ from .scans import scans
 
 _RUNGS = {
     "layer-normed": "perceptron alone,\nlayer-normed tokens",
-    "raw": "perceptron alone,\nraw tokens",
     "frozen": "labels scrambled,\nattention held",
     "scrambled": "labels scrambled,\nwhole transformer",
-    "scrambled_large": "the same,\n$I^*$ at large $K$",
+    "layer-normed_large": "perceptron alone,\n$I^*$ at large $K$",
+    "scrambled_large": "whole transformer,\n$I^*$ at large $K$",
 }
 
 

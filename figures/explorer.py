@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import __version__
 from ..simulate import CoupledModel
-from ..simulate import _rodas5p as rodas5p
 from ..theory import PowerLawMemory, Task, acquired_beta
+from ..theory import _rodas5p as rodas5p
 from ..theory._arguments import require
 from ..theory.accuracy import ACQUIRED
 

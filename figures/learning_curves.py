@@ -53,7 +53,7 @@ def _panel(runs: xr.Dataset, predicted: float | None) -> partial[Axes]:
 
 
 def prepare(results: Results) -> Picture:
-    runs = results.one_of("transformer_threshold_endless", needs=["icl_accuracy"])
+    runs = results.one_of("audit_endless", needs=["icl_accuracy"])
     panels, captions = [_panel(runs, None)], [describe.networks(runs)]
     for name, dataset in results.find("acquisition_time_n*", needs=["circuit_accuracy"]).items():
         predicted = results.predicted("acquisition_time", name.removeprefix("acquisition_time_"))
@@ -70,5 +70,5 @@ FIGURE = Figure(
     "ICL is acquired abruptly, at a time of each seed's own",
     prepare,
     paper=("2d", "3"),
-    experiments=("transformer_threshold", "acquisition_time"),
+    experiments=("audit", "acquisition_time"),
 )

@@ -1,4 +1,4 @@
-"""Outcomes near the threshold fall into two kinds (paper, figure 6c)."""
+"""Outcomes near the threshold fall into two kinds: t_ICL, and final accuracies (paper, figure 6c)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,34 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..validate import accuracy_at, measure_bimodality
+from ..validate import accuracy_at, acquisition_times, measure_bimodality
 from . import describe, style
 from .entry import Figure, Picture
 from .results import Results, setting
 
-_BINS = np.linspace(0.4, 1.0, 25).tolist()
+_ACCURACY = (0.4, 1.0)
 
 
-def draw(accuracy: np.ndarray, ax: Axes | None = None, title: str = "", last: bool = True) -> Axes:
-    """Histogram of final accuracies of many networks at one K, with the p-value of Hartigan's dip."""
+def draw(
+    samples: np.ndarray,
+    ax: Axes | None = None,
+    title: str = "",
+    last: bool = True,
+    span: tuple[float, float] = _ACCURACY,
+    xlabel: str = "final ICL accuracy",
+) -> Axes:
+    """Histogram of an outcome of many networks at one K, with the p-value of Hartigan's dip."""
     with style.axes(ax, 1.4) as ax:
-        found = measure_bimodality(accuracy)
-        ax.hist(accuracy, _BINS, color=style.ICL if found.p_value < 0.01 else "0.6", edgecolor="white", linewidth=0.4)
+        found = measure_bimodality(samples)
+        colour = style.ICL if found.p_value < 0.01 else "0.6"
+        ax.hist(samples, np.linspace(*span, 25).tolist(), color=colour, edgecolor="white", linewidth=0.4)
         p = "$p$ < 0.0001" if found.p_value < 1e-4 else f"$p$ = {found.p_value:.2g}"
-        text = f"{title}\n$n$ = {accuracy.size}, dip {found.dip:.3f}, {p}"
+        text = f"{title}\n$n$ = {samples.size}, dip {found.dip:.3f}, {p}"
         ax.text(0.03, 0.95, text, transform=ax.transAxes, va="top", fontsize=7)
-        ax.set(xlim=(0.4, 1.02), ylabel="networks")
+        ax.set(xlim=(span[0], span[1] + 0.03 * (span[1] - span[0])), ylabel="networks")
         ax.set_ylim(0, ax.get_ylim()[1] * 1.5)
         if last:
-            ax.set_xlabel("final ICL accuracy")
+            ax.set_xlabel(xlabel)
     return ax
 
 
@@ -37,15 +45,20 @@ def prepare(results: Results) -> Picture:
     panels = []
     for i, runs in enumerate(ordered):
         fixed = setting(runs)
-        accuracy = accuracy_at(runs, fixed["budget"], _variable(runs)).values.ravel()
+        variable, budget, last = _variable(runs), fixed["budget"], i == len(ordered) - 1
         name = "minimal model's circuit" if fixed["network"] == "minimal" else "transformer"
         title = f"{name}, N = {fixed['context_length']}, K = {fixed['task_diversity']:g}"
-        panels.append(partial(draw, accuracy, title=title, last=i == len(ordered) - 1))
+        times = acquisition_times(runs, variable).values.ravel()
+        times = np.where(np.isfinite(times), times, budget)
+        words = "$t_{ICL}$; the budget where never acquired"
+        panels.append(partial(draw, times, title=title, last=last, span=(0.0, budget), xlabel=words))
+        panels.append(partial(draw, accuracy_at(runs, budget, variable).values.ravel(), last=last))
     caption = (
-        "Final ICL accuracies of many networks near K* and far from it. Blue: two kinds, Hartigan's dip at p < 0.01. "
+        "Left: t_ICL of many networks near K* and far from it, a network that never acquires ICL standing at the "
+        "budget. Right: their final ICL accuracies. Blue: two kinds, Hartigan's dip at p < 0.01. "
         f"{'; '.join(describe.networks(runs) for runs in ordered)}."
     )
-    return Picture(caption, panels, height=1.35, columns=1)
+    return Picture(caption, panels, height=1.35, columns=2)
 
 
 def _variable(runs: xr.Dataset) -> str:

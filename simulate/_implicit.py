@@ -1,5 +1,6 @@
 """One Rosenbrock step of a block of lanes, for trajectories that stability rather than accuracy would slow down."""
 
+from ..theory._rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
 from ._explicit import inverse_scale
 from ._field import field
 from ._layout import (
@@ -18,7 +19,6 @@ from ._layout import (
     H,
     Y,
 )
-from ._rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
 from ._simd import WIDTH, compiled, fma, larger, load, magnitude, never_inline, splat, store
 
 #: Half-width of the central differences: the cube root of the rounding, which leaves 4e-11 of truncation and rounding.

@@ -2,12 +2,12 @@
 
 import math
 
+from ..theory._rodas5p import STAGES as ROSENBROCK_STAGES
 from . import _layout as at
 from ._dop853 import STAGES
 from ._events import event_value
 from ._field import field
 from ._layout import ACQUIRED, BLOCK, EVENTS, LOST, MEMORISED, NO_MEMORY, RUNNING, STOPPED
-from ._rodas5p import STAGES as ROSENBROCK_STAGES
 from ._simd import (
     WIDTH,
     compiled,

@@ -1,15 +1,16 @@
 """The reduced theory: equations, closed forms, exponents; sympy is loaded only when a derivation is asked for."""
 
-from .accuracy import acquired_beta, icl_accuracy
+from .accuracy import acquired_beta, finite_accuracy, icl_accuracy
 from .acquisition import acquisition_time, early_drag
 from .balanced import balanced_saddle
+from .branch import branch_margin, branch_point, fold_margin, loss_product, mean_transience_time
 from .burstiness import bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
 from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
 from .field import icl_field, mean_residual
-from .frequencies import item_frequencies, skewed_clock
+from .frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
 from .in_weights import iwl_accuracy, iwl_loss
 from .labels import label_sum_nodes
 from .ladder import Rung, ladder
@@ -17,13 +18,15 @@ from .loss import loss_gradient, loss_hessian, population_loss
 from .measured import MeasuredMemory, MemoryRun
 from .memory import Memory, PowerLawMemory
 from .mills import log_mills_ratio, mills_ratio
+from .momentum import momentum_delay
+from .phases import phase, tail_time
 from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
 from .rough import effective_context, rough_attention
 from .stationary import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
 from .task import Task
 from .threshold import threshold, threshold_slopes
-from .tracking import conserved_weight, tracking_weight
-from .transience import phase, transience_time
+from .tracking import conserved_weight, tracking_weight, weight_after_acquisition
+from .transience import transience_time
 
 __all__ = [
     "AcquisitionDistribution",
@@ -43,6 +46,8 @@ __all__ = [
     "acquisition_probability",
     "acquisition_time",
     "balanced_saddle",
+    "branch_margin",
+    "branch_point",
     "bursty_field",
     "clock_at_acquisition",
     "conserved_weight",
@@ -55,7 +60,9 @@ __all__ = [
     "effective_context",
     "exponents",
     "fixed_points",
+    "finite_accuracy",
     "fold",
+    "fold_margin",
     "icl_accuracy",
     "icl_field",
     "item_frequencies",
@@ -66,16 +73,23 @@ __all__ = [
     "log_mills_ratio",
     "loss_gradient",
     "loss_hessian",
+    "loss_product",
     "mean_residual",
+    "mean_transience_time",
     "mills_ratio",
+    "momentum_delay",
     "phase",
     "population_loss",
     "repeat_saddle",
     "rough_attention",
     "skewed_clock",
+    "skewed_clock_at_acquisition",
+    "skewed_contexts",
+    "tail_time",
     "threshold",
     "threshold_slopes",
     "time_of_clock",
     "tracking_weight",
     "transience_time",
+    "weight_after_acquisition",
 ]

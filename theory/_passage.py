@@ -6,11 +6,23 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
+
+from .attention import ContextNodes, attended_label
+from .task import Task
 
 Array = NDArray[np.float64]
 
 #: Relative and absolute tolerance of the integration: the time is good to some 1e-6.
 RTOL, ATOL = 1e-8, 1e-10
+
+
+def rates(state: Array, task: Task, context: ContextNodes) -> tuple[float, float, float]:
+    """E[σ(−u) (a, w ∂a/∂β, 1)] at one state (w, β) or (w, β, φ): what ``field.flow`` gives, without its checks."""
+    attended = attended_label(np.asarray(state[1:2]), task, context)
+    residual = expit(-((state[2] if len(state) > 2 else 0.0) + state[0] * attended.value[0])) * context.weight
+    turn = float(state[0] * (residual @ attended.slope[0]))
+    return float(residual @ attended.value[0]), turn, float(residual.sum())
 
 
 class Passage(NamedTuple):

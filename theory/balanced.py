@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, ndtr
+from scipy.special import ndtr
 
 from ._arguments import real, require
 from ._roots import root
@@ -91,50 +91,3 @@ def weight_squared(beta0: Array, w0: Array, beta: Array, task: Task) -> Array:
     half = 0.5 * (beta - beta0)
     value, slope = attended(beta0[..., None] + half[..., None] * (x + 1.0), task)
     return w0**2 + 2.0 * half * ((value / slope) @ weights)
-
-
-def balanced_acquisition_time(task: Task, beta0: Array, w0: Array, end: float) -> Array:
-    """t = ∫ dβ/(σ(−w a) w ∂a/∂β) from β0 to ``end``, φ = 0; ``inf`` where the flow turns back.
-
-    The integrand's 1/w is singular where w vanishes, at β0 for w0 = 0; β = β0 + δ θ² makes it smooth.
-    """
-    times = [_time(task, float(b), float(w), end) for b, w in zip(beta0.ravel(), w0.ravel(), strict=True)]
-    return np.array(times).reshape(beta0.shape)
-
-
-def _time(task: Task, beta0: float, w0: float, end: float) -> float:
-    if math.isinf(end) or (w0 == 0.0 and beta0 <= 0.0):
-        return math.inf
-    if w0 < 0.0:
-        return _time_through_turning_point(task, beta0, w0, end)
-    if beta0 >= end:
-        return 0.0
-    span = end - beta0
-    x, weights = np.polynomial.legendre.leggauss(NODES)
-    theta = 0.5 * (x + 1.0)
-    beta = beta0 + span * theta**2
-    squared = weight_squared(np.full(beta.shape, beta0), np.full(beta.shape, w0), beta, task)
-    # between β0 < 0 and the end, w² is least at β = 0, where a changes sign: short of it the flow turns back
-    if beta0 < 0.0 and float(weight_squared(np.array(beta0), np.array(w0), np.array(0.0), task)) <= 0.0:
-        return math.inf
-    w = np.sqrt(squared)
-    value, slope = attended(beta, task)
-    speed = expit(-w * value) * w * slope
-    return float(0.5 * weights @ (2.0 * span * theta / speed))
-
-
-def _time_through_turning_point(task: Task, beta0: float, w0: float, end: float) -> float:
-    """w0 < 0: β falls until w = 0, at a β1 > 0 or never; the way there is integrated with w negative."""
-    if beta0 <= 0.0:
-        return math.inf
-    start = np.array(beta0), np.array(w0)
-    if float(weight_squared(*start, np.array(0.0), task)) >= 0.0:  # w is still negative when β crosses 0
-        return math.inf
-    turn = root(lambda b: float(weight_squared(*start, np.array(b), task)), 0.0, beta0)
-    x, weights = np.polynomial.legendre.leggauss(NODES)
-    theta, span = 0.5 * (x + 1.0), beta0 - turn
-    beta = turn + span * theta**2
-    w = -np.sqrt(weight_squared(np.full(beta.shape, turn), np.zeros(beta.shape), beta, task))
-    value, slope = attended(beta, task)
-    speed = expit(-w * value) * -w * slope
-    return float(0.5 * weights @ (2.0 * span * theta / speed)) + _time(task, turn, 0.0, end)

@@ -10,14 +10,13 @@ from scipy.special import ndtr
 
 from ._arguments import broadcast, number, real, require
 from ._labels import by_name
-from ._passage import passage
+from ._passage import passage, rates
 from ._roots import root
 from .accuracy import acquired_beta
 from .acquisition import WEIGHT_MAX, acquisition_time
 from .attention import BETA_MAX
 from .burstiness import repeated_nodes
 from .distribution import SPAN, acquisition_distribution
-from .field import flow
 from .measured import MeasuredMemory
 from .memory import Memory, PowerLawMemory
 from .task import Task
@@ -82,8 +81,8 @@ def _repeated_clock(task: Task, beta0: float, w0: float) -> float:
     level = acquired_beta(task)
 
     def field(state: Array) -> list[float]:
-        dw, dbeta, _ = flow(state[0], state[1], task, 0.0, context)
-        return [2.0 * float(dw), 2.0 * float(dbeta)]  # per unit of the clock of the memory alone, c1 = 1/2
+        dw, dbeta, _ = rates(state, task, context)
+        return [2.0 * dw, 2.0 * dbeta]  # per unit of the clock of the memory alone, c1 = 1/2
 
     return passage(field, [w0, beta0], level, GIVEN_UP * task.context_length).time
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -226,10 +225,3 @@ def _sigmoid_midpoints(k: Array, accuracy: Array) -> Array:
     shift = np.where(smooth, (left - right) / np.where(smooth, 2 * bend, 1.0), 0.0)
     found = np.exp(middles[best] + shift * (middles[1] - middles[0]))
     return np.where((accuracy.max(1) >= 0.75) & (accuracy.min(1) <= 0.75), found, np.nan)
-
-
-def outcome_spread(task_diversity: Sequence[float], accuracy: ArrayLike, threshold: float) -> tuple[float, Array]:
-    """The K of the scan nearest the threshold, and the final accuracies of its seeds, sorted."""
-    k = np.asarray(task_diversity, dtype=float)
-    i = int(np.abs(np.log(k / threshold)).argmin())
-    return float(k[i]), np.sort(np.asarray(accuracy, dtype=float)[i])

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 #: Below this ICL accuracy ICL counts as lost: half-way to chance, so that noise about 0.95 is not a loss.
 LOST_LEVEL = 0.75
+#: The paper's own level (its figure A6), which it looks for after t = 4,690, a thousand epochs.
+PAPER_LOST_LEVEL = 0.9
 
 
 def observation_times(runs: xr.Dataset) -> xr.DataArray:
@@ -37,11 +39,13 @@ def loss_times(
     *,
     acquired_level: float = ACQUIRED_LEVEL,
     lost_level: float = LOST_LEVEL,
+    after: float = 0.0,
 ) -> xr.DataArray:
     """Time of every run at which ICL is first lost after its acquisition: ``accuracy`` falls below ``lost_level``.
 
     Counted from the start of training and linear between evaluations; infinite if ICL lasts to the end of the run, NaN
-    if it was never acquired.
+    if it was never acquired. With ``lost_level=PAPER_LOST_LEVEL, after=4690.0`` it is the paper's count: no loss
+    before the time ``after``.
 
     Examples
     --------
@@ -54,7 +58,7 @@ def loss_times(
         acquired = first_crossing(runs.time, values, acquired_level)
         if math.isinf(acquired):
             return math.nan
-        later = runs.time.values >= acquired
+        later = runs.time.values >= max(acquired, after)
         return first_crossing(runs.time.values[later], -values[later], -lost_level)
 
     found = xr.apply_ufunc(lost, runs[accuracy], input_core_dims=[["time"]], vectorize=True)

@@ -230,14 +230,17 @@ def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
         runs = [minimal(task=Task(24, k, 63), beta0=None).with_(seed=s) for s in range(40)]
 
         def curves(run, time, share=share):
-            end = (0.6 if run.seed < 40 * share else 0.95) + 0.001 * run.seed
-            return dict.fromkeys(("icl_accuracy", "circuit_accuracy"), np.full(time.size, min(end, 1.0)))
+            end = (0.6 if run.seed < 40 * share else 0.955) + 0.001 * run.seed
+            curve = np.interp(time, [run.seed, 200 + run.seed], [0.5, min(end, 1.0)])
+            return dict.fromkeys(("icl_accuracy", "circuit_accuracy"), curve)
 
         folder.networks("bimodality", label, runs, ["seed"], curves)
-    near, far = draw("bimodality", folder.results()).axes
-    assert sum(bar.get_height() for bar in near.patches) == 40
-    assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
-    assert "K = 128" in near.texts[0].get_text()
+    panels = draw("bimodality", folder.results()).axes
+    for near, far in (panels[::2], panels[1::2]):  # t_ICL, and final accuracies
+        assert sum(bar.get_height() for bar in near.patches) == sum(bar.get_height() for bar in far.patches) == 40
+        assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
+    assert panels[0].patches[-1].get_height() == 20  # those that never acquire stand at the budget
+    assert "K = 128" in panels[0].texts[0].get_text()
 
 
 def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):
@@ -296,7 +299,12 @@ def test_transience_curves_plane_and_losses(decaying):
 
 def test_audit_shows_every_rung_and_the_measurement(folder):
     scan(folder, "audit", "networks", 31, 400)
-    folder.predict("audit", raw=estimate(900, 800, 1000), frozen=estimate(600, 500, 700), scrambled=estimate(math.inf))
+    folder.predict(
+        "audit",
+        **{"layer-normed": estimate(900, 800, 1000)},
+        frozen=estimate(600, 500, 700),
+        scrambled=estimate(math.inf),
+    )
     ax = draw("independence_audit", folder.results()).axes[0]
     assert [bars.lines[0].get_xdata()[0] for bars in ax.containers] == [900, 600]
     assert line(ax, "measured")[0][0] == pytest.approx(400, rel=0.02)

@@ -85,6 +85,40 @@ def test_shapes_and_starts_beyond_the_end():
     assert np.isfinite(acquisition_time(task, [-300.0, -50.0, 0.0, 300.0], [[-5.0], [0.0], [5.0]])).all()
 
 
+@pytest.mark.parametrize(
+    ("task", "beta0", "w0", "expected"),
+    [
+        # D or N too small, or w0 too large, for the early path: it gave 6243, 30120, 14052, -178.6, 186, 177, ...
+        (Task(100, dimension=63), -3.0, 5.0, 28291),
+        (Task(100, dimension=63), -3.0, -2.0, 36471),
+        (Task(100, dimension=63), -3.0, 2.0, 16694),
+        (Task(12, dimension=1), 1.0, 0.0, 575.8),
+        (Task(50, dimension=2), 0.0, 0.0, 887.3),
+        (Task(50, dimension=1), 0.0, 0.0, 134595),
+        (Task(100, dimension=10), -1.0, 5.0, 153.57),
+        (Task(2), -3.0, 2.0, 108.69),
+        # w < 0 with β above the level: accuracy is below 1/2 until w turns, and it gave 0, 1775, 1.17, 0
+        (Task(100), 3.0, -0.5, 6.1304),
+        (Task(100), 8.0, -5.0, 6.3275),
+        (Task(100, dimension=63), 5.0, -2.0, 8.7120),
+        (Task(100, label_std=0.0), 0.0, -0.5, 108.47),
+    ],
+    ids=str,
+)
+def test_outside_the_early_phase(task, beta0, w0, expected):
+    """LSODA at 1e-9 and Radau over 80 Hermite nodes, to the digits given."""
+    assert acquisition_time(task, beta0, w0) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("w0", [0.0, -1.0])
+@pytest.mark.parametrize("task", [Task(100, dimension=63), Task(8, dimension=3), Task(20, labels="balanced")], ids=str)
+def test_many_starts_give_what_each_gives_alone(task, w0):
+    """Beyond a thousand starts times are interpolated, to 1e-6, through kinks and to zeros and infinities alike."""
+    beta0 = np.linspace(-4.0, 5.0, 3000)
+    every = acquisition_time(task, beta0, w0)
+    np.testing.assert_allclose(every[::101], [float(acquisition_time(task, b, w0)) for b in beta0[::101]], rtol=2e-6)
+
+
 def test_ladder(integrate):
     task = Task(100, dimension=63)
     calls = []

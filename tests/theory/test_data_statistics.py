@@ -6,11 +6,16 @@ from iclrace.theory import (
     PowerLawMemory,
     Task,
     bursty_field,
+    clock_at_acquisition,
     copies_distribution,
     icl_field,
     item_frequencies,
     skewed_clock,
+    skewed_clock_at_acquisition,
+    skewed_contexts,
 )
+from iclrace.theory._passage import rates
+from iclrace.theory.frequencies import skewed_nodes
 from iclrace.theory.labels import label_sum_nodes
 from scipy.integrate import solve_ivp
 from scipy.special import expit
@@ -134,3 +139,35 @@ def test_skew_leaves_the_total_clock():
 def test_invalid_arguments_are_named(call, name):
     with pytest.raises(ValueError, match=rf"Argument '{name}' must .*but"):
         call()
+
+
+@pytest.mark.parametrize("skew", [0.0, 1.0, 1.5])
+def test_contexts_under_skewed_frequencies_against_sampling(skew):
+    """⟨m⟩, ⟨m + n⟩, ⟨(m + n)²⟩ and the averaged field, over 60,000 contexts drawn as the data draw them."""
+    task, (w, beta) = Task(100, task_diversity=1000), (0.7, 1.0)
+    frequency, label = item_frequencies(1000, skew), 1.0 - 2.0 * (np.arange(1000) % 2)
+    items = np.random.default_rng(0).choice(1000, (60_000, 100), p=frequency)
+    copies = (items == items[:, :1]).sum(1)
+    total = (label[items] * label[items[:, :1]]).sum(1)
+    match = np.exp(beta)
+    norm = copies * match + 100 - copies
+    a = (copies * match + total - copies) / norm
+    slope = copies * match * (100 - total) / norm**2
+    residual = 1.0 / (1.0 + np.exp(w * a))
+    samples = {"copies": copies, "label_sum": total, "label_square": total**2}
+    for name, sample in samples.items():
+        error = 5.0 * sample.std() / np.sqrt(len(sample))
+        assert getattr(skewed_contexts(task, skew), name) == pytest.approx(sample.mean(), abs=error)
+    for found, sample in zip(rates(np.array([w, beta]), task, skewed_nodes(task, skew)),
+                             (residual * a, w * residual * slope, residual), strict=True):  # fmt: skip
+        assert found == pytest.approx(sample.mean(), abs=5.0 * sample.std() / np.sqrt(len(sample)))
+
+
+def test_the_clock_at_acquisition_under_skew():
+    """Without skew it is that of repeated items; with it, contexts that lean and repeat acquire sooner."""
+    task = Task(100, task_diversity=500)
+    even, skewed = (float(skewed_clock_at_acquisition(task, skew, 0.0)) for skew in (0.0, 1.0))
+    assert even == pytest.approx(float(clock_at_acquisition(task, 0.0, repeats=True)), rel=1e-4)
+    assert skewed == pytest.approx(49.4, abs=0.1)
+    with pytest.raises(ValueError, match="'task'"):
+        skewed_contexts(Task(100), 1.0)

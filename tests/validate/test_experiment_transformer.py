@@ -8,6 +8,7 @@ import xarray as xr
 from iclrace.theory import Estimate, Task, acquisition_time
 from iclrace.validate import Run
 from iclrace.validate.experiments import (
+    IndependenceAudit,
     MemoryCurves,
     MemoryDepth,
     TransformerAcquisition,
@@ -18,6 +19,7 @@ from iclrace.validate.experiments import (
 from iclrace.validate.experiments.depth import continued_clock
 from iclrace.validate.experiments.transformer_acquisition import ratio_of
 from iclrace.validate.experiments.transformer_clocks import clock_of_acquisition, predict_threshold_at, seeded
+from iclrace.validate.experiments.transformer_outcomes import censored_times
 from iclrace.validate.experiments.transformer_scaling import Scan
 from iclrace.validate.experiments.transformer_scores import initial_score_std, rough_acquisition_time
 from iclrace.validate.memory import MemoryTraining
@@ -161,15 +163,63 @@ def test_two_kinds_of_outcome_are_told_from_one(two_kinds):
     rng = np.random.default_rng(0)
 
     def final(modes, size):
-        accuracy = rng.choice(modes, size) + 0.01 * rng.standard_normal(size)
-        return xr.Dataset({"icl_accuracy": (("seed", "time"), accuracy[:, None])}, {"time": [20.0]})
+        """Runs that jump to a mode, those that end above 0.95 at times between 4 and 8."""
+        accuracy = rng.choice(modes, size) + 0.005 * rng.standard_normal(size)
+        time, jump = np.linspace(0.0, 20.0, 201), rng.uniform(4.0, 8.0, size)
+        curves = np.where(time > jump[:, None], accuracy[:, None], 0.5)
+        return xr.Dataset({"icl_accuracy": (("seed", "time"), curves)}, {"time": time})
 
-    near = [0.5, 0.95] if two_kinds else [0.7]
+    near = [0.5, 0.98] if two_kinds else [0.7]
     trained = {"k64": final(near, 24), "k128": final([0.9], 24), "k8": final([0.5], 12)}
     said = {"threshold": Prediction("K*", Estimate.exact(70.0), ())}
     verdicts = {row.quantity: row.verdict for row in experiment.compare(said, trained) if row.predicted is not None}
-    assert [verdict.split()[0] for verdict in verdicts.values()] == ["holds", "holds" if two_kinds else "fails"]
-    assert "K = 64" in list(verdicts)[1]  # the K nearest to K* was asked
+    near = "holds" if two_kinds else "fails"
+    assert [verdict.split()[0] for verdict in verdicts.values()] == ["holds", "holds", near, near]
+    assert all("K = 64" in quantity for quantity in list(verdicts)[2:])  # the K nearest to K* was asked
+    assert ["t_ICL" in quantity for quantity in verdicts] == [True, False, True, False]
+
+
+def test_a_run_that_never_acquires_stands_at_the_budget():
+    runs = networks([100, 200], lambda k: k > 150)
+    assert censored_times(runs, 20.0) == pytest.approx(np.array([[20.0] * 3, [10.45] * 3]))
+
+
+@pytest.mark.parametrize(("threshold", "verdict"), [(180, "holds"), (60, "fails")])
+def test_every_rung_of_the_audit_is_predicted_from_its_own_clock_and_can_fail(threshold, verdict):
+    """Rungs whose clocks are the same power law predict the same K*; with I* at large K another one."""
+    diversities = [40, 50, 64, 80, 100, 125, 158, 200, 250, 320]
+    scan, size = Scan(RUN, diversities, [50, 100, 200, 400]), 3
+    alone = [MemoryTraining(k, s, dimension=15) for k in (50, 100, 200, 400) for s in range(size)]
+
+    def curves(training):
+        reading = AMPLITUDE * training.task_diversity**EXPONENT * (1 + 0.01 * (training.seed - 1))
+        time = np.linspace(0, 20.0, 5)
+        return xr.Dataset({"clock": ("time", reading * time / 20), "c1": ("time", np.full(5, 0.1))}, {"time": time})
+
+    experiment = IndependenceAudit(
+        {"layer-normed": alone}, scan, size, size, size, reference=50, large=800, bar=1.25, clock_bar=1.1, frozen=False
+    )
+    large = networks([800], lambda _: True).isel(task_diversity=0, drop=True)
+    calibrated = {
+        "memory_layer-normed": MemoryCurves(alone, [curves(one) for one in alone]),
+        "scrambled": networks(scan.memory_diversity, lambda _: False),
+        "endless": endless(60.0),
+        "large": large,
+    }
+    assert set(experiment.calibration()) == set(calibrated)
+    said = experiment.predict(calibrated)
+    exact = (60.54 / 2 / AMPLITUDE) ** (1 / EXPONENT)
+    for rung in ("layer-normed", "scrambled"):
+        assert said[rung].estimate.value == pytest.approx(exact, rel=2e-3)
+    # Those at K = 800 acquire at t = 10.45 of 20, when their clock has passed that share of its end.
+    at_large = 800 * (10.45 / 20) ** (1 / EXPONENT)
+    for rung in ("layer-normed_large", "scrambled_large"):
+        assert said[rung].estimate.value == pytest.approx(at_large, rel=2e-3)
+    rows = experiment.compare(said, {"networks": networks(diversities, lambda k: k > threshold)})
+    assert [row.quantity for row in rows[:4]] == [
+        said[rung].quantity for rung in ("layer-normed", "scrambled", "layer-normed_large", "scrambled_large")
+    ]
+    assert all(row.verdict.startswith(verdict) for row in rows[:2])
 
 
 def law(layers, end, scale=0.5):
@@ -209,8 +259,8 @@ def test_the_paper_preset_builds_all_of_its_runs_and_the_workstation_keeps_its_s
         for one in transformer.PAPER
     }
     assert counts == {
-        "audit": 196,  # 36 perceptrons, 20 + 10 + 15 + 15 calibrations, 10 K × 10 seeds
-        "transformer_scaling": 811,  # 36, five lengths × (20 + 15 + 100), 100 for the point
+        "audit": 178,  # 18 perceptrons, 20 + 10 + 15 + 15 calibrations, 10 K × 10 seeds
+        "transformer_scaling": 793,  # 18, five lengths × (20 + 15 + 100), 100 for the point
         "transformer_kinetics": 595,  # 4 × 20 in endless, 15, 100 for the point, 4 scans of 10 K × 10 seeds
         "transformer_budget": 135,
         "transformer_acquisition": 600,

@@ -221,7 +221,10 @@ def test_the_transformers_phases_and_times_follow_from_two_points():
     assert predictions["0.008"].estimate.value == pytest.approx(2250.0, rel=0.05) and "0.002" not in predictions
     scan = np.vstack([np.full((1, 3), math.inf), scatter([4500.0, 2250.0], seed=4), np.full((1, 3), math.nan)])
     rows = experiment.compare(predictions, {"networks": networks(scan, values=experiment.decay)})
-    assert [row.verdict for row in rows[:3]] == 3 * ["holds"] and rows[-1].measured.value == 1.0
+    assert [row.verdict for row in rows[:3]] == 3 * ["holds"] and rows[4].measured.value == 1.0
+    # The paper counts from the start of training, down to 0.9.
+    assert "below 0.9" in rows[-1].quantity and len(rows) == 5 + len(experiment.decay)
+    assert rows[6].measured.value == pytest.approx(rows[0].measured.value + 50.0, rel=0.05)
     assert rows[3].measured.low == 8e-3 and rows[3].measured.high == 2e-2
     slow = np.vstack([scan[:2], 2 * scan[2:3], scan[3:]])
     assert experiment.compare(predictions, {"networks": networks(slow, values=experiment.decay)})[1].failed

@@ -12,7 +12,7 @@ from iclrace.validate import (
     measure_acquisition_time,
     measure_transience_time,
 )
-from iclrace.validate.survival import observation_times
+from iclrace.validate.survival import PAPER_LOST_LEVEL, observation_times
 from scipy import stats
 
 REPEATS = 1000
@@ -110,6 +110,9 @@ def test_transience_is_the_first_loss_after_acquisition():
     icl = [[0.5, 1.0, 0.8, 1.0, 0.5, 1.0], [0.5, 0.5, 0.9, 0.5, 0.5, 0.5], [0.5, 1.0, 1.0, 1.0, np.nan, np.nan]]
     runs = xr.Dataset({"icl_accuracy": (("seed", "time"), icl)}, coords={"time": np.arange(6.0)})
     assert loss_times(runs).values == pytest.approx([3.5, math.nan, math.inf], nan_ok=True)
+    # As the paper counts: already below 0.9, but not before the time from which it looks.
+    assert loss_times(runs, lost_level=PAPER_LOST_LEVEL).values[0] == 1.5
+    assert loss_times(runs, lost_level=PAPER_LOST_LEVEL, after=3.0).values[0] == pytest.approx(3.2)
     assert observation_times(runs).values.tolist() == [5.0, 5.0, 3.0]
     with pytest.raises(ValueError, match="acquired ICL"):
         measure_transience_time(runs.isel(seed=[1]))

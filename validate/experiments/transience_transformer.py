@@ -14,10 +14,14 @@ from ..config import Run, addresses
 from ..intervals import pooled_means, slope
 from ..measure import acquisition_times
 from ..protocol import Jobs, Trained, networks_in
+from ..survival import PAPER_LOST_LEVEL, loss_times
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
 from .runs import varied
 from .transience_phases import SHARE, share_in_phase
 from .transience_tools import LASTING, NO_ICL, TRANSIENT, by_axis, durations, phases
+
+#: By the paper's level, from the start of training; without a prediction.
+_PAPER_LOSS = f"time at which ICL accuracy falls below {PAPER_LOST_LEVEL:g}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class TransformerTransience:
             *times,
             self._claim("d ln t_loss/d ln λ", law, self.exponent_bar, "t ∝ 1/λ", slope_inputs, every, "difference"),
             self._claim("λ_c", critical, self.critical_bar, product, (start, product), every),
+            *(replace(self._claim(_PAPER_LOSS, law, 1.5, "", (), d), predicted=None, bar=None) for d in self.decay),
             self._claim(
                 SHARE, Estimate.exact(1.0), self.phase_bar, "two points", (seen, start), every, "difference",
                 phase=tuple(expected),
@@ -112,6 +117,9 @@ class TransformerTransience:
             return share_in_phase(
                 by_axis(phases(runs, "icl_accuracy"), "decay_attention", self.decay), claim, confidence
             )
+        if claim.quantity == _PAPER_LOSS:
+            times = by_axis(loss_times(runs, lost_level=PAPER_LOST_LEVEL), "decay_attention", self.decay)
+            return dict(zip(self.decay, pooled_means(times, confidence), strict=True))[claim.at["decay"]]  # pyright: ignore[reportArgumentType]
         if claim.quantity == "λ_c":
             return critical_decay_between(self.decay, np.isfinite(lasting) | np.isinf(lasting))
         means = dict(zip(self.decay, pooled_means(lasting, confidence), strict=True))

@@ -10,13 +10,13 @@ from .transformer import audit
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED, _FIRST_TRANSFORMER_SEED = 100, 2000, 6000
 _NOTE = (
-    "Minimal model: scans, measures (the event that defines the circuit's K*: 95 % reached) and bars were settled on"
-    " networks of seeds 0 to 3 and perceptrons of seeds 1000 to 1003; the seeds trained here, from 100 and from 2000,"
-    " are others. Transformer: the scan is centred on the K* = 830 to 970 of a theory in which both circuits share the"
-    " perceptron; trials with other seeds, at twice the learning rate, had K* = 900, two to three times below what"
-    " independent circuits predict, and final accuracies between 0.58 and 0.96 at K = 1024. Scan, bars and measures"
-    " were fixed before a network of these seeds, from 6000 and from 7000, was trained. Perceptrons alone are trained"
-    " at a rate of 0.1: at a quarter of it their clock at t = 300 is 0.3 % less."
+    "Minimal model: scans, measures (the event that defines the circuit's K*: 95 % reached) and bars were settled "
+    "on networks of seeds 0 to 3 and perceptrons of seeds 1000 to 1003; the seeds trained here, from 100 and from "
+    "2000, are others. Transformer: the scan is centred on the K* = 830 to 970 of a theory in which both circuits "
+    "share the perceptron; trials with other seeds, at twice the learning rate, had K* = 900, two to three times "
+    "below what independent circuits predict, and final accuracies between 0.58 and 0.96 at K = 1024. Scan, bars "
+    "and measures were fixed before a network of these seeds, from 6000 and from 7000, was trained. Perceptrons "
+    "alone are trained at a rate of 0.1: at a quarter of it their clock at t = 300 is 0.3 % less."
 )
 _MINIMAL = MINIMAL.with_(seed=_FIRST_SEED)
 _TRANSFORMER = TRANSFORMER.with_(
