@@ -267,13 +267,19 @@ def _first(jobs: Jobs, share: float) -> Any:
 
 def _seeds(results: Results) -> int:
     """Networks at each point; of perceptrons alone all of them."""
-    return len(results.trainings) if isinstance(results, MemoryCurves) else int(results.sizes.get("seed", 1))
+    sizes = {"run": len(results.trainings)} if isinstance(results, MemoryCurves) else results.sizes
+    return int(sizes.get("seed", sizes.get("run", 1)))
 
 
 def networks_in(results: Results) -> xr.Dataset:
     """``results`` where networks were trained."""
     assert isinstance(results, xr.Dataset)
     return results
+
+
+def clocks_in(results: Results) -> xr.Dataset:
+    """The clocks of perceptrons trained alone, as they are stored."""
+    return results.clocks() if isinstance(results, MemoryCurves) else results
 
 
 def memories_in(results: Results) -> MemoryCurves:

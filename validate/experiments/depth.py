@@ -16,7 +16,7 @@ from ..claim import At, Claim
 from ..config import addresses
 from ..measure import geometric_mean, measure_power_law
 from ..memory import MemoryTraining
-from ..protocol import Jobs, Trained, memories_in
+from ..protocol import Jobs, Trained, clocks_in, memories_in
 from ..values import Value
 
 Array = NDArray[np.float64]
@@ -80,13 +80,15 @@ class MemoryDepth:
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         """Of a gain: each perceptron against its own continuation, so that the interval is that of the ratios' mean."""
-        memory = memories_in(trained[claim.data[0]])
         if claim.quantity != GAIN:
-            clocks = memory.clocks()
+            clocks = clocks_in(trained[claim.data[0]])
             fit = measure_power_law(clocks.task_diversity.values, clocks.clock.values, confidence=confidence)
             return fit[claim.quantity == "ν"]
         until, said = claim.at["until"], claim.at["gains"]
-        gains = [_clock_where(one, self.later) - _clock_where(one, float(until)) for one in memory.curves]  # pyright: ignore[reportArgumentType]
+        gains = [
+            _clock_where(one, self.later) - _clock_where(one, float(until))
+            for one in memories_in(trained[claim.data[0]]).curves
+        ]  # pyright: ignore[reportArgumentType]
         return geometric_mean(np.divide(gains, said), confidence).scaled(geometric_mean(said).value)  # pyright: ignore[reportArgumentType]
 
 

@@ -9,7 +9,7 @@ from ...theory import Estimate
 from ..claim import Claim
 from ..measure import measure_power_law
 from ..memory import MemoryTraining
-from ..protocol import Jobs, Trained, memories_in
+from ..protocol import Jobs, Trained, clocks_in
 from ..values import Value
 
 #: ν of the paper's setting.
@@ -37,5 +37,5 @@ class MemoryLaw:
         return [Claim("ν", "perceptron", exponent, self.bar, "memory", "paper", at, inputs=inputs, data=("memory",))]
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
-        clocks = memories_in(trained["memory"]).clocks()
+        clocks = clocks_in(trained["memory"])
         return measure_power_law(clocks.task_diversity.values, clocks.clock.values, confidence=confidence)[1]

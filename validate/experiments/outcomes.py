@@ -65,7 +65,7 @@ class Outcomes:
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         nearest, inputs, claims = self.near[0], ("K near K*: two kinds; far: one",), []
         if self.scan is not None:
-            threshold = measured_threshold(networks_in(calibrated["scan"]), self.scan.read.budget, "whole", 0.95)
+            threshold = measured_threshold(networks_in(calibrated["scan"]), self.scan, "whole", 0.95)
             nearest = min(self.near, key=lambda k: abs(np.log(k / threshold.value)))
             inputs = (f"K* of {addresses(self.scan.networks)}",)
             at = place(self.run, task_diversity=None)

@@ -171,41 +171,48 @@ class ThresholdScan:
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
         if claim.quantity.startswith("d ln K*"):
             found = [
-                measured_threshold(networks_in(trained[label]), scan.read.budget, claim.part, confidence)
+                measured_threshold(networks_in(trained[self.shared or label]), scan, claim.part, confidence)
                 for label, scan in self.scans.items()
             ]
             x = claim.at[self.variable]
             assert isinstance(x, tuple)
             measured = slope([float(one) for one in x], found)
             return _excludes(measured, claim) if "rival" in claim.at else measured
-        runs, budget = networks_in(trained[claim.data[0]]), claim.at["budget"]
-        assert isinstance(budget, float | int)
-        if claim.quantity == "K*":
-            return measured_threshold(runs, budget, claim.part, confidence)
+        runs = networks_in(trained[claim.data[0]])
         if claim.quantity == "t_ICL":
             times = acquisition_times(runs, "circuit_accuracy").sel(task_diversity=claim.at["task_diversity"])
             return geometric_mean(times, confidence)
         if claim.quantity == "I_K":
             return geometric_mean(final_clock(runs).sel(task_diversity=claim.at["task_diversity"]).values, confidence)
-        threshold = measured_threshold(runs, budget, claim.part, confidence)
+        threshold = measured_threshold(runs, self._scan(claim), claim.part, confidence)
+        if claim.quantity == "K*":
+            return threshold
         if claim.quantity == _SHARE:
             return _share(threshold, claim.at["ladder"])  # pyright: ignore[reportArgumentType]
         if claim.network == "minimal":
             return clock_collapse(runs, threshold.value)
         return clock_of_acquisition(runs, threshold.value, confidence)
 
+    def _scan(self, claim: Claim) -> Scan:
+        """The scan that a claim is about."""
+        if not self.shared:
+            return self.scans[claim.data[0]]
+        return next(scan for scan in self.scans.values() if scan.read.budget == claim.at["budget"])
 
-def measured_threshold(runs: xr.Dataset, budget: float, part: str, confidence: float) -> Estimate:
-    """K* of networks read at the time ``budget``.
+
+def measured_threshold(runs: xr.Dataset, scan: Scan, part: str, confidence: float) -> Estimate:
+    """K* of networks read at the end of the scan's budget.
 
     Of the minimal model's circuit the outcome is whether it reached 95 % in time, of which the theory speaks: as an
-    accuracy, 1 or chance. Of a whole network it is the accuracy itself.
+    accuracy, 1 or chance. Of a whole network it is the accuracy itself, as it is at the end of its training unless the
+    scan is read before.
     """
     if part == "circuit":
         times = acquisition_times(runs, "circuit_accuracy").transpose("task_diversity", "seed")
-        outcome = np.where(times.values <= budget, 1.0, 0.5)
+        outcome = np.where(times.values <= scan.read.budget, 1.0, 0.5)
     else:
-        outcome = accuracy_at(runs, budget).transpose("task_diversity", "seed").values
+        end = math.inf if scan.budget is None else scan.budget
+        outcome = accuracy_at(runs, end).transpose("task_diversity", "seed").values
     return measure_threshold(runs.task_diversity, outcome, confidence=confidence)
 
 

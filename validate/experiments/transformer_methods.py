@@ -189,7 +189,7 @@ class OnePoint:
             return {}
         inverse = self.inverse_exponent(calibrated)
         runs = networks_in(calibrated["point"])
-        start = measured_threshold(runs, self.point.read.budget, "whole", CONFIDENCE)
+        start = measured_threshold(runs, self.point, "whole", CONFIDENCE)
         if self.clock is None:
             x, x0 = (float(one.place()[self.variable]) for one in (scan, self.point))  # pyright: ignore[reportArgumentType]
             seen: Sequence[str] = ("t_ICL ∝ N",) if self.variable == "context_length" else ()
