@@ -18,9 +18,10 @@ import xarray as xr
 from ..theory._arguments import require
 from .compare import Comparison
 from .config import Run, json_text
-from .experiments import Jobs, MemoryCurves, Results
+from .experiments import Experiment, Jobs, MemoryCurves, Results
 from .predict import Prediction
 from .presets import PRESETS, Preset
+from .presets.base import Scanned
 from .store import Configured, RunStore, write_dataset, write_text
 from .training import train, train_memories
 
@@ -37,6 +38,7 @@ class Report:
     comparisons: Mapping[str, Sequence[Comparison]]
     datasets: Mapping[str, xr.Dataset]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Comparison]:
@@ -58,6 +60,7 @@ class Report:
                 name: {
                     "predictions": predictions_json(self.predictions[name]),
                     "comparisons": [comparison.as_json() for comparison in rows],
+                    "options": dict(self.options.get(name, {})),
                 }
                 for name, rows in self.comparisons.items()
             },
@@ -108,6 +111,7 @@ def run(
     if task_diversity is not None:
         require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
         preset = preset.with_scan(sorted(set(task_diversity)))
+    options = {one.name: _options(one, task_diversity) for one in preset.experiments}
     planned = {experiment.name: (experiment.calibration(), experiment.networks()) for experiment in preset.experiments}
     jobs = [job for parts in planned.values() for part in parts for runs in part.values() for job in runs]
     directory = writable_directory(out)
@@ -127,13 +131,20 @@ def run(
         for name, mine in part.items()
         for label, results in mine.items()
     }
-    report = Report(preset, predictions, comparisons, datasets, provenance(time.monotonic() - started, store, jobs))
+    seconds = time.monotonic() - started
+    report = Report(preset, predictions, comparisons, datasets, provenance(seconds, store, jobs), options)
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
     summary = report.as_json()
     summary["experiments"] = others | summary["experiments"]
     write_text(directory / "summary.json", json_text(summary))
     return report
+
+
+def _options(experiment: Experiment, task_diversity: Sequence[float] | None) -> dict[str, Any]:
+    """What this call set apart from the preset, for the experiments that heed it: part of where a number comes from."""
+    heeded = task_diversity is not None and isinstance(experiment, Scanned)
+    return {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
 
 
 def _others(path: Path, preset: Preset) -> dict[str, Any]:
