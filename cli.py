@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,6 +98,7 @@ def train(
 ) -> None:
     """Train networks on the task and print how each one ended."""
     from .theory import Task
+    from .theory._arguments import require
     from .validate import Run, acquisition_times
     from .validate import train as train_runs
     from .validate.run import writable_directory
@@ -106,13 +108,18 @@ def train(
         "width": width, "learning_rate": learning_rate, "batch_size": batch_size, "decay_attention": decay,
         "budget": budget,
     }  # fmt: skip
+    require(seeds >= 1, "seeds", "be at least 1", seeds)
     runs = [Run(network, task, seed + i, **settings) for i in range(seeds)]  # pyright: ignore[reportArgumentType]
     metrics = train_runs(runs, writable_directory(out))
     times = acquisition_times(metrics)
+    endings = {number: name for name, number in metrics.ending.attrs.items()}
     rows = []
     for run in runs:
-        end = metrics.sel(seed=run.seed).isel(time=-1)
-        rows.append({"seed": run.seed, "ICL accuracy": float(end.icl_accuracy), "IWL accuracy": float(end.iwl_accuracy),
+        mine = metrics.sel(seed=run.seed)
+        ended = endings[int(mine.ending)]
+        last = mine.dropna("time", subset=["icl_accuracy"]).isel(time=-1)
+        icl, iwl = (math.nan if ended == "diverged" else float(last[f"{kind}_accuracy"]) for kind in ("icl", "iwl"))
+        rows.append({"seed": run.seed, "ended": ended, "ICL accuracy": icl, "IWL accuracy": iwl,
                      "t_ICL": float(times.sel(seed=run.seed))})  # fmt: skip
     print_rows(f"{network}, N = {context_length}, K = {task_diversity:g}, t = {budget:g}", rows)
 

@@ -154,7 +154,7 @@ def prepare_transformer(results: Results) -> Picture:
 
 
 def prepare_spread(results: Results) -> Picture:
-    found = results.find("acquisition_spread_networks", "transformer_acquisition_n*", needs=["icl_accuracy", "time"])
+    found = results.find("acquisition_spread*_networks", "transformer_acquisition_n*", needs=["icl_accuracy", "time"])
     most = max(found.values(), key=lambda runs: (setting(runs)["network"] == "transformer") * runs.sizes["seed"])
     panels, captions = [], []
     for runs in [one for name, one in found.items() if name.startswith("acquisition_spread")] + [most]:

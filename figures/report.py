@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from shlex import quote
 from string import Template
 from typing import Any
 
 from ..theory._arguments import require
+from ..validate import PRESETS
 from ..validate.store import write_text
 from . import style
 from .catalogue import available
@@ -135,12 +138,31 @@ def origin(results: Results) -> list[tuple[str, str]]:
 
 def reproduce(results: Results) -> list[str]:
     """The commands that make this folder, its figures and this page."""
-    folder = f"results/{results.preset}"
+    folder = quote(f"results/{' '.join(results.preset.split())}")
     return [
-        f"iclrace validate --preset {results.preset} --out {folder}",
+        *validations(results, folder),
         f"iclrace figure --all --results {folder} --out {folder}",
         f"iclrace report {folder}",
     ]
+
+
+def validations(results: Results, folder: str) -> list[str]:
+    """``iclrace validate`` with the options that the folder's numbers were made with, a line for each set of them."""
+    preset = PRESETS.get(results.preset)
+    if preset is None:
+        name = quote(" ".join(results.preset.split()))
+        return [f"# {name} is no preset of this package: call iclrace.validate.run with your own"]
+    calls: dict[str, list[str]] = {}
+    for name, one in results.experiments.items():
+        given = one.get("options", {}).get("task_diversity", ())
+        calls.setdefault(" ".join(f"-K {quote(str(k))}" for k in given), []).append(name)
+    whole = [experiment.name for experiment in preset.experiments]
+    start = f"iclrace validate --preset {quote(results.preset)}"
+    return [
+        " ".join([start, *([] if names == whole else [f"-e {quote(name)}" for name in names]),
+                  *([options] if options else []), f"--out {folder}"])
+        for options, names in calls.items()
+    ]  # fmt: skip
 
 
 def _provenance(results: Results) -> str:
@@ -158,9 +180,9 @@ def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> 
         For no results.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
-    folders = " ".join(one.directory.as_posix() for one in results)
-    command = f"iclrace report {folders} --markdown {Path(path).as_posix()}"
-    lines = ["# Results", "", f"Written by `{command}`; do not edit by hand.", "", _RULE]
+    folders = " ".join(quote(one.directory.as_posix()) for one in results)
+    command = f"iclrace report {folders} --markdown {quote(Path(path).as_posix())}"
+    lines = ["# Results", "", f"Written by {_code(command)}; do not edit by hand.", "", _RULE]
     for one in results:
         lines += _markdown(one)
     target = Path(path)
@@ -174,22 +196,37 @@ t = learning rate × steps."""
 
 
 def _markdown(results: Results) -> list[str]:
-    lines = ["", f"## {results.preset}", "", f"{_description(results)} {count(results.rows).capitalize()}.", ""]
+    description = _plain(_description(results))
+    lines = ["", f"## {_plain(results.preset)}", "", f"{description} {count(results.rows).capitalize()}.", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     for row in results.rows:
         text = [_plain(cell).replace("|", "\\|") for cell in cells(row)]
         bold = kind(row["verdict"]) in ("holds", "fails")
         lines.append(f"| {' | '.join([*text[:-1], f'**{text[-1]}**' if bold else text[-1]])} |")
-    if _note(results):
-        lines += ["", _plain(_note(results))]
+    for paragraph in filter(None, _note(results).split("\n\n")):
+        lines += ["", _plain(paragraph)]
     lines += ["", "What the predictions saw:", ""]
     lines += [
         f"- {_plain(said['quantity'])}: {_plain('; '.join(map(str, said['inputs'])))}" for said in predictions(results)
     ]
-    lines += ["", "Where it comes from:", "", *(f"- {name}: {_plain(text)}" for name, text in origin(results))]
-    return [*lines, "", "```sh", *reproduce(results), "```"]
+    lines += ["", "Where it comes from:", "", *(f"- {_plain(name)}: {_plain(text)}" for name, text in origin(results))]
+    return [*lines, "", *_block(reproduce(results))]
+
+
+def _code(text: str) -> str:
+    """A code span that holds backticks, too."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}"
 
 
 def _plain(text: str) -> str:
-    """Without what Markdown would read as emphasis or as HTML."""
-    return escape(text, quote=False).replace("*", "\\*").replace("_", "\\_")
+    """One line without what Markdown would read as HTML, emphasis, code, a link or the start of a block."""
+    line = re.sub(r"([\\`*_]|~(?=~))", r"\\\1", escape(" ".join(text.split()), quote=False))
+    line = re.sub(r"\](?=[(\[:])", r"]\\", line)
+    return re.sub(r"^(\d+)(?=[.)] )", r"\1\\", re.sub(r"^(?=[#+=|]|-[ -])", r"\\", line))
+
+
+def _block(lines: Sequence[str]) -> list[str]:
+    """A block of shell lines, whatever stands in them."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "".join(lines))), default=0))
+    return [f"{fence}sh", *lines, fence]

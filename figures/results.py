@@ -41,6 +41,7 @@ class Results:
         self.directory = Path(directory)
         self.summary: Summary = read_summary(directory)
         self.preset, self.claims = self.summary.preset, self.summary.claims
+        self.experiments = self.summary.experiments
 
     def select(self, **fields: Any) -> Claims:
         """Claims by their fields and coordinates: :meth:`iclrace.validate.Claims.select`."""

@@ -9,9 +9,7 @@ from ._implicit import rosenbrock_step
 from ._lanes import prepare, refill, unload_lane
 from ._layout import COMPLETED, RUNNING, STOPPED
 from ._output import write_output
-from ._simd import WIDTH, compiled, drop_stale_cache, never_inline
-
-drop_stale_cache()
+from ._simd import WIDTH, compiled, never_inline
 
 
 @compiled()

@@ -6,7 +6,6 @@ it has (two of AVX-512, four of AVX2, eight of NEON), every lane runs the same i
 trajectory depends neither on its lane nor on its neighbours.
 """
 
-import contextlib
 import operator
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,18 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model
 
+from ._cache import compiled_and_kept
+
 intrinsic: Any = numba_intrinsic  # callers see the numba signature, not the Python one
 
 
 def compiled(*, entry: bool = False, **options: Any) -> Any:
     """The compiler with this package's options: IEEE division, and no reference counts, which cost more than a field
     evaluation. Only an ``entry`` can be called from Python: the wrappers would take a quarter of all compilation. Entry
-    points alone are cached: a cached part would be emitted twice."""
+    points alone are kept: a kept part would be emitted twice."""
+    options |= {"_nrt": False, "error_model": "numpy", "no_cpython_wrapper": not entry, "no_cfunc_wrapper": True}
     decorate: Any = njit  # its stubs do not know _nrt
-    return decorate(
-        _nrt=False, error_model="numpy", no_cpython_wrapper=not entry, no_cfunc_wrapper=True, cache=entry, **options
-    )
-
-
-def drop_stale_cache() -> None:
-    """Forget compiled entry points older than any source of the kernel: numba looks at the entry's file alone."""
-    folder = Path(__file__).parent
-    newest = max(source.stat().st_mtime for source in folder.glob("_*.py"))
-    for index in (folder / "__pycache__").glob("_driver.advance_*.nbi"):
-        with contextlib.suppress(OSError):  # read-only, or another process was faster
-            if index.stat().st_mtime < newest:
-                index.unlink()
+    return compiled_and_kept(*Path(__file__).parent.glob("_*.py"), **options) if entry else decorate(**options)
 
 
 #: Lanes of one vector. Two AVX-512 registers: one alone leaves the arithmetic units waiting for its own results.

@@ -35,7 +35,8 @@ from .values import (
     value_json,
 )
 
-At = float | int | str | tuple[Any, ...]
+#: A coordinate: a number, a word, or a tuple of them.
+At = Any
 Scale = Literal["ratio", "difference"]
 #: Symbols of the coordinates, by their names.
 SYMBOLS = {

@@ -6,12 +6,12 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 from ..theory import Task
-from ..theory._arguments import require
+from ..theory._arguments import integer, number, python_number, require
 
 
 @dataclass(frozen=True)
@@ -92,35 +92,25 @@ class Run:
     residual_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
+        require(isinstance(self.task, Task), "task", "be a Task", self.task)
         k = self.task.task_diversity
         networks = ("minimal", "transformer", "cointegration")
         require(self.network in networks, "network", f"be one of {', '.join(networks)}", self.network)
         require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
-        for name in (
-            "seed",
-            "decay_attention",
-            "decay_memory",
-            "stop_memorised",
-            "frequency_exponent",
-            "noise",
-            "stop_lost",
-        ):
-            require(getattr(self, name) >= 0, name, "be >= 0", getattr(self, name))
-        for name in (
-            "width",
-            "layers",
-            "learning_rate",
-            "rate_ratio",
-            "batch_size",
-            "budget",
-            "evaluate_every",
-            "test_size",
-            "depth",
-            "attention_scale",
-            "residual_scale",
-        ):
-            require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
+        integer("seed", self.seed, minimum=0)
+        for name in ("width", "layers", "batch_size", "test_size", "depth"):
+            integer(name, getattr(self, name), minimum=1)
+        for name in ("decay_attention", "decay_memory", "stop_memorised", "frequency_exponent", "noise", "stop_lost"):
+            number(name, getattr(self, name), minimum=0.0)
+        for name in ("learning_rate", "rate_ratio", "budget", "evaluate_every", "attention_scale", "residual_scale"):
+            number(name, getattr(self, name), minimum=0.0, exclusive=True)
+        number("w0", self.w0)
+        number("beta0", 0.0 if self.beta0 is None else self.beta0)
+        for name in ("stop_acquired", "scrambled"):
+            require(isinstance(getattr(self, name), bool), name, "be True or False", getattr(self, name))
         deep = self.depth > 1 and self.network != "transformer"
         require(not deep, "depth", "be 1 unless the network is a transformer", self.depth)
         scaled = self.attention_scale != 1 and self.network != "transformer"
@@ -164,15 +154,15 @@ class Run:
         A transformer's holds ``"residual": "normed"``. Earlier transformers added the attention to the raw target;
         theirs do not, so that a result of that network is never read as one of this.
         """
-        fields: dict[str, Any] = {"kind": "network", **asdict(self)}
+        content: dict[str, Any] = {"kind": "network", **asdict(self)}
         if self.network == "transformer":
-            fields["residual"] = "normed"
+            content["residual"] = "normed"
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
         added |= {"residual_scale": 1.0}
         # How K → ∞ draws its sequences: another generator, another result.
         stream = {"stream": "philox"} if math.isinf(self.task.task_diversity) else {}
-        return {name: value for name, value in fields.items() if name not in added or value != added[name]} | stream
+        return {name: value for name, value in content.items() if name not in added or value != added[name]} | stream
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:

@@ -59,8 +59,8 @@ def _margins(computation: Computation, parameters: Parameters, batch: Batch) -> 
 
 
 def curves(run: Run, metrics: NDArray[np.float64], **attributes: str) -> xr.Dataset:
-    """The metrics (evaluations, len(METRICS)) of a run over ``time``, up to its end."""
-    last = int(np.flatnonzero(np.isfinite(metrics[:, METRICS.index("clock")]))[-1]) + 1
+    """The metrics (evaluations, len(METRICS)) of a run over ``time``, up to its end, or to before it diverged."""
+    last = int(np.isfinite(metrics[:, METRICS.index("clock")]).sum())  # every row up to the end, and none after it
     times = np.arange(last) * run.steps_between_evaluations * run.learning_rate
     return xr.Dataset(
         {name: ("time", metrics[:last, i]) for i, name in enumerate(METRICS)},

@@ -13,18 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import config, njit, prange, set_num_threads
+from numba import config, prange, set_num_threads
 from numpy.typing import NDArray
+
+from ..simulate._cache import compiled_and_kept
 
 Array = NDArray[Any]
 # Float32 numbers of one AVX-512 register.
 _LANES = 16
 # Sums may be reordered, as every matrix product does; NaN and infinity keep their meaning, so divergence is seen.
 _FASTMATH = {"contract", "reassoc"}
-_compiled: Callable[[Any], Any] = njit(cache=True, parallel=True, fastmath=_FASTMATH)  # pyright: ignore
+# A division by zero gives infinity, as everywhere: it must not raise in a thread of a diverged network.
+_OPTIONS = {"fastmath": _FASTMATH, "error_model": "numpy"}
+_compiled: Callable[[Any], Any] = compiled_and_kept(Path(__file__), parallel=True, **_OPTIONS)
 
 # Products below which one core does all: on a busy machine threads wait for each other longer than the work takes.
 _WORK_WORTH_THREADS = 2**18
@@ -74,7 +79,7 @@ def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     return moments
 
 
-@njit(cache=True, fastmath=_FASTMATH, inline="never")
+@compiled_and_kept(Path(__file__), inline="never", **_OPTIONS)
 def _scores(rows: Array, labels: Array, moments: Array, context: Array, own: Array, along: Array, out: Array) -> None:
     """x̂_j·``along`` (D + 2) for every j of the context and, last, the target."""
     dimension, padded, length = len(along) - 2, rows.shape[1], len(context)
@@ -95,7 +100,7 @@ def _scores(rows: Array, labels: Array, moments: Array, context: Array, own: Arr
     out[length] = last
 
 
-@njit(cache=True, fastmath=_FASTMATH, inline="never")
+@compiled_and_kept(Path(__file__), inline="never", **_OPTIONS)
 def _combine(rows: Array, labels: Array, moments: Array, context: Array, own: Array, weight: Array, out: Array) -> None:
     """Σ_j weight_j x̂_j over the context and, last, the target, into ``out`` (D + 2)."""
     dimension, padded, length = len(out) - 2, rows.shape[1], len(context)
@@ -165,7 +170,7 @@ def attend_backward(
     return out
 
 
-@njit(cache=True, fastmath=_FASTMATH)
+@compiled_and_kept(Path(__file__), **_OPTIONS)
 def _answer(overlap: Array, label: Array, beta: Any) -> tuple[Any, Any]:
     """Σ_j p_j ℓ_j with p = softmax(β overlap), and its derivative in β, Σ_j p_j (ℓ_j − a) overlap_j."""
     top = (beta * overlap).max()

@@ -26,6 +26,7 @@ def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED_L
     The paper takes the first evaluation above the level, which is later by half an evaluation interval on average.
     """
     t, v = np.asarray(time, dtype=float), np.asarray(values, dtype=float)
+    t, v = t[~np.isnan(v)], v[~np.isnan(v)]  # runs of unequal rates are evaluated at times of their own
     above = np.flatnonzero(v > level)
     if not above.size:
         return math.inf
@@ -39,7 +40,7 @@ def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: f
     """t_ICL of every run of ``runs``: :func:`first_crossing` of the named accuracy along ``time``.
 
     ``icl_accuracy`` is the whole network's; ``circuit_accuracy`` is that of the minimal model's ICL sub-circuit alone,
-    of which the reduced theory speaks.
+    of which the reduced theory speaks. Infinite where a run ended without, NaN where it diverged before.
 
     Examples
     --------
@@ -47,12 +48,15 @@ def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: f
     >>> acquisition_times(xr.Dataset({"icl_accuracy": accuracy}, {"time": [0.0, 10.0, 20.0]})).values
     array([19., inf])
     """
-    return xr.apply_ufunc(
+    found = xr.apply_ufunc(
         lambda values: first_crossing(runs.time, values, level),
         runs[accuracy],
         input_core_dims=[["time"]],
         vectorize=True,
-    ).assign_attrs(units="gradient-flow time")
+    )
+    if "ending" in runs:
+        found = found.where(np.isfinite(found) | (runs.ending != runs.ending.attrs.get("diverged", -1)))
+    return found.assign_attrs(units="gradient-flow time")
 
 
 def geometric_mean(samples: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:

@@ -9,7 +9,7 @@ the same on both sides of a comparison.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 import xarray as xr
 
 from ..theory import item_frequencies
-from ..theory._arguments import require
+from ..theory._arguments import integer, is_integer, number, python_number, require
 from . import networks
 from .ensemble import Parameters, initialise, perceptron
 from .progress import Bar
@@ -67,22 +67,31 @@ class MemoryTraining:
     input_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
         k = self.task_diversity
-        require(isinstance(k, int) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
-        require(0 < self.until < 0.5, "until", "be in (0, 0.5)", self.until)
-        for name in ("dimension", "width", "layers", "learning_rate", "budget", "input_scale"):
-            require(getattr(self, name) > 0, name, "be > 0", getattr(self, name))
-        require(self.frequency_exponent >= 0, "frequency_exponent", "be >= 0", self.frequency_exponent)
+        require(is_integer(k) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
+        number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
+        integer("seed", self.seed, minimum=0)
+        for name in ("dimension", "width", "layers"):
+            integer(name, getattr(self, name), minimum=1)
+        for name in ("learning_rate", "budget", "input_scale"):
+            number(name, getattr(self, name), minimum=0.0, exclusive=True)
+        number("frequency_exponent", self.frequency_exponent, minimum=0.0)
+        require(isinstance(self.layer_norm, bool), "layer_norm", "be True or False", self.layer_norm)
 
     def as_json(self) -> dict[str, Any]:
-        fields = {"kind": "memory", **asdict(self)}
+        content = {"kind": "memory", **asdict(self)}
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"frequency_exponent": 0.0, "input_scale": 1.0}
-        return {name: value for name, value in fields.items() if name not in added or value != added[name]}
+        return {name: value for name, value in content.items() if name not in added or value != added[name]}
 
 
 def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
-    """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile)."""
+    """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile).
+
+    Where the perceptron diverged they end before it, and the attribute ``status`` says so.
+    """
     items, labels = _items(run)
     inputs = items.shape[-1]
     parameters = initialise(lambda _: networks.perceptron(inputs, run.width, 1, run.layers), [run.seed])
@@ -100,7 +109,9 @@ def _descend(
         margins, gradients = _margins_and_gradients(parameters, items, labels, weights)
         wrong = torch.sigmoid(-margins)
         c1 = float(_average(wrong, weights))
-        done = c1 < run.until or step * run.learning_rate >= run.budget or not np.isfinite(c1)
+        if not np.isfinite(c1):
+            return _dataset(samples).assign_attrs(status="diverged")
+        done = c1 < run.until or step * run.learning_rate >= run.budget
         if done or step % _STEPS_BETWEEN_SAMPLES == 0:
             samples.append(_sample(margins, wrong, weights, clock, step * run.learning_rate))
             if bar is not None:

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from ..simulate._cache import compiled_and_kept
 
 Array = NDArray[Any]
 
@@ -32,7 +35,8 @@ _LANES = 64
 
 # Sums may be contracted and reordered; the generator's integers do not care.
 _intrinsic: Any = intrinsic  # callers see the numba signature, not the Python one
-_compiled: Callable[..., Any] = njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+_OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+_compiled: Callable[..., Any] = compiled_and_kept(Path(__file__), **_OPTIONS)
 
 
 def _taylor(*coefficients: float) -> tuple[np.float32, ...]:
@@ -103,7 +107,7 @@ def _box_muller(radial: Array, angular: Array, scale: Any, first: Array, second:
         second[lane] = radius * angle * _even(angle * angle, _SINE)
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@compiled_and_kept(Path(__file__), parallel=True, **_OPTIONS)
 def normals(keys: Array, step: int, stream: int, size: int, count: int, scale: float) -> Array:
     """Float32 numbers N(0, scale²), (S, size, count): ``count`` for each of ``size`` sequences of every network.
 

@@ -18,6 +18,7 @@ from .clocks import MemoryCurves
 from .config import Run, json_text
 from .executors import Submitter
 from .presets import PRESETS, Preset
+from .presets.base import Scanned
 from .protocol import Jobs, Plan, Results, freeze, predict, read_frozen, test
 from .store import RunStore, StoreError, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
@@ -135,6 +136,9 @@ def run(
                 datasets[entry.name] = described(found, jobs[label])
     jobs = [job for plan in plans for job in plan.jobs]
     told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in predicted}
+    for experiment in preset.experiments:
+        heeded = task_diversity is not None and isinstance(experiment, Scanned)
+        told[experiment.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
     origin = provenance(time.monotonic() - started, store, jobs, device)
     summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
     for name, dataset in datasets.items():

@@ -27,6 +27,8 @@ from .store import RunStore, as_tensor
 
 ACQUIRED_LEVEL = 0.95
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
+#: What is finite as long as a network has not diverged.
+_FINITE = ("train_loss", "icl_loss", "iwl_loss", "c1", "clock")
 
 
 class Status(IntEnum):
@@ -165,8 +167,9 @@ class EnsembleTrainer:
         acquired = np.minimum(whole.max(0), best) > ACQUIRED_LEVEL
         for s in self.active:
             run = self.runs[s]
-            if not np.isfinite(now["train_loss"][s]) or not np.isfinite(now["icl_loss"][s]):
+            if not all(np.isfinite(now[name][s]) for name in _FINITE):
                 self.status[s] = Status.DIVERGED
+                self.metrics[row, :, s] = np.nan  # what NaN answers is no accuracy
             elif run.stop_acquired and acquired[s]:
                 self.status[s] = Status.ACQUIRED
             elif now["c1"][s] < run.stop_memorised:
@@ -299,5 +302,6 @@ def describe(trainer: EnsembleTrainer) -> str:
     every = trainer.first.steps_between_evaluations
     row = trainer.metrics[max(0, (trainer.step - 1) // every)]
     shown = {name: row[METRICS.index(name)] for name in ("train_loss", "icl_accuracy", "iwl_accuracy")}
-    loss, icl, iwl = (np.nanmean(values) for values in shown.values())
+    loss, icl, iwl = (np.mean(known) if (known := values[np.isfinite(values)]).size else np.nan
+                      for values in shown.values())  # fmt: skip
     return f"{len(trainer.active)} networks, t {trainer.time:.0f}, loss {loss:.3f}, ICL {icl:.2f}, IWL {iwl:.2f}"

@@ -19,6 +19,9 @@ from .progress import Bar
 from .store import RunStore
 from .trainer import Status, train_group
 
+#: Relative distance below which two evaluations count as simultaneous: times are products of a rate and a step.
+_SAME_TIME = 1e-9
+
 ENDINGS = {status.name.lower(): int(status) for status in Status}
 
 
@@ -89,7 +92,7 @@ def train(
 def train_memories(
     trainings: Sequence[MemoryTraining], store: RunStore, *, progress: bool = True, description: str = "memory alone"
 ) -> list[xr.Dataset]:
-    """The curves of every training, from the store or trained now."""
+    """The curves of every training, from the store or trained now; ``ValueError`` if one of them diverged."""
     weights = np.array([training.task_diversity**1.7 for training in trainings])  # cost: items times steps ∝ K · K^0.7
     done = np.concatenate([[0.0], np.cumsum(weights)]) / weights.sum()
     if any(training not in store for training in trainings):
@@ -99,7 +102,12 @@ def train_memories(
                     started = time.perf_counter()
                     curves = train_memory(training, _Part(bar, done[i], done[i + 1]))
                     store.save(training, curves, seconds=time.perf_counter() - started)
-    return [store.load(training) for training in trainings]
+    found = [store.load(training) for training in trainings]
+    for training, curves in zip(trainings, found, strict=True):
+        diverged = curves.attrs.get("status") == "diverged"
+        where = f"let the perceptron at K = {training.task_diversity}, seed {training.seed} train without diverging"
+        require(not diverged, "learning_rate", where, training.learning_rate)
+    return found
 
 
 class _Part(Bar):
@@ -115,15 +123,17 @@ class _Part(Bar):
 def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
     """One dataset of all runs: a dimension for every field in which they differ, and ``time``.
 
-    A run that ended early is NaN after its end; ``ending`` holds why each run ended, as a number whose meaning is in
-    the variable's attributes.
+    ``time`` holds every time at which any run was evaluated; a run is NaN where it was not, as after an early end.
+    ``ending`` holds why each run ended, as a number whose meaning is in the variable's attributes.
     """
     loaded = [store.load(run) for run in runs]
     fields = [_flat(run) for run in runs]
     varying = [name for name in fields[0] if len({entry[name] for entry in fields}) > 1] or ["seed"]
-    longest = max(loaded, key=lambda dataset: dataset.sizes["time"]).time
+    every = _times([dataset.time.values for dataset in loaded])
     padded = [
-        dataset.reindex(time=longest, method="nearest", tolerance=1e-9).assign(ending=ENDINGS[dataset.attrs["status"]])
+        dataset.reindex(time=every, method="nearest", tolerance=_SAME_TIME * every).assign(
+            ending=ENDINGS[dataset.attrs["status"]]
+        )
         for dataset in loaded
     ]
     stacked = xr.concat(padded, dim="run", combine_attrs="drop", coords="minimal", compat="override", join="override")
@@ -133,6 +143,16 @@ def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
     stacked["ending"].attrs = {**ENDINGS}
     stacked["time"].attrs = {"units": "gradient-flow time, learning rate x step"}
     return stacked.transpose(..., "time")
+
+
+def _times(grids: Sequence[np.ndarray]) -> np.ndarray:
+    """All the times, each once: those of equal runs are equal, those of unequal rates may differ by rounding."""
+    grids = list({grid.tobytes(): grid for grid in grids}.values())
+    every = np.unique(np.concatenate(grids))
+    longest = max(grids, key=len)
+    kept = np.append(True, np.diff(every) > _SAME_TIME * every[1:])
+    # one grid that holds all the others stays as it is, to the last digit
+    return longest if kept.sum() == len(longest) else every[kept]
 
 
 def final(runs: xr.Dataset, name: str = "icl_accuracy") -> np.ndarray:

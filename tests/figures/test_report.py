@@ -1,6 +1,7 @@
 """The report in a real browser, and the Markdown page: whole, self-contained, escaped."""
 
 import re
+import shlex
 import sys
 from html.parser import HTMLParser
 from itertools import takewhile
@@ -152,3 +153,28 @@ def test_commands(reference, tmp_path, monkeypatch, capsys):
     assert code == 1 and "summary.json" in printed.err and "another version" in printed.err
     with pytest.raises(StoreError):
         Results(tmp_path)
+
+
+HOSTILE = "x; rm -rf ~ `id` $(id) <script>alert(1)</script>\n```\n# head\n[a](javascript:b) **b**"
+
+
+def test_names_from_a_folder_are_text_in_markdown_and_words_in_the_shell(folder):
+    folder.compare("exp | <b>", **ROW, scale="ratio")
+    folder.experiments["exp | <b>"]["predictions"]["p"] = {"quantity": HOSTILE, **ROW["predicted"], "inputs": [HOSTILE]}
+    provenance = {HOSTILE: {HOSTILE: HOSTILE}}
+    text = {"description": HOSTILE, "note": f"{HOSTILE}\n\n- item"}
+    for preset in (HOSTILE, "workstation"):
+        results = folder.results(preset=preset, provenance=provenance, **text)
+        page = write_markdown([results], folder.path / "page of `x`.md").read_text("utf-8")
+        (block,) = re.finditer(r"\n(`{3,})sh\n(.*)\n\1\n$", page, re.DOTALL)
+        before, commands = page[: block.start()], block[2]
+        assert block[1] not in commands
+        assert not re.search(r"<(?!!)\w", before) and "](" not in before and "**b**" not in before
+        heads = [line for line in before.splitlines() if line.lstrip("- ").startswith("#")]
+        assert len(heads) == 2 and "```" not in before
+        for line in commands.splitlines():
+            words = shlex.split(line, comments=True)
+            assert not words or words[0] == "iclrace"
+            assert all(word not in ("id", ";", "rm") for word in words)
+        html = write_html([results], folder.path / "page.html").read_text("utf-8")
+        assert "script" not in [tag for tag, _ in Tags(html).found]

@@ -1,10 +1,14 @@
 """The main job's folder: experiments of one preset that are run one after the other end up in one summary."""
 
 import json
+import shlex
 
 import pytest
-from iclrace.validate import MemoryTraining, Preset, run
-from iclrace.validate.experiments import MemoryLaw
+from iclrace.figures import Results
+from iclrace.figures.report import validations
+from iclrace.theory import Task
+from iclrace.validate import PRESETS, MemoryTraining, Preset, Run, run
+from iclrace.validate.experiments import MemoryLaw, Threshold
 
 TRAININGS = [MemoryTraining(k, 0, dimension=8, width=16, until=0.2) for k in (8, 16, 32)]
 
@@ -41,3 +45,45 @@ def test_the_whole_preset_replaces_what_stood_there(preset, tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps(before))
     run(preset, tmp_path, progress=False)
     assert list(summary(tmp_path)["experiments"]) == ["first", "second"]
+
+
+@pytest.fixture
+def scanned(monkeypatch):
+    """A preset with a scan of K and another experiment, both of which train in a second."""
+    task = Task(context_length=8, dimension=8)
+    settings = {"width": 16, "learning_rate": 0.3, "batch_size": 16, "budget": 9.0, "evaluate_every": 3.0}
+    network = Run("minimal", task, 0, test_size=20, **settings)
+    scan = Threshold(TRAININGS, network, [8, 16, 32], seeds=2, bar=2.0, clock_bar=2.0, time_bar=2.0)
+    preset = Preset("mine", "", [scan, MemoryLaw(TRAININGS, bar=1.5)])
+    monkeypatch.setitem(PRESETS, "mine", preset)
+    return preset
+
+
+def test_options_are_told_and_the_commands_of_the_report_make_the_same_summary(scanned, tmp_path):
+    first = tmp_path / "first"
+    run(scanned, first, experiments=["threshold"], task_diversity=[32, 8, 64], progress=False)
+    run(scanned, first, experiments=["memory_law"], progress=False)
+    found = summary(first)["experiments"]
+    assert found["threshold"]["options"] == {"task_diversity": [8, 32, 64]}
+    assert found["memory_law"]["options"] == {}
+    again = tmp_path / "again"
+    commands = [shlex.split(line) for line in validations(Results(first), str(again))]
+    assert len(commands) == 2
+    for words in commands:
+        assert words[:2] == ["iclrace", "validate"]
+        values = {name: [words[i + 1] for i, word in enumerate(words) if word == name] for name in set(words[2::2])}
+        assert values.pop("--preset") == ["mine"] and values.pop("--out") == [str(again)]
+        diversities = [int(k) for k in values.pop("-K", [])]
+        run("mine", again, experiments=values.pop("-e", None), task_diversity=diversities or None, progress=False)
+        assert not values
+    assert summary(again)["experiments"] == found
+    run(scanned, again, progress=False)
+    assert validations(Results(again), "x") == ["iclrace validate --preset mine --out x"]
+    assert summary(again)["experiments"]["threshold"] != found["threshold"]  # the option decides the numbers
+
+
+def test_a_scan_is_refused_where_nothing_scans(preset, scanned, tmp_path):
+    for call in ({"preset": preset}, {"preset": scanned, "experiments": ["memory_law"]}):
+        with pytest.raises(ValueError, match=r"Argument 'task_diversity' must be left out: no experiment"):
+            run(**call, out=tmp_path / "out", task_diversity=[8, 16, 32], progress=False)
+    assert not list(tmp_path.iterdir())

@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from iclrace.theory import Task
-from iclrace.validate import Run, RunStore, StoreError, collect, train
+from iclrace.validate import MemoryTraining, Run, RunStore, StoreError, acquisition_times, collect, train
 from iclrace.validate.config import content_key
 from iclrace.validate.evaluation import METRICS
 from iclrace.validate.networks import Transformer, context_tokens, target_tokens
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.trainer import EnsembleTrainer, Status, group, train_group
+from iclrace.validate.training import train_memories
 
 TASK = Task(context_length=6, task_diversity=16, dimension=5)
 RUN = Run("minimal", TASK, 0, width=8, learning_rate=0.2, batch_size=16, budget=8.0, evaluate_every=1.0, test_size=50)
@@ -29,7 +30,7 @@ def test_the_ensemble_trains_like_pytorchs_sgd():
     model = Transformer(5, 8).double()
     model.load_state_dict(start)
     groups = [
-        {"params": model.attention.parameters(), "lr": 0.2, "weight_decay": 0.05},
+        {"params": [*model.norm.parameters(), *model.attention.parameters()], "lr": 0.2, "weight_decay": 0.05},
         {"params": model.memory.parameters(), "lr": 0.1, "weight_decay": 0.01},
     ]
     optimiser = torch.optim.SGD(groups)
@@ -216,3 +217,28 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
 def test_a_run_refuses_what_cannot_be_trained(changes, argument):
     with pytest.raises(ValueError, match=argument):
         RUN.with_(**changes)
+
+
+def test_a_diverged_run_says_so_and_has_no_accuracy_after_it(tmp_path):
+    runs = [RUN, replace(RUN, rate_ratio=1e30)]
+    found = train(runs, tmp_path, progress=False)
+    mine = found.sel(rate_ratio=1e30)
+    assert int(mine.ending) == found.ending.attrs["diverged"] == Status.DIVERGED
+    known = np.isfinite(mine.icl_accuracy.values)
+    assert 1 <= known.sum() < known.size and not known[known.sum() :].any()
+    assert np.isfinite(mine.train_loss.values[known]).all()
+    assert np.isnan(float(acquisition_times(found, level=0.999).sel(rate_ratio=1e30)))
+    assert np.isinf(float(acquisition_times(found, level=0.999).sel(rate_ratio=1.0)))
+
+
+def test_dividing_by_zero_in_a_compiled_loop_is_divergence_and_raises_nothing(tmp_path):
+    """β of the minimal model overflows within the first evaluation's steps, so that its softmax is 0/0."""
+    run = replace(RUN, learning_rate=1e6, budget=6e7, evaluate_every=5e6)
+    assert train(run, tmp_path, progress=False).ending.item() == Status.DIVERGED
+
+
+def test_a_perceptron_that_diverges_is_refused_by_name(tmp_path):
+    training = MemoryTraining(16, 3, dimension=5, width=8, learning_rate=1e30)
+    for _ in range(2):  # trained, and read from the store
+        with pytest.raises(ValueError, match=r"Argument 'learning_rate' must let the perceptron at K = 16, seed 3"):
+            train_memories([training], RunStore(tmp_path), progress=False)

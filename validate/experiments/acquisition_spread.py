@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...theory import AcquisitionDistribution, Estimate, acquisition_distribution
-from ..claim import Claim, place
+from ..claim import Claim, Scale, place
 from ..config import Run
 from ..measure import CONFIDENCE, acquisition_times
 from ..protocol import Jobs, Trained, networks_in
@@ -56,14 +56,14 @@ class AcquisitionSpread:
         every = self._as_seen(law.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES))
         inputs = (f"law of T(β0), β0 ~ N(0, 1), N = {self.run.task.context_length}, D = {self.run.task.dimension:g}",)
         at = place(self.run.with_(task_diversity=math.inf, beta0=None))
-        said: list[tuple[str, Value, float | None, str]] = [
+        said: list[tuple[str, Value, float | None, Scale]] = [
             ("median t_ICL", Estimate.exact(law.median), self.bar, "ratio"),
             ("sd of ln t_ICL", Estimate.exact(fit_log_normal(every, budget).width.value), self.bar, "ratio"),
             ("distance of the laws of t_ICL", Estimate.exact(0.0), self.distance_bar, "difference"),
             ("ln t_ICL nearer to normal than t_ICL", Answer(True), None, "ratio"),
         ]
         return [
-            Claim(quantity, "minimal", value, bar, "circuit", "law of t_ICL", at, scale=scale, inputs=inputs)  # pyright: ignore[reportArgumentType]
+            Claim(quantity, "minimal", value, bar, "circuit", "law of t_ICL", at, scale=scale, inputs=inputs)
             for quantity, value, bar, scale in said
         ]
 

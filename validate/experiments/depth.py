@@ -88,8 +88,8 @@ class MemoryDepth:
         gains = [
             _clock_where(one, self.later) - _clock_where(one, float(until))
             for one in memories_in(trained[claim.data[0]]).curves
-        ]  # pyright: ignore[reportArgumentType]
-        return geometric_mean(np.divide(gains, said), confidence).scaled(geometric_mean(said).value)  # pyright: ignore[reportArgumentType]
+        ]
+        return geometric_mean(np.divide(gains, said), confidence).scaled(geometric_mean(said).value)
 
 
 #: How far the clock goes from c1 = ``until`` to c1 = ``later``.

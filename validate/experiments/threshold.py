@@ -135,7 +135,7 @@ class ThresholdScan:
         common: dict[str, Any] = {"part": part, "data": tuple(self.networks())}
         said = {
             name: Prediction(
-                slope([float(one) for one in x], [one.estimate for one in made]),  # pyright: ignore[reportArgumentType]
+                slope([float(one) for one in x], [one.estimate for one in made]),
                 tuple(dict.fromkeys(entry for one in made for entry in one.inputs)),
             )
             for name, made in known.items()
@@ -175,7 +175,6 @@ class ThresholdScan:
                 for label, scan in self.scans.items()
             ]
             x = claim.at[self.variable]
-            assert isinstance(x, tuple)
             measured = slope([float(one) for one in x], found)
             return _excludes(measured, claim) if "rival" in claim.at else measured
         runs = networks_in(trained[claim.data[0]])
@@ -188,7 +187,7 @@ class ThresholdScan:
         if claim.quantity == "K*":
             return threshold
         if claim.quantity == _SHARE:
-            return _share(threshold, claim.at["ladder"])  # pyright: ignore[reportArgumentType]
+            return _share(threshold, claim.at["ladder"])
         if claim.network == "minimal":
             return clock_collapse(runs, threshold.value)
         return clock_of_acquisition(runs, threshold.value, confidence)
@@ -250,7 +249,6 @@ def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) ->
 def _excludes(measured: Estimate, claim: Claim) -> Answer:
     """Whether the slope excludes the rival's; None where its interval is so wide that it excludes no prediction."""
     rival, against = claim.at["rival"], claim.at["against"]
-    assert isinstance(rival, float | int) and isinstance(against, tuple)
     blind = any(measured.contains(float(one)) for one in against)
     if measured.contains(rival) and blind:
         return Answer(None)

@@ -191,7 +191,7 @@ class OnePoint:
         runs = networks_in(calibrated["point"])
         start = measured_threshold(runs, self.point, "whole", CONFIDENCE)
         if self.clock is None:
-            x, x0 = (float(one.place()[self.variable]) for one in (scan, self.point))  # pyright: ignore[reportArgumentType]
+            x, x0 = (float(one.place()[self.variable]) for one in (scan, self.point))
             seen: Sequence[str] = ("t_ICL ∝ N",) if self.variable == "context_length" else ()
         else:
             here, there = (

@@ -111,4 +111,4 @@ class TransienceTime:
         means = pooled_means(by_axis(lasting, self.axis, self.values), confidence)
         if claim.quantity != "t_loss":
             return slope(self.values, means)
-        return dict(zip(self.values, means, strict=True))[claim.at[COORDINATE[self.axis]]]  # pyright: ignore[reportArgumentType]
+        return dict(zip(self.values, means, strict=True))[claim.at[COORDINATE[self.axis]]]

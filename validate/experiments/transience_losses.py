@@ -86,12 +86,11 @@ class LossRelation:
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:
         """At the levels of L_IWL that stand in the claim, one for each λ."""
         runs, levels = networks_in(trained["networks"]), claim.at["iwl_loss"]
-        assert isinstance(levels, tuple)
         known = [math.nan if level == UNKNOWN_PLACE else float(level) for level in levels]
         points = list(zip(self.decay, known, strict=True))
         losses = np.array([_read(runs, *point) for point in points])
         if claim.quantity == "L_ICL":
-            return pooled_means(losses, confidence)[list(self.decay).index(claim.at["decay"])]  # pyright: ignore[reportArgumentType]
+            return pooled_means(losses, confidence)[list(self.decay).index(claim.at["decay"])]
         law, _ = self._laws[claim.method]
         ratios = losses / np.array([law(self.run.task, *point) for point in points])[:, None]
         usable = ratios[np.isfinite(ratios).all(1)]

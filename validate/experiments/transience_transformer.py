@@ -119,12 +119,12 @@ class TransformerTransience:
             )
         if claim.quantity == _PAPER_LOSS:
             times = by_axis(loss_times(runs, lost_level=PAPER_LOST_LEVEL), "decay_attention", self.decay)
-            return dict(zip(self.decay, pooled_means(times, confidence), strict=True))[claim.at["decay"]]  # pyright: ignore[reportArgumentType]
+            return dict(zip(self.decay, pooled_means(times, confidence), strict=True))[claim.at["decay"]]
         if claim.quantity == "λ_c":
             return critical_decay_between(self.decay, np.isfinite(lasting) | np.isinf(lasting))
         means = dict(zip(self.decay, pooled_means(lasting, confidence), strict=True))
         if claim.quantity == "t_loss":
-            return means[claim.at["decay"]]  # pyright: ignore[reportArgumentType]
+            return means[claim.at["decay"]]
         lost = [decay for decay, row in zip(self.decay, lasting, strict=True) if np.isfinite(row).all()]
         return slope(lost, [means[d] for d in lost]) if len(lost) > 1 else UNKNOWN_DIFFERENCE
 

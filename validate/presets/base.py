@@ -43,8 +43,8 @@ class Preset:
 
     def with_scan(self, task_diversity: Sequence[float]) -> Preset:
         """The same preset with other K in every scan; ``ValueError`` if none of its experiments scans K."""
-        scanned = [isinstance(one, Scanned) for one in self.experiments]
-        require(any(scanned), "task_diversity", "be left out where no experiment scans K", list(task_diversity))
+        none = f"be left out: no experiment of {self.name} scans K ({', '.join(one.name for one in self.experiments)})"
+        require(any(isinstance(one, Scanned) for one in self.experiments), "task_diversity", none, task_diversity)
         scans: list[Any] = [
             one.with_scan(task_diversity) if isinstance(one, Scanned) else one for one in self.experiments
         ]
