@@ -60,16 +60,14 @@ class Summary:
 
     def write(self, directory: Path) -> None:
         """Write ``summary.json``, unless it says the same already: who reads it sees by its date whether it changed."""
-        path = directory / "summary.json"
-        if path.exists():
-            try:
-                before = read_summary(directory).as_json()
-            except StoreError:
-                before = {}
-            same = {**before, "provenance": None} == {**json.loads(json_text(self.as_json())), "provenance": None}
-            if same and path.read_text("utf-8") == json_text(before):
+        path, text = directory / "summary.json", json_text(self.as_json())
+        try:
+            before = json.loads(path.read_text("utf-8"))
+            if {**before, "provenance": None} == {**json.loads(text), "provenance": None}:
                 return
-        write_text(path, json_text(self.as_json()))
+        except (OSError, ValueError, TypeError):
+            pass
+        write_text(path, text)
 
     def without(self, experiments: Sequence[str]) -> Summary:
         """The same without what it says of these experiments."""
@@ -96,6 +94,8 @@ def read_summary(directory: str | os.PathLike[str]) -> Summary:
         found = json.loads(path.read_text("utf-8"))
         if found.get("format") != FORMAT:
             raise ValueError(f"format {found.get('format')}, not {FORMAT}")
+        if not all(isinstance(found[name], list) for name in ("claims", "datasets")):
+            raise ValueError("claims or datasets are no list")
         claims = Claims(Claim.from_json(entry) for entry in found["claims"])
         datasets = [
             Dataset(**{name: str(one[name]) for name in Dataset.__dataclass_fields__}) for one in found["datasets"]
