@@ -240,7 +240,7 @@ def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
         assert sum(bar.get_height() for bar in near.patches) == sum(bar.get_height() for bar in far.patches) == 40
         assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
     assert panels[0].patches[-1].get_height() == 20  # those that never acquire stand at the budget
-    assert "K = 128" in panels[0].texts[0].get_text()
+    assert "$K$ = 128" in panels[0].get_title(loc="left")
 
 
 def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):
