@@ -28,13 +28,14 @@ class Picture:
     height : float, inches
         Of a panel.
     columns : int
-        Panels side by side; they then share their axes.
+        Panels side by side; they then share their axes, unless ``shared`` says no.
     """
 
     caption: str
     panels: Sequence[Callable[..., Any]]
     height: float = 2.4
     columns: int = 1
+    shared: bool = True
 
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Canvas:
         """Draw on ``ax`` (one for each panel), or on new axes of a column's width.
@@ -56,7 +57,7 @@ class Picture:
     def _axes(self) -> list[Axes]:
         count, columns = len(self.panels), self.columns
         rows = -(-count // columns)
-        canvas, axes = style.subplots(rows, columns, self.height * rows, share=columns > 1)
+        canvas, axes = style.subplots(rows, columns, self.height * rows, share=columns > 1 and self.shared)
         found = list(np.ravel(axes))
         for extra in found[count:]:
             canvas.delaxes(extra)

@@ -30,10 +30,11 @@ def draw(
         colour = style.ICL if found.p_value < 0.01 else "0.6"
         ax.hist(samples, np.linspace(*span, 25).tolist(), color=colour, edgecolor="white", linewidth=0.4)
         p = "$p$ < 0.0001" if found.p_value < 1e-4 else f"$p$ = {found.p_value:.2g}"
-        text = f"{title}\n$n$ = {samples.size}, dip {found.dip:.3f}, {p}"
-        ax.text(0.03, 0.95, text, transform=ax.transAxes, va="top", fontsize=7)
+        text = f"$n$ = {samples.size}, dip {found.dip:.3f}, {p}"
+        ax.text(0.03, 0.95, text, transform=ax.transAxes, va="top", fontsize=6)
+        ax.set_title(title, fontsize=7, loc="left")
         ax.set(xlim=(span[0], span[1] + 0.03 * (span[1] - span[0])), ylabel="networks")
-        ax.set_ylim(0, ax.get_ylim()[1] * 1.5)
+        ax.set_ylim(0, ax.get_ylim()[1] * 1.3)
         if last:
             ax.set_xlabel(xlabel)
     return ax
@@ -47,18 +48,17 @@ def prepare(results: Results) -> Picture:
         fixed = setting(runs)
         variable, budget, last = _variable(runs), fixed["budget"], i == len(ordered) - 1
         name = "minimal model's circuit" if fixed["network"] == "minimal" else "transformer"
-        title = f"{name}, N = {fixed['context_length']}, K = {fixed['task_diversity']:g}"
+        title = f"{name}, $N$ = {fixed['context_length']}, $K$ = {fixed['task_diversity']:g}"
         times = acquisition_times(runs, variable).values.ravel()
         times = np.where(np.isfinite(times), times, budget)
-        words = "$t_{ICL}$; the budget where never acquired"
-        panels.append(partial(draw, times, title=title, last=last, span=(0.0, budget), xlabel=words))
+        panels.append(partial(draw, times, title=title, last=last, span=(0.0, budget), xlabel="$t_{ICL}$"))
         panels.append(partial(draw, accuracy_at(runs, budget, variable).values.ravel(), last=last))
     caption = (
         "Left: t_ICL of many networks near K* and far from it, a network that never acquires ICL standing at the "
         "budget. Right: their final ICL accuracies. Blue: two kinds, Hartigan's dip at p < 0.01. "
         f"{'; '.join(describe.networks(runs) for runs in ordered)}."
     )
-    return Picture(caption, panels, height=1.35, columns=2)
+    return Picture(caption, panels, height=1.5, columns=2, shared=False)
 
 
 def _variable(runs: xr.Dataset) -> str:

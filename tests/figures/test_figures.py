@@ -91,7 +91,8 @@ def test_the_race_marks_who_reaches_the_clock_that_icl_needs(reference):
 
 
 def test_the_verdicts_are_the_ratios_of_the_table_in_its_order(reference):
-    rows = [row for one in reference.experiments.values() for row in one["comparisons"] if row["predicted"]]
+    rows = [row for one in reference.experiments.values() for row in one["comparisons"]]
+    rows = [row for row in rows if row["predicted"] and row["scale"] == "ratio"]
     ax = draw("verdicts", reference).axes[0]
     drawn = [one for one in ax.get_lines() if one.get_marker() == "o" and len(one.get_xdata()) == 1]
     assert [one.get_xdata()[0] for one in drawn] == [row["ratio"]["value"] for row in rows]
@@ -240,7 +241,7 @@ def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
         assert sum(bar.get_height() for bar in near.patches) == sum(bar.get_height() for bar in far.patches) == 40
         assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
     assert panels[0].patches[-1].get_height() == 20  # those that never acquire stand at the budget
-    assert "K = 128" in panels[0].texts[0].get_text()
+    assert "$K$ = 128" in panels[0].get_title(loc="left")
 
 
 def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):

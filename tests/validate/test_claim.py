@@ -142,15 +142,15 @@ def damages(entry):
 def test_a_damaged_summary_is_refused_by_name_or_means_the_same(tmp_path):
     Summary("mine", "", CLAIMS[:1]).write(tmp_path)
     whole = json.loads((tmp_path / "summary.json").read_text())
-    refused = 0
-    for i, entry in enumerate(damages(whole["claims"][0])):
+    refused, every = 0, list(damages(whole["claims"][0]))
+    for entry in every:
         (tmp_path / "summary.json").write_text(json.dumps({**whole, "claims": [entry]}))
         try:
             read_summary(tmp_path).claims.names  # noqa: B018
         except StoreError as error:
             assert "summary.json" in str(error)
             refused += 1
-    assert refused > i / 2
+    assert refused > len(every) / 2
     for text in ("{", "[]", json_text({**whole, "format": 1}), json_text({**whole, "claims": {}})):
         (tmp_path / "summary.json").write_text(text)
         with pytest.raises(StoreError, match=r"summary\.json"):

@@ -74,9 +74,8 @@ def test_predictions_are_on_the_disk_before_a_network_is_trained(tmp_path, monke
     order = []
     original = steps.write_text
     monkeypatch.setattr(steps, "write_text", lambda path, text: (order.append(path.name), original(path, text)))
-    from iclrace.validate import run as module  # noqa: F401
-
     import iclrace.validate.training as training
+    from iclrace.validate import run as module  # noqa: F401
 
     group = training.train_group
     monkeypatch.setattr(

@@ -61,7 +61,13 @@ _RUN = MINIMAL.with_(
     evaluate_every=20.0, stop_acquired=False, stop_memorised=1e-3, stop_lost=0.7,
 )  # fmt: skip
 _TRANSFORMER = TRANSFORMER.with_(
-    task_diversity=2048, seed=_SEED, budget=6000.0, evaluate_every=25.0, stop_memorised=0.01, stop_lost=0.65
+    context_length=31,
+    task_diversity=2048,
+    seed=_SEED,
+    budget=6000.0,
+    evaluate_every=25.0,
+    stop_memorised=0.01,
+    stop_lost=0.65,
 )
 _DECADE, _NEVER = (2e-3, 3.2e-3, 5e-3, 8e-3, 1.26e-2, 2e-2), (3.2e-2, 5e-2, 8e-2)
 
