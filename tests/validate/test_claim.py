@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Answer, Claim, Claims, Extremes, PValue, Range, Run, StoreError, place, read_summary
@@ -42,6 +42,26 @@ def test_a_ratio_is_judged_in_the_logarithm_and_widths_add_in_quadrature(ratio, 
         assert found.verdict.kind == "holds"
     if distance - math.log(width) > math.log(bar) + 1e-9:
         assert str(found.verdict) == f"fails by factor {max(ratio, 1 / ratio):.3g}"
+
+
+def test_verdicts_follow_from_the_intervals():
+    def told(predicted, measured):
+        return str(claim(predicted, measured, 1.25).verdict)
+
+    assert told(Estimate.exact(100), Estimate(105, 100, 110)) == "holds"
+    assert told(Estimate.exact(100), Estimate(240, 200, 290)) == "fails by factor 2.4"
+    assert told(Estimate.exact(100), Estimate(25, 20, 30)) == "fails by factor 4"
+    assert told(Estimate.exact(100), Estimate(120, 90, 160)).startswith("undecided (needs")
+    assert told(Estimate(math.inf, 1, math.inf), Estimate.exact(1)).startswith("undecided")
+
+
+@given(st.floats(0.1, 10), st.floats(1.0, 2.0), st.floats(1.01, 3.0))
+def test_a_verdict_does_not_depend_on_which_side_is_larger(ratio, spread, bar):
+    # An end of the interval that lies on the bar but for rounding may fall on either side.
+    assume(all(abs(abs(math.log(end)) - math.log(bar)) > 1e-9 for end in (ratio / spread, ratio * spread)))
+    estimate = Estimate(ratio, ratio / spread, ratio * spread)
+    there, back = claim(Estimate.exact(1.0), estimate, bar), claim(estimate, Estimate.exact(1.0), bar)
+    assert there.verdict.kind == back.verdict.kind
 
 
 def test_undecided_says_how_many_seeds_and_hours_would_decide():

@@ -7,7 +7,7 @@ import pytest
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, train
 from iclrace.validate.memory import MemoryTraining
-from iclrace.validate.run import provenance
+from iclrace.validate.summary import provenance
 from iclrace.validate.trainer import EnsembleTrainer
 from iclrace.validate.training import train_memories
 

@@ -1,31 +1,30 @@
 """Rules of the minimal model's experiments, on made-up networks: a verdict follows the data, and it can fail."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 from iclrace.theory import Estimate, Task, acquisition_distribution, acquisition_time
 from iclrace.theory.attention import context_nodes
-from iclrace.validate import PRESETS, Run
-from iclrace.validate.compare import Comparison
+from iclrace.validate import PRESETS, Claims, MemoryCurves, MemoryTraining, Run
 from iclrace.validate.experiments import (
     AcquisitionSpread,
     AcquisitionTime,
-    Bimodality,
-    Budget,
     ContextLabels,
-    MemoryCurves,
-    Threshold,
-    ThresholdScaling,
+    CoupledEquations,
+    MemoryAlone,
+    Outcomes,
+    RepeatedItems,
+    Scan,
+    ThresholdScan,
 )
 from iclrace.validate.experiments.acquisition_spread import distance
-from iclrace.validate.experiments.protocol import answer, slope
-from iclrace.validate.memory import MemoryTraining
+from iclrace.validate.intervals import slope
 from iclrace.validate.predict import predict_coupled, predict_repeats
 from iclrace.validate.presets import minimal, minimal_paper
+from iclrace.validate.protocol import measure
 from iclrace.validate.trainer import initial_beta
 
 RUN = Run("minimal", Task(25, dimension=63), seed=0, width=64, learning_rate=0.3, budget=200.0, evaluate_every=2.0)
@@ -63,6 +62,10 @@ def networks(acquired, diversities, budget=200.0, late=100.0) -> xr.Dataset:
     return xr.Dataset({name: (dims, values) for name, values in data.items()}, coords=coords)
 
 
+def judged(experiment, said, trained) -> Claims:
+    return Claims(measure(experiment, said, trained))
+
+
 def test_slope_is_that_of_a_power_law_and_its_interval_the_propagated_one():
     x = [25.0, 50.0, 100.0]
     found = slope(x, [Estimate(3 * k**1.4, 3 * k**1.4 / 1.1, 3 * k**1.4 * 1.1) for k in x])
@@ -84,28 +87,6 @@ def test_slope_intervals_cover():
     error = 3 * math.sqrt(0.95 * 0.05 / 600)
     assert abs(covered[0].mean() - 0.95) < error
     assert covered[1].mean() < 0.95 - 3 * error
-
-
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 0.3), st.floats(0.05, 0.4))
-def test_verdict_on_a_difference_is_that_of_its_interval(predicted, measured, half, bar):
-    row = Comparison("p", Estimate.exact(predicted), Estimate(measured, measured - half, measured + half), bar, (), 5,
-                     scale="difference")  # fmt: skip
-    gap = abs(measured - predicted)
-    if gap + half < bar - 1e-9:
-        assert row.verdict == "holds"
-    elif gap - half > bar + 1e-9:
-        assert row.failed
-    elif abs(gap + half - bar) > 1e-9 and abs(gap - half - bar) > 1e-9:
-        assert row.verdict.startswith("undecided")
-
-
-def test_a_fraction_of_zero_is_compared_and_a_question_can_be_denied_or_left_open():
-    none = Comparison("p", Estimate.exact(0.0), Estimate(0.0, 0.0, 0.05), 0.1, (), 40, scale="difference")
-    assert none.verdict == "holds"
-    assert answer("two kinds", True, 40, ()).verdict == "holds"
-    assert answer("two kinds", False, 40, ()).failed
-    assert answer("two kinds", True, 40, (), expected=False).failed
-    assert answer("two kinds", None, 40, ()).verdict.startswith("undecided")
 
 
 def test_coupled_equations_without_a_memory_to_speak_of_give_the_closed_form():
@@ -152,64 +133,86 @@ def test_the_bisected_threshold_parts_acquiring_from_memorising():
     assert math.isinf(below) and above < RUN.budget
 
 
-def scaling(name="kinetics", **rivals) -> ThresholdScaling:
+DIVERSITIES = [40.0, 60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0]
+
+
+def scaling(**rivals) -> ThresholdScan:
     run = RUN.with_(budget=2000.0)  # so long that every memory has formed: the limit in which K* ∝ r^{1/ν}
-    diversities = [40.0, 60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0]
-    parts = {
-        label: Threshold(
-            MEMORY.trainings, run.with_(rate_ratio=ratio), diversities, 4, bar=1.3, clock_bar=1.1, time_bar=1.1
-        )
+    scans = {
+        label: Scan(run.with_(rate_ratio=ratio), DIVERSITIES, 4, {"raw": MEMORY.trainings})
         for label, ratio in (("slow", 0.5), ("even", 1.0), ("fast", 2.0))
     }
-    return ThresholdScaling(parts, "r", {"slow": 0.5, "even": 1.0, "fast": 2.0}, 1.3, 0.4, name, rivals)
+    methods = (MemoryAlone(), CoupledEquations(), RepeatedItems())
+    return ThresholdScan(
+        scans, methods, bar=1.3, clock_bar=1.1, time_bar=1.1, variable="rate_ratio", slope_bar=0.4, exponent="raw",
+        rivals=rivals, name="kinetics",
+    )  # fmt: skip
 
 
-def outcome_of(experiment: ThresholdScaling, thresholds: dict[str, float]):
+def outcome_of(experiment: ThresholdScan, thresholds: dict[str, float]):
     return {
-        label: networks(
-            np.array(part.task_diversity)[:, None] * np.ones(part.seeds) > thresholds[label], part.task_diversity
-        )
-        for label, part in experiment.parts.items()
+        label: networks(np.array(DIVERSITIES)[:, None] * np.ones(scan.seeds) > thresholds[label], DIVERSITIES)
+        for label, scan in experiment.scans.items()
     }
 
 
 @pytest.fixture(scope="module")
 def kinetics():
     experiment = scaling(capacity=0.0)
-    return experiment, experiment.predict(dict.fromkeys(experiment.calibration(), MEMORY))
+    return experiment, Claims(experiment.predict(dict.fromkeys(experiment.calibration(), MEMORY)))
+
+
+SLOPE = "d ln K*/d ln r"
 
 
 def test_rate_ratio_moves_the_predicted_threshold_by_the_inverse_exponent(kinetics):
     _, said = kinetics
-    assert said["slope_threshold"].estimate.value == pytest.approx(1 / EXPONENT, rel=0.02)
-    assert said["slope_exponent"].estimate.value == pytest.approx(1 / EXPONENT, rel=1e-6)
+    for method, within in (("memory alone", 0.02), ("1/ν", 1e-6)):
+        (claim,) = said.select(quantity=SLOPE, method=method)
+        assert claim.predicted.value == pytest.approx(1 / EXPONENT, rel=within)
+        assert claim.at["rate_ratio"] == (0.5, 1.0, 2.0)
 
 
 def test_kinetics_and_capacity_are_told_apart_by_the_data_alone(kinetics):
     experiment, said = kinetics
-    kinetic = {label: said[f"{label}_threshold"].estimate.value for label in experiment.parts}
-    by_text = {row.quantity: row for row in experiment.compare(said, outcome_of(experiment, kinetic))}
-    assert by_text["d ln K*/d ln r, minimal model"].verdict == "holds"
-    assert by_text["d ln K*/d ln r excludes 0 (capacity) (1 yes, 0 no)"].verdict == "holds"
+    alone_said = said.select(quantity="K*", part="circuit", method="memory alone")
+    kinetic = {claim.data[0]: claim.predicted.value for claim in alone_said}
+
+    def verdicts(thresholds):
+        found = judged(experiment, said, outcome_of(experiment, thresholds))
+        (slope_,) = found.select(quantity=SLOPE, method="memory alone")
+        (excluded,) = found.select(quantity=f"{SLOPE} is not the rival's", method="capacity")
+        (fast,) = found.select(quantity="K*", part="circuit", method="memory alone", rate_ratio=2.0)
+        return [one.verdict.kind for one in (slope_, excluded, fast)]
+
+    assert verdicts(kinetic) == ["holds", "holds", "holds"]
     # Networks that obey the other explanation, with one K* at every rate, are seen to do so.
-    capacity = dict.fromkeys(kinetic, kinetic["even"])
-    by_text = {row.quantity: row for row in experiment.compare(said, outcome_of(experiment, capacity))}
-    assert by_text["d ln K*/d ln r, minimal model"].failed
-    assert by_text["d ln K*/d ln r excludes 0 (capacity) (1 yes, 0 no)"].failed
-    assert by_text["K*, minimal model, r = 2, ICL circuit"].failed
+    assert verdicts(dict.fromkeys(kinetic, kinetic["even"])) == ["fails", "fails", "fails"]
+
+
+def test_the_equations_speak_of_the_circuit_and_bars_are_those_of_each_quantity(kinetics):
+    _, said = kinetics
+    assert {one.method for one in said.select(part="whole")} == {"memory alone"}
+    assert {one.bar for one in said.select(quantity="K*")} == {1.3}
+    assert {one.bar for one in said.select(quantity=("I*", "t_ICL"))} == {1.1, None}
+    assert {one.method for one in said if one.bar is None and one.quantity == "t_ICL"} == {"repeated items"}
 
 
 def test_threshold_at_a_budget_reads_the_same_networks_at_each_time():
     diversities = [64.0, 90.0, 128.0, 180.0, 256.0, 360.0, 512.0]
-    experiment = Budget(Threshold(MEMORY.trainings, RUN, diversities, 4, 1.3, 1.1, 1.1), [90.0, 200.0], bar=1.3)
-    said = experiment.predict({"memory": MEMORY})
-    assert said["alone_90"].estimate.value > said["alone_200"].estimate.value  # the earlier, the more items it takes
-    acquired = np.array(diversities)[:, None] * np.ones(4) > said["alone_200"].estimate.value
-    rows = experiment.compare(said, {"networks": networks(acquired, diversities, late=100.0)})
-    early, late = rows[0], rows[2]
-    assert late.verdict == "holds"
-    assert early.measured.high == math.inf  # nobody had acquired ICL at t = 90
-    assert early.verdict != "holds"
+    scan = Scan(RUN, diversities, 4, {"raw": MEMORY.trainings})
+    experiment = replace(minimal.budgets(scan, [90.0, 200.0]), bar=1.3)
+    assert list(experiment.networks()) == ["networks"]
+    said = Claims(experiment.predict(dict.fromkeys(experiment.calibration(), MEMORY)))
+    early, late = (claim.predicted.value for claim in said.select(method="memory alone"))
+    assert early > late  # the earlier, the more items it takes
+    acquired = np.array(diversities)[:, None] * np.ones(4) > late
+    found = judged(experiment, said, {"networks": networks(acquired, diversities, late=100.0)})
+    (first,) = found.select(method="memory alone", budget=90.0)
+    (second,) = found.select(method="memory alone", budget=200.0)
+    assert second.verdict.kind == "holds"
+    assert first.measured.high == math.inf  # nobody had acquired ICL at t = 90
+    assert first.verdict.kind != "holds"
 
 
 def test_the_clock_between_perceptrons_is_the_power_law_and_never_beyond_half_the_time():
@@ -236,11 +239,10 @@ def labelled(experiment: ContextLabels, acquires):
 def test_fractions_hold_for_networks_that_obey_the_saddle_and_fail_for_ones_that_do_not():
     run = RUN.with_(context_length=24)
     experiment = ContextLabels(run, 60, bar=0.25, task_diversity=[100, 400, math.inf], memory=MEMORY.trainings)
-    said = experiment.predict({"memory": MEMORY})
+    said = Claims(experiment.predict({"memory": MEMORY}))
     limits = {
-        (labels, k): said[labels if math.isinf(k) else f"{labels}_{k:g}"].estimate.value
-        for labels in ("iid", "balanced")
-        for k in experiment.task_diversity
+        (claim.at["labels"], claim.at["task_diversity"]): claim.predicted.value
+        for claim in said.select(quantity="fraction acquiring ICL")
     }
     assert limits["balanced", math.inf] < limits["iid", math.inf]
     assert limits["iid", 100] < limits["iid", 400] <= limits["iid", math.inf]
@@ -250,12 +252,12 @@ def test_fractions_hold_for_networks_that_obey_the_saddle_and_fail_for_ones_that
         share = limits["iid" if labels == "iid" else "balanced", k]
         return beta0 > betas[round(60 * (1 - share)) - 1]
 
-    rows = experiment.compare(said, labelled(experiment, obey))
-    assert {row.verdict for row in rows} == {"holds"}
-    rows = experiment.compare(said, labelled(experiment, lambda labels, k, beta0: labels == "iid"))
-    failed = {row.quantity for row in rows if row.failed}
-    assert any("balanced" in text for text in failed)
-    assert any("iid, K = 100" in text for text in failed)
+    found = judged(experiment, said, labelled(experiment, obey))
+    assert {claim.verdict.kind for claim in found} == {"holds"}
+    found = judged(experiment, said, labelled(experiment, lambda labels, k, beta0: labels == "iid"))
+    failed = found.select(verdict="fails")
+    assert len(failed.select(labels="balanced")) > 0
+    assert len(failed.select(labels="iid", task_diversity=100)) == 1
 
 
 def test_distribution_of_times_is_told_from_a_wrong_one():
@@ -275,16 +277,16 @@ def test_distribution_of_times_is_told_from_a_wrong_one():
         time = np.arange(0.0, 601.0, 2.0)
         accuracy = np.where(time >= sample[:, None], 1.0, 0.6)
         data = xr.Dataset({"circuit_accuracy": (("seed", "time"), accuracy)}, coords={"time": time})
-        return experiment.compare(said, {"networks": data})
+        return [claim.verdict.kind for claim in judged(experiment, said, {"networks": data})]
 
-    assert not any(row.failed for row in rows(times))
+    assert "fails" not in rows(times)
     short = rows(np.random.default_rng(2).normal(141.0, 30.0, 300))  # same median, no tail
-    assert [row.failed for row in short[:3]] == [False, True, True]
-    assert short[3].verdict != "holds"
+    assert [kind == "fails" for kind in short[:3]] == [False, True, True]
+    assert short[3] != "holds"
 
 
 def test_two_kinds_of_outcome_are_seen_near_the_threshold_and_missed_where_there_is_one():
-    experiment = Bimodality(RUN, near=100, far=1000, seeds=60)
+    experiment = Outcomes(RUN.with_(beta0=None), near=[100], far=[1000], seeds=60, far_seeds=60)
     rng = np.random.default_rng(0)
 
     def final(values):
@@ -294,28 +296,34 @@ def test_two_kinds_of_outcome_are_seen_near_the_threshold_and_missed_where_there
 
     two = final(np.where(rng.random(60) < 0.5, 0.6, 0.99) + 0.02 * rng.standard_normal(60))
     one = final(0.97 + 0.01 * rng.standard_normal(60))
-    assert {row.verdict for row in experiment.compare({}, {"near": two, "far": one})} == {"holds"}
-    assert all(row.failed for row in experiment.compare({}, {"near": one, "far": two}))
+
+    def kinds(near, far):
+        found = judged(experiment, experiment.predict({}), {"k100": near, "k1000": far})
+        return {claim.verdict.kind for claim in found.where("quantity == two kinds of outcome")}
+
+    assert kinds(two, one) == {"holds"}
+    assert kinds(one, two) == {"fails"}
 
 
 def test_exponent_of_the_times_is_compared_with_the_theorys_own():
     settings = {f"n{n}": RUN.with_(context_length=n, task_diversity=math.inf) for n in (25, 50, 100)}
     experiment = AcquisitionTime(settings, 6, 1.05, exponents={"one": list(settings)}, exponent_bar=0.05)
-    said = experiment.predict({})
+    said = Claims(experiment.predict({}))
+    expected = {claim.data[0]: claim.predicted.value for claim in said.select(quantity="t_ICL")}
     rng = np.random.default_rng(0)
 
-    def trained(power):
+    def verdicts(power):
         found = {}
         for label, run in settings.items():
             n = run.task.context_length
             time = np.linspace(0.0, 600.0, 6001)
-            late = said[label].estimate.value * (n / 50) ** power * np.exp(0.01 * rng.standard_normal(6))
+            late = expected[label] * (n / 50) ** power * np.exp(0.01 * rng.standard_normal(6))
             accuracy = np.where(time >= late[:, None], 1.0, 0.6)
             found[label] = xr.Dataset({"circuit_accuracy": (("seed", "time"), accuracy)}, coords={"time": time})
-        return found
+        return [claim.verdict.kind for claim in judged(experiment, said, found)]
 
-    assert {row.verdict for row in experiment.compare(said, trained(0.0))} == {"holds"}
-    assert experiment.compare(said, trained(0.3))[-1].failed
+    assert set(verdicts(0.0)) == {"holds"}
+    assert verdicts(0.3)[-1] == "fails"
 
 
 @pytest.mark.parametrize("experiments", [minimal.WORKSTATION, minimal_paper.PAPER, minimal.SMOKE])

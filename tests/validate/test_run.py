@@ -8,7 +8,7 @@ from iclrace.figures import Results
 from iclrace.figures.report import validations
 from iclrace.theory import Task
 from iclrace.validate import PRESETS, MemoryTraining, Preset, Run, run
-from iclrace.validate.experiments import MemoryLaw, Threshold
+from iclrace.validate.experiments import CoupledEquations, MemoryAlone, MemoryLaw, Scan, ThresholdScan
 
 TRAININGS = [MemoryTraining(k, 0, dimension=8, width=16, until=0.2) for k in (8, 16, 32)]
 
@@ -27,8 +27,13 @@ def test_experiments_run_one_by_one_say_what_the_whole_preset_says(preset, tmp_p
         run(preset, tmp_path / "parts", experiments=[name], progress=False)
     run(preset, tmp_path / "whole", progress=False)
     parts, whole = summary(tmp_path / "parts"), summary(tmp_path / "whole")
-    assert parts["experiments"] == whole["experiments"]
-    assert summary(tmp_path / "parts", "predictions") == summary(tmp_path / "whole", "predictions")
+    for one in (*parts["claims"], *whole["claims"]):
+        one["seed_hours"] = None
+    assert parts["claims"] == whole["claims"] and parts["datasets"] == whole["datasets"]
+    one, other = (summary(tmp_path / name, "predictions")["experiments"] for name in ("parts", "whole"))
+    assert {name: said["claims"] for name, said in one.items()} == {
+        name: said["claims"] for name, said in other.items()
+    }
     assert list(parts["experiments"]) == ["first", "second"]
 
 
@@ -41,8 +46,8 @@ def test_what_another_preset_or_version_said_is_not_kept(preset, tmp_path, befor
 
 
 def test_the_whole_preset_replaces_what_stood_there(preset, tmp_path):
-    before = {"format": 1, "preset": "mine", "experiments": {"old": {"predictions": {}, "comparisons": []}}}
-    (tmp_path / "summary.json").write_text(json.dumps(before))
+    old = MemoryLaw(TRAININGS, bar=1.5, name="old")
+    run(Preset("mine", "", [old]), tmp_path, progress=False)
     run(preset, tmp_path, progress=False)
     assert list(summary(tmp_path)["experiments"]) == ["first", "second"]
 
@@ -53,10 +58,15 @@ def scanned(monkeypatch):
     task = Task(context_length=8, dimension=8)
     settings = {"width": 16, "learning_rate": 0.3, "batch_size": 16, "budget": 9.0, "evaluate_every": 3.0}
     network = Run("minimal", task, 0, test_size=20, **settings)
-    scan = Threshold(TRAININGS, network, [8, 16, 32], seeds=2, bar=2.0, clock_bar=2.0, time_bar=2.0)
+    scan = Scan(network, [8, 16, 32], 2, {"raw": TRAININGS})
+    scan = ThresholdScan({"n8": scan}, (MemoryAlone(), CoupledEquations()), bar=2.0, clock_bar=2.0, time_bar=2.0)
     preset = Preset("mine", "", [scan, MemoryLaw(TRAININGS, bar=1.5)])
     monkeypatch.setitem(PRESETS, "mine", preset)
     return preset
+
+
+def numbers(out):
+    return [{**one, "seed_hours": None} for one in summary(out)["claims"]]
 
 
 def test_options_are_told_and_the_commands_of_the_report_make_the_same_summary(scanned, tmp_path):
@@ -76,10 +86,10 @@ def test_options_are_told_and_the_commands_of_the_report_make_the_same_summary(s
         diversities = [int(k) for k in values.pop("-K", [])]
         run("mine", again, experiments=values.pop("-e", None), task_diversity=diversities or None, progress=False)
         assert not values
-    assert summary(again)["experiments"] == found
+    assert numbers(again) == numbers(first)
     run(scanned, again, progress=False)
     assert validations(Results(again), "x") == ["iclrace validate --preset mine --out x"]
-    assert summary(again)["experiments"]["threshold"] != found["threshold"]  # the option decides the numbers
+    assert numbers(again) != numbers(first)  # the option decides the numbers
 
 
 def test_a_scan_is_refused_where_nothing_scans(preset, scanned, tmp_path):
@@ -87,3 +97,18 @@ def test_a_scan_is_refused_where_nothing_scans(preset, scanned, tmp_path):
         with pytest.raises(ValueError, match=r"Argument 'task_diversity' must be left out: no experiment"):
             run(**call, out=tmp_path / "out", task_diversity=[8, 16, 32], progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_where_a_folder_comes_from_is_told(preset, tmp_path):
+    run(preset, tmp_path, progress=False)
+    told = summary(tmp_path)["provenance"]
+    assert {"command", "date", "commit", "dirty", "device", "versions", "training_seconds"} <= set(told)
+    assert told["device"] == "cpu" and told["date"].endswith("+00:00")
+    assert told["commit"] is None or (len(told["commit"]) == 40 and isinstance(told["dirty"], bool))
+
+
+def test_a_second_call_of_a_finished_folder_leaves_it_as_it_is(preset, tmp_path):
+    run(preset, tmp_path, progress=False)
+    before = (tmp_path / "summary.json").stat().st_mtime_ns
+    run(preset, tmp_path, progress=False)
+    assert (tmp_path / "summary.json").stat().st_mtime_ns == before

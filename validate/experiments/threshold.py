@@ -64,8 +64,14 @@ class ThresholdScan:
     name: str = "threshold"
 
     def with_scan(self, task_diversity: Sequence[float]) -> ThresholdScan:
+        """Other K in every scan; a clock at a reference K is not claimed where that K is no longer trained."""
         scans = {label: replace(scan, task_diversity=task_diversity) for label, scan in self.scans.items()}
-        return replace(self, scans=scans)
+        kept = [getattr(one, "reference", None) in (None, *task_diversity) for one in self.methods]
+        methods = [
+            one if stays else replace(one, reference=None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            for one, stays in zip(self.methods, kept, strict=True)
+        ]
+        return replace(self, scans=scans, methods=methods)
 
     def calibration(self) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {}
