@@ -24,7 +24,7 @@ from ._simd import (
 
 #: What an event's function must exceed to happen, at least, and in units of the absolute tolerance: a state near 0 is
 #: known no better, and a millionth in w or β is nothing that could be measured.
-RESOLUTION, NOISE = 1e-6, 100.0
+RESOLUTION, NOISE = 1e-6, 10.0
 
 
 @compiled()

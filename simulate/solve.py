@@ -68,7 +68,7 @@ def solve(
     levels : EventLevels, optional
         Levels of the events; every event is located whether it stops the integration or not, also one that starts and
         ends within a single step (at an extremum of the dense output). What differs from a level by less than 1e-6 or
-        100 ``atol`` is no event: a state that decays to 0 crosses nothing there but rounding noise.
+        10 ``atol`` is no event: a state that decays to 0 crosses nothing there but rounding noise.
     stop : "acquired", "lost" or "memorised", optional
         Event that ends the integration.
     method : "auto", "explicit" or "implicit"
