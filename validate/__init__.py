@@ -5,6 +5,7 @@ from .compare import Comparison
 from .config import Run
 from .executors import open_executor, split, train_jobs
 from .experiments import Experiment
+from .foreign import register_network
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, measured_memory, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
@@ -60,6 +61,7 @@ __all__ = [
     "predict_acquisition",
     "predict_clock",
     "predict_threshold",
+    "register_network",
     "run",
     "split",
     "total_clock",
