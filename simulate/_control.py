@@ -3,6 +3,8 @@
 A lane never reads another lane, so the result of a trajectory is the same to the last bit in any company.
 """
 
+import math
+
 from . import _layout as at
 from ._elementary import exp, log
 from ._field import BETA_MAX, MARGIN_MAX
@@ -58,7 +60,26 @@ def _read_inside(work):
     lost = less(load(work, at.WATCH + LOST * WIDTH), below)
     memorised = less(load(work, at.WATCH + MEMORISED * WIDTH), memory - load(work, at.LEVEL_MEMORISED * WIDTH))
     sampled = at_most(load(work, at.NEXT_SAMPLE), load(work, at.UNTIL))
-    return larger(larger(acquired, lost), larger(memorised, sampled))
+    passed = larger(_passed(work, ACQUIRED, at.LEVEL_ACQUIRED, 1.0), _passed(work, LOST, at.LEVEL_LOST, -1.0))
+    return larger(larger(larger(acquired, lost), passed), larger(memorised, sampled))
+
+
+@compiled()
+def _passed(work, event, level, sign):
+    """Mask of lanes in which an event may begin and end within the step: see :func:`passing` in ``_events``."""
+    beta = _may_pass(work, WIDTH, load(work, level * WIDTH), sign)
+    either = larger(beta, _may_pass(work, 0, splat(0.0), sign))
+    return smaller(either, less(load(work, at.WATCH + event * WIDTH), splat(math.inf)))
+
+
+@compiled()
+def _may_pass(work, base, level, sign):
+    """Mask of lanes whose component is beyond a level at neither end of the step, but drawn there by both rates."""
+    step = load(work, at.H) * sign
+    start, end = (load(work, at.Y + base) - level) * sign, (load(work, at.NEW_Y + base) - level) * sign
+    ahead = start + step * load(work, at.RATES + base)
+    behind = end - step * load(work, at.RATES + at.END_RATES + base)
+    return smaller(at_most(larger(start, end), splat(0.0)), less(splat(0.0), smaller(ahead, behind)))
 
 
 @compiled()

@@ -5,15 +5,22 @@ from ._layout import (
     BLOCK,
     DENSE,
     DENSE_AT,
+    END_RATES,
     LEVEL_ACQUIRED,
     LEVEL_LOST,
     LEVEL_MEMORISED,
     LOST,
     MEMORISED,
     NEW_Y,
+    RATES,
+    WATCH,
+    H,
     Y,
 )
 from ._simd import WIDTH, compiled, never_inline
+
+#: Samples of the dense output in which the extremum is looked for, and the golden section.
+SAMPLES, GOLDEN = 16, 0.6180339887498949
 
 
 @compiled()
@@ -43,24 +50,70 @@ def interpolate(work, lane, component, share):
 
 
 @compiled()
-def locate(work, lane, event):
-    """Fraction of the step at which the event's function changes sign: the Illinois variant of false position."""
+def value_inside(work, lane, event, share):
+    """The event's function at the fraction ``share`` of the step."""
+    w, beta = interpolate(work, lane, 0, share), interpolate(work, lane, 1, share)
+    return _value(work, lane, event, w, beta, interpolate(work, lane, 2, share))
+
+
+@compiled()
+def _may_pass(work, lane, component, level, sign):
+    """Whether the component, below the level (times ``sign``) at both ends, is drawn above it by its rates there."""
+    at = component * WIDTH + lane
+    start, end = sign * (work[Y + at] - level), sign * (work[NEW_Y + at] - level)
+    ahead = start + sign * work[H + lane] * work[RATES + at]
+    behind = end - sign * work[H + lane] * work[RATES + END_RATES + at]
+    return start <= 0.0 and end <= 0.0 and ahead > 0.0 and behind > 0.0
+
+
+@compiled()
+def passing(work, lane, event):
+    """Fraction of the step at which an event that holds at neither end is most of all the case; −1 if it never is.
+
+    The extremum of the dense output, where the rates at both ends point at one beyond the level: 16 samples, then
+    golden sections about the best.
+    """
     never_inline()
-    left, right = 0.0, 1.0
-    at_left, at_right = event_value(work, Y, lane, event), event_value(work, NEW_Y, lane, event)
-    if event == LOST and at_left == 0.0:  # acquired at the start as w rises from 0: β alone says how far the level is
+    if event == MEMORISED:  # the memory only grows
+        return -1.0
+    sign = -1.0 if event == LOST else 1.0
+    level = work[(LEVEL_LOST if event == LOST else LEVEL_ACQUIRED) * WIDTH + lane]
+    if not (_may_pass(work, lane, 1, level, sign) or _may_pass(work, lane, 0, 0.0, sign)):
+        return -1.0
+    best, most = 0.0, sign * value_inside(work, lane, event, 0.0)
+    for k in range(1, SAMPLES + 1):
+        value = sign * value_inside(work, lane, event, k / SAMPLES)
+        if value > most:
+            best, most = k / SAMPLES, value
+    left, right = max(best - 1.0 / SAMPLES, 0.0), min(best + 1.0 / SAMPLES, 1.0)
+    for _ in range(40):
+        lower, upper = right - GOLDEN * (right - left), left + GOLDEN * (right - left)
+        if sign * value_inside(work, lane, event, lower) > sign * value_inside(work, lane, event, upper):
+            right = upper
+        else:
+            left = lower
+    best = 0.5 * (left + right)
+    return best if sign * value_inside(work, lane, event, best) > work[WATCH + event * WIDTH + lane] else -1.0
+
+
+@compiled()
+def locate(work, lane, event, left, right):
+    """Fraction of the step at which the event's function changes sign: the Illinois variant of false position.
+
+    ``left`` and ``right`` are the fractions between which it does, 0 and 1 standing for the states themselves.
+    """
+    never_inline()
+    at_left = event_value(work, Y, lane, event) if left == 0.0 else value_inside(work, lane, event, left)
+    at_right = event_value(work, NEW_Y, lane, event) if right == 1.0 else value_inside(work, lane, event, right)
+    if left == 0.0 and event == LOST and at_left == 0.0:
+        # acquired at the start as w rises from 0: β alone says how far the level is
         at_left = work[Y + WIDTH + lane] - work[LEVEL_LOST * WIDTH + lane]
     if at_left == 0.0 or (at_left > 0.0) == (at_right > 0.0):  # it holds from the start of the step
-        return 0.0
+        return left
     side = 0
     for _ in range(100):
         share = (left * at_right - right * at_left) / (at_right - at_left)
-        w, beta, memory = (
-            interpolate(work, lane, 0, share),
-            interpolate(work, lane, 1, share),
-            interpolate(work, lane, 2, share),
-        )
-        value = _value(work, lane, event, w, beta, memory)
+        value = value_inside(work, lane, event, share)
         if (value > 0.0) == (at_right > 0.0):
             right, at_right = share, value
             at_left *= 0.5 if side == 1 else 1.0

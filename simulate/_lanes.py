@@ -22,13 +22,19 @@ from ._simd import (
     store,
 )
 
+#: What an event's function must exceed to happen, at least, and in units of the absolute tolerance: a state near 0 is
+#: known no better, and a millionth in w or β is nothing that could be measured.
+RESOLUTION, NOISE = 1e-6, 10.0
+
 
 @compiled()
 def arm(setup, rows, work, lane, i):
     """Have the lane watch for the events that may happen next: each once, a loss only after an acquisition.
 
-    At a level of −∞ nothing is ever lost; there w, whose rate at 0 is positive, could fall below 0 by rounding alone.
+    An event's function has to exceed what the tolerance leaves of a state near 0, lest it happen in rounding noise. At
+    a level of −∞ nothing is ever lost; there w, whose rate at 0 is positive, could fall below 0 by rounding alone.
     """
+    noise = max(RESOLUTION, NOISE * work[at.ATOL + lane])
     for event in range(EVENTS):
         open_ = math.isnan(rows[i, at.ROW_EVENTS + event])
         if event == LOST:
@@ -36,7 +42,7 @@ def arm(setup, rows, work, lane, i):
             open_ = open_ and work[at.LEVEL_LOST * WIDTH + lane] > -math.inf
         if event == MEMORISED:
             open_ = open_ and setup[at.KIND] != NO_MEMORY
-        work[at.WATCH + event * WIDTH + lane] = 0.0 if open_ else math.inf
+        work[at.WATCH + event * WIDTH + lane] = noise if open_ else math.inf
 
 
 @compiled()
@@ -74,8 +80,9 @@ def _load_lane(setup, sample_times, rows, marks, work, held, lane, i):
     sample = marks[i, at.SAMPLED]
     work[at.NEXT_SAMPLE + lane] = sample_times[sample] if sample < len(sample_times) else math.inf
     arm(setup, rows, work, lane, i)
+    fresh = marks[i, at.ACCEPTED_STEPS] == 0  # one that goes on after a change of method has been watched all along
     for event in range(EVENTS):
-        watched = event != LOST and work[at.WATCH + event * WIDTH + lane] == 0.0
+        watched = fresh and event != LOST and work[at.WATCH + event * WIDTH + lane] < math.inf
         if watched and _holds_from_start(work, lane, event):
             rows[i, at.ROW_EVENTS + event] = rows[i, at.ROW_TIME]
             for component in range(at.COMPONENTS):

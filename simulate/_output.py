@@ -4,11 +4,22 @@ import math
 
 from . import _layout as at
 from ._dop853 import STAGES
-from ._events import event_value, interpolate, locate
+from ._events import event_value, interpolate, locate, passing
 from ._explicit import ALL_STAGES
 from ._lanes import arm
-from ._layout import BLOCK, EVENTS, LOST
+from ._layout import ACQUIRED, BLOCK, EVENTS, LOST
 from ._simd import WIDTH, compiled, never_inline
+
+
+@compiled()
+def _mark(setup, rows, work, lane, i, event, share):
+    """Time and state of one event; the fraction of the step if the trajectory stops there, else 2."""
+    never_inline()
+    rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane] + share * work[at.H + lane]
+    for component in range(at.COMPONENTS):
+        column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
+        rows[i, column] = interpolate(work, lane, component, share)
+    return share if event == setup[at.STOP] else 2.0
 
 
 @compiled()
@@ -17,15 +28,19 @@ def _mark_events(setup, rows, work, lane, i):
     never_inline()
     stop = 2.0
     for event in range(EVENTS):
+        if work[at.WATCH + event * WIDTH + lane] == math.inf:
+            continue
         value = event_value(work, at.NEW_Y, lane, event)
         if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
-            share = locate(work, lane, event)
-            rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane] + share * work[at.H + lane]
-            for component in range(at.COMPONENTS):
-                column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
-                rows[i, column] = interpolate(work, lane, component, share)
-            if event == setup[at.STOP]:
-                stop = share
+            stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, 1.0)))
+            continue
+        top = passing(work, lane, event)
+        if top < 0.0:
+            continue
+        stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, top)))
+        ended = -event_value(work, at.NEW_Y, lane, LOST)
+        if event == ACQUIRED and math.isnan(rows[i, at.ROW_EVENTS + LOST]) and ended > 0.0:  # acquired and lost in one
+            stop = min(stop, _mark(setup, rows, work, lane, i, LOST, locate(work, lane, LOST, top, 1.0)))
     arm(setup, rows, work, lane, i)
     return stop
 

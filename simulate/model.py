@@ -28,6 +28,9 @@ PARAMETERS = (
 )
 
 
+#: β below which ICL counts as lost where its level is 0 (balanced labels, D → ∞): decay brings β there, never to 0.
+VANISHED = 1e-4
+
 #: β at which ICL accuracy reaches a level: a root, which every chunk of an ensemble asks for again.
 _acquired_beta = lru_cache(maxsize=1024)(acquired_beta)
 
@@ -168,8 +171,11 @@ class CoupledModel:
         rows[:, at.DECAY_W], rows[:, at.DECAY_BETA] = value["decay_w"], value["decay_beta"]
         rows[:, at.LEVEL_ACQUIRED], rows[:, at.LEVEL_LOST] = self._accuracy_levels(value, levels)
         if self.task.labels == "balanced":
-            # for D → ∞ the level is β = 0, where β rises while w > 0, and w rises from 0 while β > 0: no way out
-            rows[np.isinf(value["dimension"]), at.LEVEL_LOST] = -math.inf
+            # for D → ∞ the level is β = 0, where β rises while w > 0, and w rises from 0 while β > 0: no way out but
+            # decay, under which both vanish without ever being 0
+            endless = np.isinf(value["dimension"])
+            decays = (value["decay_w"] > 0.0) | (value["decay_beta"] > 0.0)
+            rows[endless, at.LEVEL_LOST] = np.where(decays[endless], VANISHED, -math.inf)
         rows[:, at.LEVEL_MEMORISED] = math.inf
         tables = np.zeros((1, 1, 3))
         if isinstance(self.memory, PowerLawMemory):

@@ -66,14 +66,15 @@ def solve(
         Where the solution is returned, from the dense output; the accepted steps if not given. Spacing is free:
         ``numpy.geomspace`` gives logarithmic output.
     levels : EventLevels, optional
-        Levels of the events; every event is located whether it stops the integration or not. One that starts and ends
-        within a single step is seen only where it holds from the start of the integration on.
+        Levels of the events; every event is located whether it stops the integration or not, also one that starts and
+        ends within a single step (at an extremum of the dense output). What differs from a level by less than 1e-6 or
+        10 ``atol`` is no event: a state that decays to 0 crosses nothing there but rounding noise.
     stop : "acquired", "lost" or "memorised", optional
         Event that ends the integration.
     method : "auto", "explicit" or "implicit"
         "auto" switches where the trajectory turns stiff.
     max_steps : int
-        Attempted steps after which a trajectory counts as failed.
+        Attempted steps, 1 or more, after which a trajectory counts as failed.
 
     Returns
     -------

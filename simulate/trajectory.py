@@ -84,7 +84,7 @@ class Trajectory:
         """
         first, last = self.record[0, 0], self.record[-1, 0] + self.record[-1, 1]
         times = real("times", times)
-        inside = (times >= first) & (times <= last * (1.0 + 1e-14))
+        inside = (times >= first) & (times <= last + 1e-14 * max(abs(first), abs(last)))  # the end is a sum of steps
         require(bool(np.all(inside)), "times", f"lie in [{first:g}, {last:g}]", times)
         step = np.clip(np.searchsorted(self.record[:, 0], times, side="right") - 1, 0, len(self.record) - 1)
         line = self.record[step]

@@ -6,6 +6,7 @@ from .clocks import MemoryCurves, measured_memory
 from .cointegration import cointegrated
 from .config import Run
 from .executors import open_executor, split, train_jobs
+from .foreign import register_network
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
@@ -78,6 +79,7 @@ __all__ = [
     "predict_clock",
     "predict_threshold",
     "read_summary",
+    "register_network",
     "run",
     "seeds_for",
     "split",

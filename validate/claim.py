@@ -67,7 +67,7 @@ def place(run: Run, **changes: At | None) -> dict[str, At]:
     }  # fmt: skip
     if run.network == "transformer":
         found |= {"depth": run.depth, "attention_scale": run.attention_scale}
-    else:
+    elif not run.foreign:
         found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
     return {name: value for name, value in {**found, **changes}.items() if value is not None}
 
@@ -110,7 +110,7 @@ class Claim:
     ----------
     quantity : str
         The symbol: "K*", "t_ICL", "I*", "t_loss", "d ln K*/d ln N", …
-    network : "minimal", "transformer" or "perceptron"
+    network : "minimal", "transformer", "perceptron", or the name of a network of the user's own
     predicted : Estimate, Range or Answer, optional
         None where the theory makes no statement: the claim then only reports.
     bar : float, optional
@@ -153,7 +153,6 @@ class Claim:
     seed_hours: float | None = None
 
     def __post_init__(self) -> None:
-        require(self.network in NETWORKS, "network", f"be one of {', '.join(NETWORKS)}", self.network)
         require(self.part in PARTS, "part", f"be one of {', '.join(PARTS)}", self.part)
         require(self.scale in ("ratio", "difference"), "scale", 'be "ratio" or "difference"', self.scale)
         if self.bar is not None and not isinstance(self.predicted, Answer):
@@ -279,7 +278,7 @@ def names(claims: Sequence[Claim]) -> list[str]:
             for name, value in claim.at.items()
             if name not in _UNTOLD and any(other.get(name) != value for other in like)
         ]
-        words = (claim.quantity, NETWORKS[claim.network], PARTS[claim.part], *where, claim.method)
+        words = (claim.quantity, NETWORKS.get(claim.network, claim.network), PARTS[claim.part], *where, claim.method)
         told.append(", ".join(word for word in words if word))
     return told
 

@@ -12,18 +12,21 @@ from typing import Any, Literal
 
 from ..theory import Task
 from ..theory._arguments import integer, number, python_number, require
+from .foreign import OWN, name_of, network_named
 
 
 @dataclass(frozen=True)
 class Run:
     """One network trained on one task with one seed.
 
-    Times are gradient-flow times t = learning_rate × step.
+    Times are gradient-flow times t = learning_rate × step, with momentum μ learning_rate/(1 − μ) × step; Adam follows
+    no gradient flow, and its times are steps.
 
     Parameters
     ----------
-    network : "minimal", "transformer" or "cointegration"
-        The last is a minimal model whose contexts are averaged instead of drawn (:func:`cointegrated`).
+    network : "minimal", "transformer", "cointegration", or one of your own
+        The third is a minimal model whose contexts are averaged instead of drawn (:func:`cointegrated`). One of your
+        own is a name known to :func:`register_network`, "package.module:factory", or the factory itself.
     task : Task
         N, K, D, label statistics, copies. A finite K must be even, D finite.
     seed : int >= 0
@@ -61,12 +64,14 @@ class Run:
     residual_scale : float
         The transformer's normed target enters the residual times this; 1 in the paper. It changes how fast the
         perceptron memorises, as items of another length would, and nothing in the attention. Depth 1 only.
+    optimiser, momentum : "sgd" or "adam", μ in [0, 1)
+        See :mod:`.optimisers`; the paper's is plain SGD.
     scrambled : bool
         In training and in the IWL test, every context label is replaced by a fair coin: nothing can be learnt from the
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
     """
 
-    network: Literal["minimal", "transformer", "cointegration"]
+    network: str
     task: Task
     seed: int
     width: int = 512
@@ -90,14 +95,19 @@ class Run:
     scrambled: bool = False
     stop_lost: float = 0.0
     residual_scale: float = 1.0
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
+        if callable(self.network):
+            object.__setattr__(self, "network", name_of(self.network))
         for field in fields(self):
             object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
         k = self.task.task_diversity
-        networks = ("minimal", "transformer", "cointegration")
-        require(self.network in networks, "network", f"be one of {', '.join(networks)}", self.network)
+        require(isinstance(self.network, str), "network", "be a name or a factory", self.network)
+        if self.foreign:
+            network_named(self.network)
         require(math.isinf(k) or (k == int(k) and k % 2 == 0), "task_diversity", "be even or infinite", k)
         require(math.isfinite(self.task.dimension), "dimension", "be finite for a network", self.task.dimension)
         integer("seed", self.seed, minimum=0)
@@ -111,21 +121,33 @@ class Run:
         number("beta0", 0.0 if self.beta0 is None else self.beta0)
         for name in ("stop_acquired", "scrambled"):
             require(isinstance(getattr(self, name), bool), name, "be True or False", getattr(self, name))
-        deep = self.depth > 1 and self.network != "transformer"
-        require(not deep, "depth", "be 1 unless the network is a transformer", self.depth)
-        scaled = self.attention_scale != 1 and self.network != "transformer"
-        require(not scaled, "attention_scale", "be 1 unless the network is a transformer", self.attention_scale)
-        shallow = self.network == "transformer" and self.depth == 1
-        scaled = self.residual_scale != 1 and not shallow
-        require(
-            not scaled, "residual_scale", "be 1 unless the network is a transformer of depth 1", self.residual_scale
-        )
+        require(self.optimiser in ("sgd", "adam"), "optimiser", "be sgd or adam", self.optimiser)
+        require(0 <= number("momentum", self.momentum) < 1, "momentum", "be in [0, 1)", self.momentum)
+        require(self.optimiser == "sgd" or not self.momentum, "momentum", "be 0 for Adam", self.momentum)
         require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
-        averaged = self.network == "cointegration"
-        require(not (averaged and math.isinf(k)), "task_diversity", "be finite for a co-integration", k)
+        self._check_network()
+
+    def _check_network(self) -> None:
+        """Refuse what the network does not know."""
+        transformer, averaged = self.network == "transformer", self.network == "cointegration"
+        require(transformer or self.depth == 1, "depth", "be 1 unless the network is a transformer", self.depth)
+        require(
+            transformer or self.attention_scale == 1,
+            "attention_scale", "be 1 unless the network is a transformer", self.attention_scale,
+        )  # fmt: skip
+        require(
+            (transformer and self.depth == 1) or self.residual_scale == 1,
+            "residual_scale", "be 1 unless the network is a transformer of depth 1", self.residual_scale,
+        )  # fmt: skip
+        endless = math.isinf(self.task.task_diversity)
+        require(not (averaged and endless), "task_diversity", "be finite for a co-integration", math.inf)
         require(not (averaged and self.noise), "noise", "be 0 for a co-integration", self.noise)
-        inside = self.task.target_in_softmax and self.network == "transformer"
-        require(not inside, "target_in_softmax", "be False: the transformer's target always takes part", inside)
+        require(self.plain or not averaged, "optimiser", "be sgd without momentum for a co-integration", self.optimiser)
+        inside = self.task.target_in_softmax and self.network not in ("minimal", "cointegration")
+        require(not inside, "target_in_softmax", "be False: the target is a token of its own already", inside)
+        grouped = not self.foreign or network_named(self.network).memory is not None
+        must = "be 1 for a network of your own unless `memory` says which parameters are the memory's"
+        require(grouped or self.rate_ratio == 1, "rate_ratio", must, self.rate_ratio)
 
     def with_(self, **changes: Any) -> Run:
         """A copy with other fields; ``context_length``, ``task_diversity`` and the like go to the task."""
@@ -140,13 +162,35 @@ class Run:
         return sum((a + 1) * b for a, b in pairwise(sizes))
 
     @property
+    def foreign(self) -> bool:
+        """Whether the network is one of the user's own."""
+        return self.network not in OWN
+
+    @property
+    def plain(self) -> bool:
+        """Whether parameters follow their gradients and nothing else."""
+        return self.optimiser == "sgd" and not self.momentum
+
+    @property
+    def time_step(self) -> float:
+        """Time that one step lasts: η/(1 − μ), or 1 for Adam."""
+        return 1.0 if self.optimiser == "adam" else self.learning_rate / (1 - self.momentum)
+
+    @property
+    def time_unit(self) -> str:
+        """What times count."""
+        if self.optimiser == "adam":
+            return "steps"
+        return "gradient-flow time, learning rate x step" + ("/(1 - momentum)" if self.momentum else "")
+
+    @property
     def steps_between_evaluations(self) -> int:
-        return max(1, round(self.evaluate_every / self.learning_rate))
+        return max(1, round(self.evaluate_every / self.time_step))
 
     @property
     def evaluations(self) -> int:
         """Number of evaluations in a full run, the one at t = 0 included."""
-        return 1 + math.ceil(self.budget / (self.steps_between_evaluations * self.learning_rate) - 1e-9)
+        return 1 + math.ceil(self.budget / (self.steps_between_evaluations * self.time_step) - 1e-9)
 
     def as_json(self) -> dict[str, Any]:
         """The configuration whose content is the run's address in the store.
@@ -159,7 +203,9 @@ class Run:
             content["residual"] = "normed"
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
-        added |= {"residual_scale": 1.0}
+        added |= {"residual_scale": 1.0, "optimiser": "sgd", "momentum": 0.0}
+        if self.foreign:
+            content["source"] = network_named(self.network).source
         # How K → ∞ draws its sequences: another generator, another result.
         stream = {"stream": "philox"} if math.isinf(self.task.task_diversity) else {}
         return {name: value for name, value in content.items() if name not in added or value != added[name]} | stream

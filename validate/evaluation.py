@@ -60,10 +60,10 @@ def _margins(computation: Computation, parameters: Parameters, batch: Batch) -> 
 
 def curves(run: Run, metrics: NDArray[np.float64], **attributes: str) -> xr.Dataset:
     """The metrics (evaluations, len(METRICS)) of a run over ``time``, up to its end, or to before it diverged."""
-    last = int(np.isfinite(metrics[:, METRICS.index("clock")]).sum())  # every row up to the end, and none after it
-    times = np.arange(last) * run.steps_between_evaluations * run.learning_rate
+    last = int(np.isfinite(metrics[:, METRICS.index("c1")]).sum())  # every row up to the end, and none after it
+    times = np.arange(last) * run.steps_between_evaluations * run.time_step
     return xr.Dataset(
         {name: ("time", metrics[:last, i]) for i, name in enumerate(METRICS)},
-        coords={"time": ("time", times, {"units": "gradient-flow time, learning rate x step"})},
+        coords={"time": ("time", times, {"units": run.time_unit})},
         attrs={**attributes, "torch": str(torch.__version__)},
     )

@@ -74,7 +74,7 @@ def geometric_mean(samples: ArrayLike, confidence: float = CONFIDENCE) -> Estima
     x = np.asarray(samples, dtype=float).ravel()
     require(x.size >= 1 and bool(np.all(x > 0)), "samples", "be positive and not empty", samples)
     if np.isinf(x).any():
-        middle = np.sort(x)[x.size // 2]
+        middle = np.sort(x)[(x.size - 1) // 2]  # the least t with S(t) <= 1/2, as Kaplan and Meier have it
         return Estimate(float(middle), float(x.min()), float(x.max()), confidence)
     mean, spread = np.log(x).mean(), np.log(x).std(ddof=1) if x.size > 1 else math.inf
     half = stats.t.ppf(0.5 + confidence / 2, x.size - 1) * spread / math.sqrt(x.size) if x.size > 1 else math.inf
@@ -149,7 +149,8 @@ def measure_threshold(
     ----------
     task_diversity : array (K,), increasing
     accuracy : array (K, seed)
-        ICL accuracies at the budget (:func:`accuracy_at`); chance is 1/2. K* falls as the budget grows.
+        ICL accuracies at the budget (:func:`accuracy_at`); chance is 1/2. K* falls as the budget grows. NaN is a run
+        that is missing (or diverged) and is left out: of its K, or where ``paired`` its seed of every K.
     paired : bool
         Whether a seed's runs at different K share what decides their outcome, such as a drawn β0: whole seeds are then
         resampled. Otherwise every K resamples its own.
@@ -167,7 +168,7 @@ def measure_threshold(
     Raises
     ------
     ValueError
-        For fewer than three K, K not increasing, or shapes that do not match.
+        For fewer than three K, K not increasing, shapes that do not match, or a K without any run.
 
     Source: paper, figure 6a.
 
@@ -184,19 +185,29 @@ def measure_threshold(
         k,
     )
     require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
-    seeds = y.shape[1]
+    if paired:
+        y = y[:, ~np.isnan(y).any(axis=0)]
+    y = np.sort(y, axis=1) if np.isnan(y).any() else y  # what is missing goes to the end
+    present = ~np.isnan(y)
+    counts = present.sum(axis=1)
+    require(bool(np.all(counts > 0)), "accuracy", "hold a run at every task diversity", counts.tolist())
+    seeds = int(counts.min())
     rng = np.random.default_rng(seed)
-    chosen = rng.integers(seeds, size=(_BOOTSTRAP_DRAWS, 1 if paired else k.size, seeds))
-    resampled = np.take_along_axis(y[None], np.broadcast_to(chosen, (_BOOTSTRAP_DRAWS, *y.shape)), 2).mean(2)
-    midpoint, *draws = _sigmoid_midpoints(k, np.vstack([y.mean(1), resampled]))
+    each = y.shape[1] if present.all() else counts[:, None]
+    chosen = rng.integers(each, size=(_BOOTSTRAP_DRAWS, 1 if paired else k.size, y.shape[1]))
+    drawn = np.take_along_axis(y[None], np.broadcast_to(chosen, (_BOOTSTRAP_DRAWS, *y.shape)), 2)
+    resampled = np.mean(drawn, 2, where=present)
+    midpoint, *draws = _sigmoid_midpoints(k, np.vstack([np.mean(y, 1, where=present), resampled]))
     if np.isnan(midpoint):
         return (
-            Estimate(k[-1], k[0], math.inf, confidence) if y.mean() < 0.75 else Estimate(k[0], 0.0, k[-1], confidence)
+            Estimate(k[-1], k[0], math.inf, confidence)
+            if np.mean(y, where=present) < 0.75
+            else Estimate(k[0], 0.0, k[-1], confidence)
         )
     found = np.log([draw for draw in draws if np.isfinite(draw)])
     half = 0.0
     if seeds > 1 and found.size > 1:
-        freedom = seeds - 1 if paired else (seeds - 1) * _effective_number(y.var(1))
+        freedom = seeds - 1 if paired else (seeds - 1) * _effective_number(np.var(y, 1, where=present))
         half = stats.t.ppf(0.5 + confidence / 2, freedom) * found.std(ddof=1) * math.sqrt(seeds / (seeds - 1))
     i = int(np.clip(np.searchsorted(k, midpoint), 1, k.size - 1))
     low, high = midpoint * math.exp(-half), midpoint * math.exp(min(half, 700.0))

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..theory import Estimate
-from ..theory._arguments import real, require
+from ..theory._arguments import integer, real, require
 from .measure import CONFIDENCE
 
 Array = NDArray[np.float64]
 
+#: Sequences of an accuracy, unless told: those of a ``Run``.
+TEST_SIZE = 2000
 _EM_STEPS = 60
 _NULL_DRAWS = 399
 # Components narrower than this part of the whole spread are not told apart from points.
@@ -67,6 +69,7 @@ def measure_plateau(
     ----------
     task_diversity : array (K,)
     acquired : array of bool (K, seed), or (K,) with one run each
+        NaN for a run that is missing or diverged: it counts neither way.
     beyond : float
         Least K of the plateau, chosen before the outcomes are seen.
     confidence : float in (0, 1)
@@ -74,7 +77,7 @@ def measure_plateau(
     Raises
     ------
     ValueError
-        If shapes do not match, or no run has such a K.
+        If shapes do not match, outcomes are neither true nor false, or no run has such a K.
 
     Source: paper, figures 6e and A8.
 
@@ -84,12 +87,15 @@ def measure_plateau(
     >>> plateau.fraction.value, round(plateau.fraction.low, 2), round(plateau.fraction.high, 2)
     (0.625, 0.31, 0.86)
     """
-    k, outcome = np.asarray(task_diversity, dtype=float), np.asarray(acquired, dtype=bool)
+    k, outcome = np.asarray(task_diversity, dtype=float), np.asarray(acquired, dtype=float)
+    told = np.isnan(outcome) | (outcome == 0.0) | (outcome == 1.0)
+    require(bool(told.all()), "acquired", "be true or false, or NaN for a missing run", acquired)
     require(outcome.shape[:1] == k.shape, "acquired", f"have shape ({k.size}, seed)", outcome.shape)
     every = np.broadcast_to(k.reshape(-1, *[1] * (outcome.ndim - 1)), outcome.shape)
-    kept = every >= beyond
+    kept = (every >= beyond) & ~np.isnan(outcome)
     require(bool(kept.any()), "beyond", f"be at most {k.max() if k.size else math.nan}", beyond)
-    return Plateau(_fraction(outcome[kept], confidence), _trend(every[kept], outcome[kept]))
+    outcome = outcome[kept] == 1.0
+    return Plateau(_fraction(outcome, confidence), _trend(every[kept], outcome))
 
 
 def _fraction(outcome: NDArray[np.bool_], confidence: float) -> Estimate:
@@ -140,19 +146,29 @@ class Bimodality:
     bimodal: bool
 
 
-def measure_bimodality(samples: ArrayLike, *, confidence: float = CONFIDENCE) -> Bimodality:
+def measure_bimodality(
+    samples: ArrayLike, *, test_size: int | None = TEST_SIZE, confidence: float = CONFIDENCE
+) -> Bimodality:
     """Whether outcomes near the threshold fall into two kinds: Hartigan's dip, and two normal components against one.
 
         one: N(μ, s²)      two: (1 − π) N(μ1, σ²) + π N(μ2, σ²)
 
     The common σ keeps the mixture's likelihood bounded. Its ratio to one component's has no χ² law, so the p-value
-    comes from 399 normal samples of the same size. The dip assumes no shape and keeps its level for every unimodal law;
-    the mixture also rejects a skewed or flat one, and so only describes.
+    comes from 399 samples of the same size: beta-binomial counts of the same mean and variance, normal for no counts.
+    The dip assumes no shape and keeps its level for every unimodal law; the mixture also rejects a skewed or flat one,
+    and so only describes.
+
+    Accuracies are counts: runs that share one are spread over its width 1/``test_size`` before the dip is taken, as
+    the dip of a discrete law is that of its steps. At a nominal 5 % it then rejects 0 to 3 % of 6 to 96 binomial
+    accuracies, whatever their chance, and 5 % of uniform ones: it is conservative. Without that it rejected up to
+    100 %.
 
     Parameters
     ----------
     samples : array (run,)
         Final ICL accuracies at one K, or any other outcome; four or more.
+    test_size : int >= 1, or None
+        Sequences that each accuracy was measured on; None for outcomes that are no counts.
     confidence : float in (0, 1)
 
     Raises
@@ -176,9 +192,11 @@ def measure_bimodality(samples: ArrayLike, *, confidence: float = CONFIDENCE) ->
     if spread == 0:
         upper = Estimate(1.0, _fraction(np.ones(x.size, dtype=bool), confidence).low, 1.0, confidence)
         return Bimodality(0.5 / x.size, 1.0, 1.0, 0.0, (float(x[0]), float(x[0])), 0.0, upper, False)
-    dip, p = (float(value) for value in diptest.diptest(x)[:2])  # pyright: ignore[reportArgumentType, reportIndexIssue]
+    spaced = x if test_size is None else _spread_ties(x, integer("test_size", test_size, minimum=1))
+    dip, p = (float(value) for value in diptest.diptest(spaced)[:2])  # pyright: ignore[reportArgumentType, reportIndexIssue]
     (ratio,), (means,), (width,) = _mixture(((x - x.mean()) / spread)[None])
-    null = _null_ratios(x.size)
+    counts = x[0] >= 0.0 and x[-1] <= 1.0
+    null = _count_ratios(x, test_size) if counts and test_size is not None else _null_ratios(x.size)
     low, high = (float(x.mean() + spread * mean) for mean in means)
     upper = _fraction(x > 0.5 * (low + high), confidence)
     return Bimodality(
@@ -191,6 +209,32 @@ def measure_bimodality(samples: ArrayLike, *, confidence: float = CONFIDENCE) ->
         upper=upper,
         bimodal=p < 1 - confidence,
     )
+
+
+def _spread_ties(x: Array, test_size: int) -> Array:
+    """Sorted accuracies with those of one count at the midpoints of equal parts of its width."""
+    count = np.rint(x * test_size)
+    _, first, size = np.unique(count, return_index=True, return_counts=True)
+    rank, ties = np.arange(x.size) - np.repeat(first, size), np.repeat(size, size)
+    return x + ((rank + 0.5) / ties - 0.5) / test_size
+
+
+def _count_ratios(x: Array, test_size: int) -> Array:
+    """Likelihood ratios for counts whose chances follow the beta law that gives them the mean and variance of ``x``."""
+    rng = np.random.default_rng(0)
+    mean, shape = float(x.mean()), (_NULL_DRAWS, x.size)
+    noise = mean * (1.0 - mean) / test_size  # binomial variance; what is beyond it is the chances' own
+    spread = max(float(x.var(ddof=1)) - noise, 0.0)
+    chance = np.full(shape, mean)
+    if 0.0 < spread < mean * (1.0 - mean):
+        total = mean * (1.0 - mean) / spread - 1.0
+        chance = rng.beta(mean * total, (1.0 - mean) * total, shape)
+    drawn = np.sort(rng.binomial(test_size, chance) / test_size, axis=1)
+    width = drawn.std(axis=1, keepdims=True)
+    some = width[:, 0] > 0.0
+    ratios = np.zeros(_NULL_DRAWS)
+    ratios[some] = _mixture((drawn[some] - drawn[some].mean(1, keepdims=True)) / width[some])[0]
+    return ratios
 
 
 @lru_cache(maxsize=32)

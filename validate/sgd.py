@@ -14,8 +14,13 @@ from .batches import Batch
 from .cointegration import Cointegration
 from .config import Run
 from .ensemble import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
+from .foreign import ForeignEnsemble, network_named
 from .fused import FusedMinimal, FusedTransformer
 from .kernels import launch
+from .optimisers import Optimiser, Plain, optimiser_of
+
+#: Stacked networks of one kind.
+Ensemble = MinimalEnsemble | TransformerEnsemble | ForeignEnsemble
 
 # Products per step below which one core does all: threads that wait for each other cost more than they save.
 _WORK_WORTH_THREADS = 2**22
@@ -43,13 +48,14 @@ class Computation(Protocol):
 
 
 class Differentiated:
-    """Steps of an ensemble by automatic differentiation: any depth, any device.
+    """Steps of an ensemble by automatic differentiation: any depth, device, module and optimiser.
 
     ``compiled`` has PyTorch fuse forward and backward pass: half a minute before the first step, then fewer launches.
     """
 
-    def __init__(self, ensemble: MinimalEnsemble | TransformerEnsemble, compiled: bool = False) -> None:
+    def __init__(self, ensemble: Ensemble, compiled: bool = False, optimiser: Optimiser | None = None) -> None:
         self.ensemble = ensemble
+        self.optimiser = optimiser or Plain()
         self._loss = torch.compile(self._losses) if compiled else self._losses
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -63,7 +69,7 @@ class Differentiated:
         for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
             if decays:
                 gradient = gradient + decays[name] * value
-            value.addcmul_(gradient, rates[name])
+            self.optimiser.advance(name, value, gradient, rates[name])
         return loss.detach()
 
     def _losses(self, parameters: Parameters, batch: Batch) -> Tensor:
@@ -72,8 +78,10 @@ class Differentiated:
         return F.softplus(-logits * batch.target_labels).mean(1)
 
 
-def ensemble_of(run: Run) -> MinimalEnsemble | TransformerEnsemble:
+def ensemble_of(run: Run) -> Ensemble:
     """The stacked networks of runs like ``run``."""
+    if run.foreign:
+        return ForeignEnsemble(run)
     if run.network != "transformer":
         return MinimalEnsemble(run.task.target_in_softmax)
     return TransformerEnsemble(run.depth, run.residual_scale)
@@ -82,13 +90,14 @@ def ensemble_of(run: Run) -> MinimalEnsemble | TransformerEnsemble:
 def computation_of(run: Run, device: str) -> Computation:
     """Hand-written on a CPU at depth 1; differentiated elsewhere, and compiled where launching a kernel is what costs.
 
-    Co-integration has its own, on any device.
+    Co-integration has its own, on any device; networks of the user's own, momentum and Adam are differentiated.
     """
     if run.network == "cointegration":
         return Cointegration(run.task)
     elsewhere = torch.device(device).type != "cpu"
-    if run.depth > 1 or elsewhere:
-        return Differentiated(ensemble_of(run), compiled=elsewhere)
+    if run.depth > 1 or elsewhere or run.foreign or not run.plain:
+        compiled = elsewhere and not run.foreign
+        return Differentiated(ensemble_of(run), compiled, optimiser_of(run.optimiser, run.momentum))
     if run.network == "minimal":
         return FusedMinimal(run.task.target_in_softmax)
     return FusedTransformer(run.residual_scale)
@@ -100,8 +109,10 @@ def rates_and_decays(
     """Minus the learning rates and the weight decays, each (S, 1, ...) per parameter; no decays if all are zero."""
     rates: Parameters = {}
     decays: Parameters = {}
+    network = network_named(runs[0].network) if runs[0].foreign else None
+    belongs = in_memory_group if network is None else network.memory or (lambda _: False)
     for name, value in parameters.items():
-        memory = in_memory_group(name)
+        memory = belongs(name)
         shape = (-1, *[1] * (value.ndim - 1))
         rate = [-run.learning_rate * (run.rate_ratio if memory else 1.0) for run in runs]
         decay = [run.decay_memory if memory else run.decay_attention for run in runs]

@@ -115,7 +115,8 @@ def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: 
 
 
 def _first(t: Array, survival: Array) -> float:
-    below = np.flatnonzero(survival <= 0.5)
+    """The least t at which a survival function is at or below 1/2."""
+    below = np.flatnonzero(survival <= 0.5 + 1e-12)  # a product of fractions: 12/24 comes out as 0.5000000000000002
     return float(t[below[0]]) if below.size else math.inf
 
 

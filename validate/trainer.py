@@ -22,13 +22,13 @@ from .evaluation import METRICS, curves, evaluate
 from .progress import Bar
 from .seeds import Purpose, derive_seed
 from .sequences import Sequences
-from .sgd import computation_of, ensemble_of, rates_and_decays, threads_for
+from .sgd import Differentiated, computation_of, ensemble_of, rates_and_decays, threads_for
 from .store import RunStore, as_tensor
 
 ACQUIRED_LEVEL = 0.95
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 #: What is finite as long as a network has not diverged.
-_FINITE = ("train_loss", "icl_loss", "iwl_loss", "c1", "clock")
+_FINITE = ("train_loss", "icl_loss", "iwl_loss", "c1")
 
 
 class Status(IntEnum):
@@ -77,6 +77,11 @@ class EnsembleTrainer:
         self.parameters = self._initial_parameters()
         self._prepare()
 
+    @property
+    def memory(self) -> Parameters:
+        """What the optimiser remembers; plain SGD nothing."""
+        return self.computation.optimiser.memory if isinstance(self.computation, Differentiated) else {}
+
     def _initial_parameters(self) -> Parameters:
         first, seeds, dimension = self.first, [run.seed for run in self.runs], int(self.first.task.dimension)
         ensemble = ensemble_of(first)
@@ -101,7 +106,7 @@ class EnsembleTrainer:
             first.batch_size,
             frequency_exponent=first.frequency_exponent,
             noise=first.noise,
-            shuffled=first.depth > 1,
+            shuffled=first.depth > 1 or first.foreign,
             scrambled=first.scrambled,
             overlaps_alone=first.network == "minimal",
             device=self.device,
@@ -113,7 +118,7 @@ class EnsembleTrainer:
 
     @property
     def time(self) -> float:
-        return self.step * self.first.learning_rate
+        return self.step * self.first.time_step
 
     @property
     def fraction(self) -> float:
@@ -153,8 +158,10 @@ class EnsembleTrainer:
             # Trapezoid between evaluations: c1 falls smoothly, over many evaluations.
             between = self.metrics[row - 1 : row + 1, column][:, self.active].mean(0)
             ratio = np.array([self.runs[s].rate_ratio for s in self.active])
-            self.clock[self.active] += between * ratio * every * self.first.learning_rate
-        self.metrics[row, METRICS.index("clock"), self.active] = self.clock[self.active]
+            self.clock[self.active] += between * ratio * every * self.first.time_step
+        # Adam follows no gradient flow, so that its steps run no clock.
+        reading = self.clock[self.active] if self.first.optimiser == "sgd" else np.nan
+        self.metrics[row, METRICS.index("clock"), self.active] = reading
         self.loss_sum[self.active] = 0.0
 
     def _stop(self, row: int) -> None:
@@ -187,6 +194,7 @@ class EnsembleTrainer:
         self.active = [self.active[i] for i in going_on]
         if self.active:
             self.parameters = {name: value[going_on] for name, value in self.parameters.items()}
+            self.memory.update({name: value[going_on] for name, value in self.memory.items()})
             self._prepare()
 
     def dataset(self, s: int) -> xr.Dataset:
@@ -197,6 +205,7 @@ class EnsembleTrainer:
     def state(self) -> dict[str, Tensor]:
         """Everything that decides what happens next."""
         tensors = {f"parameters/{name}": value.cpu() for name, value in self.parameters.items()}
+        tensors |= {f"optimiser/{name}": value.cpu() for name, value in self.memory.items()}
         for s, weights in self.finished.items():
             tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
         arrays = {
@@ -226,6 +235,8 @@ class EnsembleTrainer:
             if kind == "parameters":
                 # A copy: matrix products round by the alignment of what they read, and the file's is arbitrary.
                 self.parameters[rest] = value.to(self.device, copy=True)
+            elif kind == "optimiser":
+                self.memory[rest] = value.to(self.device, copy=True)
             elif kind == "finished":
                 s, _, parameter = rest.partition("/")
                 self.finished.setdefault(int(s), {})[parameter] = value

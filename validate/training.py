@@ -141,7 +141,7 @@ def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
     stacked = stacked.set_index(run=varying)
     stacked = stacked.unstack("run") if len(varying) > 1 else stacked.rename(run=varying[0])
     stacked["ending"].attrs = {**ENDINGS}
-    stacked["time"].attrs = {"units": "gradient-flow time, learning rate x step"}
+    stacked["time"].attrs = {"units": runs[0].time_unit}
     return stacked.transpose(..., "time")
 
 

@@ -111,3 +111,13 @@ def test_quantiles_have_the_moments():
     # the outermost intervals are cut at their midpoints: the variance is short by O(log n/n)
     assert draws.mean() == pytest.approx(1.0, abs=1e-12)
     assert draws.std() == pytest.approx(2.0, rel=3e-3)
+
+
+def test_medians_where_exactly_half_acquire():
+    """Kaplan and Meier's convention in both curves: the phase diagram had ∞ where the distribution had 1410.6."""
+    options = {"draws": 8, "budget": 1e6}
+    diagram = phase_diagram(Task(50), MEMORY, [50], [150.0], **options)
+    law = acquisition_distribution(Task(50, 150), [50], memory=MEMORY, **options)
+    assert float(diagram["probability"].squeeze()) == 0.5
+    median = float(diagram["median_time"].squeeze())
+    assert median == float(law["quantile_time"].sel(quantile=0.5).squeeze()) == pytest.approx(1410.6, abs=0.05)

@@ -114,6 +114,12 @@ def test_seeds_that_share_their_luck_are_resampled_whole():
 
 
 def test_threshold_outside_the_scan_is_open():
+    runs = [[0.5, 0.5, 0.5], [0.52, 0.5, 0.51], [0.98, 1.0, math.nan], [1.0, 1.0, 1.0]]
+    for paired in (False, True):  # a run that is missing at one K: K* was 100 [0, 800]
+        without = measure_threshold([100, 200, 400, 800], runs, paired=paired)
+        assert (without.value, without.low, without.high) == pytest.approx((282.84, 200, 400), rel=1e-4)
+    with pytest.raises(ValueError, match="Argument 'accuracy' must hold a run at every task diversity"):
+        measure_threshold([100, 200, 400], [[0.5], [math.nan], [1.0]])
     assert measure_threshold(K, np.full((6, 2), 0.5)).high == math.inf
     assert measure_threshold(K, np.full((6, 2), 0.99)).low == 0
 

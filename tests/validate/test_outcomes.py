@@ -81,6 +81,33 @@ def test_two_kinds_of_outcome_are_found_with_their_shares():
     assert np.all(np.mean(hits, 0) > 0.91)
 
 
+@pytest.mark.parametrize("chance", [0.5, 0.99, 0.9999])
+@pytest.mark.parametrize("size", [12, 24, 96])
+def test_counts_of_one_chance_are_of_one_kind(chance, size):
+    """Accuracies of 2,000 sequences. As numbers, 24 of chance 0.999 were called two kinds 94 times of 100."""
+    rng = np.random.default_rng(5)
+    found = [measure_bimodality(rng.binomial(2000, chance, size) / 2000) for _ in range(60)]
+    # the level is 5 %, which the dip keeps with room to spare: three standard deviations of 2.8 %
+    assert np.mean([f.bimodal for f in found]) <= 0.05
+    assert np.mean([f.mixture_p_value < 0.05 for f in found]) < 0.135
+    if chance == 0.99:  # negative control: the same as numbers
+        as_numbers = [measure_bimodality(rng.binomial(2000, 0.999, 96) / 2000, test_size=None) for _ in range(60)]
+        assert np.mean([f.bimodal for f in as_numbers]) > 0.5
+
+
+def test_neighbouring_counts_are_not_two_kinds():
+    found = measure_bimodality([1.0] * 12 + [0.9995] * 12)
+    assert not found.bimodal and found.p_value > 0.5
+    assert measure_bimodality([1.0] * 12 + [0.9] * 12).bimodal
+
+
+def test_a_missing_run_counts_neither_way():
+    plateau = measure_plateau([10, 20, 30], [1, 0, np.nan])
+    assert plateau.fraction.value == 0.5
+    with pytest.raises(ValueError, match="Argument 'acquired' must be true or false"):
+        measure_plateau([10, 20], [0.5, 1.0])
+
+
 def test_equal_outcomes_are_of_one_kind():
     found = measure_bimodality(np.ones(10))
     assert not found.bimodal and found.upper.value == 1.0

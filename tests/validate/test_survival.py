@@ -8,6 +8,7 @@ import xarray as xr
 from iclrace.validate import (
     compare_tails,
     fit_log_normal,
+    geometric_mean,
     loss_times,
     measure_acquisition_time,
     measure_transience_time,
@@ -126,3 +127,11 @@ def test_the_transience_time_covers_the_truth():
     # 100 repeats: the binomial's standard deviation is 2.2 %, three of them below 95 %.
     assert np.mean(hits) >= 0.88
     assert np.mean([estimate.contains(80.0) for estimate in estimates]) < 0.05
+
+
+def test_the_median_at_exactly_one_half():
+    """S(12) = 12/24, a product of fractions that comes out a little above 1/2 in floating point."""
+    assert measure_acquisition_time([*range(1, 24), math.inf], ended=100.0).value == 12.0
+    # where half of the samples are censored the median is the last time seen, in every room by the same convention
+    assert geometric_mean([1.0, 2.0, math.inf, math.inf]).value == 2.0
+    assert measure_acquisition_time([1.0, 2.0, math.inf, math.inf], ended=9.0).value == 2.0

@@ -96,7 +96,8 @@ class Outcomes:
             sample = np.where(np.isfinite(times), times, self.run.budget)
         else:
             sample = accuracy_at(runs, self.run.budget, accuracy).values.ravel()
-        found = measure_bimodality(sample, confidence=confidence)
+        counts = None if claim.at["outcome"] == _TIME else self.run.test_size
+        found = measure_bimodality(sample, test_size=counts, confidence=confidence)
         if claim.quantity == _KINDS:
             return PValue(found.p_value, "Hartigan's dip", found.dip)
         return Estimate.exact(found.means[_MODES.index(claim.quantity)]) if claim.quantity in _MODES else found.upper
