@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .cli_theory import Json, curves, exponents, print_rows, simulate
+from .cli_results import everything, results, status
+from .cli_tables import Json, print_rows, show
+from .cli_theory import curves, exponents, simulate
 
 if TYPE_CHECKING:
     from .validate import Report
@@ -35,6 +37,9 @@ app = typer.Typer(
 app.add_typer(curves, name="curves")
 app.add_typer(simulate, name="simulate")
 app.command()(exponents)
+app.command()(results)
+app.command("list")(everything)
+app.command()(status)
 
 
 @app.callback(invoke_without_command=True)
@@ -51,7 +56,7 @@ def options(
 @app.command()
 def validate(
     preset: Annotated[
-        str, typer.Option(help="What to train: smoke, laptop, workstation, replication or paper.")
+        str, typer.Option(help="What to train: smoke, laptop, workstation, replication, paper, or a TOML file.")
     ] = "laptop",
     out: Annotated[Path, typer.Option(help="Folder for results; an interrupted run in it is continued.")] = Path(
         "results/laptop"
@@ -62,16 +67,37 @@ def validate(
     experiment: Annotated[
         list[str] | None, typer.Option("--experiment", "-e", help="Names of the experiments to run; all by default.")
     ] = None,
+    device: Annotated[str, typer.Option(help="Where networks are trained: cpu or cuda.")] = "cpu",
+    executor: Annotated[
+        str | None,
+        typer.Option(help="Train in jobs of dask, tcp://host:port, slurm or local; else in this process."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why predictions or bars changed after training; kept beside the old ones.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and its cost.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
     as_json: Json = False,
 ) -> None:
     """Calibrate, predict, train networks, measure, and print a verdict on every prediction."""
+    if dry_run:
+        from .cli_results import plan_rows
+        from .validate import RunStore
+        from .validate.plan import costs
+        from .validate.run import chosen
+
+        parts = costs(chosen(preset, task_diversity or None, experiment or None).experiments, RunStore(out))
+        show(f"preset {preset}, into {out}", plan_rows(parts), ("", "", ""), as_json, None, None)
+        return
     from . import validate as room
 
-    report = room.run(preset, out, task_diversity=task_diversity or None, experiments=experiment or None)
+    report = room.run(
+        preset, out, task_diversity=task_diversity or None, experiments=experiment or None, device=device,
+        executor=executor, reason=reason,
+    )  # fmt: skip
     from . import figures
 
-    pictures, _ = figures.save_all(figures.Results(out), out)
+    pictures, _ = figures.save_all(figures.Results(out), out, newer=True)
     if as_json:
         print(json.dumps(json.loads((out / "summary.json").read_text())))
     else:
@@ -224,7 +250,7 @@ def main() -> None:
 
         if isinstance(error, ArgumentError):
             code = _refuse(str(error), BAD_ARGUMENT)
-        elif isinstance(error, OSError) or type(error).__name__ == "StoreError":
+        elif isinstance(error, OSError) or type(error).__name__ in ("StoreError", "ProtocolError"):
             code = _refuse(str(error), ERROR)
         else:
             raise

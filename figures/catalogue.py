@@ -122,14 +122,22 @@ def available(results: Results) -> Iterator[tuple[Figure, Picture | MissingResul
 
 
 def save_all(
-    results: Results, out: str | os.PathLike[str], suffix: str = ".png"
+    results: Results, out: str | os.PathLike[str], suffix: str = ".png", *, newer: bool = False
 ) -> tuple[list[Path], dict[str, MissingResults]]:
-    """Write every figure whose results are there to ``out``; returns the files, and what the others miss."""
+    """Write every figure whose results are there to ``out``; returns the files, and what the others miss.
+
+    With ``newer`` a figure that was drawn after the results were written is left as it is.
+    """
     made: list[Path] = []
     missing: dict[str, MissingResults] = {}
-    for entry, picture in available(results):
-        if isinstance(picture, MissingResults):
-            missing[entry.name] = picture
-        else:
-            made.append(style.save(picture.draw(), Path(out) / f"{entry.name}{suffix}"))
+    written = (results.directory / "summary.json").stat().st_mtime
+    for entry in _ENTRIES:
+        path = Path(out) / f"{entry.name}{suffix}"
+        if newer and path.exists() and path.stat().st_mtime > written:
+            made.append(path)
+            continue
+        try:
+            made.append(style.save(entry.picture(results).draw(), path))
+        except MissingResults as why:
+            missing[entry.name] = why
     return made, missing

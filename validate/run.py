@@ -17,8 +17,10 @@ from .claims import Claims
 from .clocks import MemoryCurves
 from .config import Run, json_text
 from .executors import Submitter
+from .plan import write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
+from .presets.toml import read_preset
 from .protocol import Jobs, Plan, Results, freeze, predict, read_frozen, test
 from .store import RunStore, StoreError, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
@@ -83,7 +85,7 @@ def run(
     Parameters
     ----------
     preset : str or Preset
-        A name in ``PRESETS``, or a preset of your own.
+        A name in ``PRESETS``, a TOML file (:func:`~iclrace.validate.presets.toml.read_preset`), or one of your own.
     out : path
         A directory, made if needed.
     task_diversity : sequence of float, optional
@@ -104,16 +106,10 @@ def run(
     ProtocolError
         If a prediction saw a network, or differs from the frozen one without a reason.
     """
-    if isinstance(preset, str):
-        require(preset in PRESETS, "preset", f"be one of {', '.join(PRESETS)}", preset)
-        preset = PRESETS[preset]
-    if experiments is not None:
-        preset = preset.only(experiments)
-    if task_diversity is not None:
-        require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
-        preset = preset.with_scan(sorted(set(task_diversity)))
+    preset = chosen(preset, task_diversity, experiments)
     plans = [Plan.of(experiment) for experiment in preset.experiments]
     directory = writable_directory(out)
+    write_plan(directory, preset, plans)
     started, store = time.monotonic(), RunStore(directory)
     train_all = _Trainer(store, progress, device, executor)
     calibrated = {plan.name: train_all(plan.calibration) for plan in plans}
@@ -145,6 +141,20 @@ def run(
         write_dataset(directory / f"{name}.nc", dataset)
     _beside(summary, directory, experiments is not None).write(directory)
     return Report(preset, claims, datasets)
+
+
+def chosen(
+    preset: str | Preset, task_diversity: Sequence[float] | None = None, experiments: Sequence[str] | None = None
+) -> Preset:
+    """The preset of a name or of a TOML file, with the named experiments alone and other K in its scans if given."""
+    if isinstance(preset, str):
+        preset = PRESETS[preset] if preset in PRESETS else read_preset(preset, PRESETS)
+    if experiments is not None:
+        preset = preset.only(experiments)
+    if task_diversity is not None:
+        require(len(set(task_diversity)) >= 3, "task_diversity", "hold three or more values", task_diversity)
+        preset = preset.with_scan(sorted(set(task_diversity)))
+    return preset
 
 
 def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The commands that tell what there is: presets and figures, claims of a folder, and how far a folder has come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli_tables import CsvFile, Json, print_rows, show
+
+_NO_AXES = ("", "", "")
+
+
+def results(
+    folder: Annotated[Path, typer.Argument(help="A folder made by `iclrace validate`.")],
+    where: Annotated[
+        str, typer.Option(help="Only claims that meet this, such as 'quantity == K* and network == transformer'.")
+    ] = "",
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+) -> None:
+    """List the claims of a folder: predicted, measured and the verdict, filtered by any field or coordinate."""
+    import json
+
+    from .figures.table import COLUMNS, cells
+    from .validate import read_summary
+
+    claims = read_summary(folder).claims
+    found = claims.where(where) if where else claims
+    if as_json:
+        from .validate.config import json_text
+
+        print(json.dumps(json.loads(json_text([claim.as_json() for claim in found]))))
+        return
+    if not found:
+        print("no claim meets this")
+        return
+    if csv_file is not None:
+        import csv
+
+        rows = found.rows()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with csv_file.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+    print_rows(
+        str(folder),
+        [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in zip(found.names, found, strict=True)],
+    )
+
+
+def everything(
+    preset: Annotated[str | None, typer.Argument(help="A preset, by name or file: lists its experiments.")] = None,
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+) -> None:
+    """List presets, or the experiments of one, with their networks and minutes at most; `figure --list` has figures."""
+    from .validate import PRESETS
+    from .validate.plan import costs
+    from .validate.run import chosen
+
+    if preset is not None:
+        show(
+            f"experiments of {preset}", plan_rows(costs(chosen(preset).experiments)), _NO_AXES, as_json, csv_file, None
+        )
+        return
+    rows: list[dict[str, Any]] = []
+    for name, one in PRESETS.items():
+        parts = costs(one.experiments)
+        rows.append(
+            {
+                "preset": name, "experiments": len(parts), "runs": sum(part.runs for part in parts),
+                "hours at most": sum(part.minutes for part in parts) / 60, "description": one.description,
+            }
+        )  # fmt: skip
+    show("presets", rows, _NO_AXES, as_json, csv_file, None)
+
+
+def plan_rows(parts: Any) -> list[dict[str, Any]]:
+    """Rows of a plan: what is to be trained, and what it costs at most."""
+    return [
+        {
+            "experiment": part.experiment, "runs": part.runs, "done": part.done, "to train": part.runs - part.done,
+            "minutes at most": part.minutes, "MB": part.megabytes,
+        }
+        for part in parts
+    ]  # fmt: skip
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help="A folder that `iclrace validate` works in, or has worked in.")],
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+) -> None:
+    """Tell what is done, missing and left of the last call of `iclrace validate` in a folder."""
+    from .validate.plan import progress
+
+    show(str(folder), progress(folder), _NO_AXES, as_json, csv_file, None)

@@ -1,0 +1,131 @@
+"""What an experiment will cost before it is run, and how far a folder has come."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..theory._arguments import require
+from .config import Run, content_key, json_text
+from .memory import MemoryTraining
+from .presets import Preset
+from .protocol import Experiment, Plan
+from .store import RunStore, StoreError, write_text
+
+#: Multiplications per second of training on two cores, overheads included: the laptop and the workstation preset took
+#: 409 and 6,568 s. Runs that are in the store say how fast the machine at hand is.
+SPEED = 1.5e10
+#: Bytes of a network's metrics at one evaluation.
+_BYTES = 8 * 16
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of an experiment: its runs, those that are there already, and what the others cost at most."""
+
+    experiment: str
+    runs: int
+    done: int
+    minutes: float
+    megabytes: float
+
+
+def work(job: Run | MemoryTraining) -> float:
+    """Multiplications of a training that goes to its budget: forward and backward through the perceptron, attention."""
+    if isinstance(job, MemoryTraining):
+        sizes = [job.dimension, *[job.width] * (job.layers - 1), 1]
+        steps, sequences, other = job.budget / job.learning_rate, job.task_diversity, 0.0
+    else:
+        sizes = [int(job.task.dimension), *[job.width] * (job.layers - 1), 1]
+        steps, sequences = job.budget / job.learning_rate, job.batch_size
+        other = job.task.context_length * job.task.dimension * (6 if job.network == "transformer" else 2)
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return steps * sequences * 3 * (weights + other)
+
+
+def _bytes(job: Run | MemoryTraining) -> float:
+    if isinstance(job, MemoryTraining):
+        return 4e4
+    return job.evaluations * _BYTES + 4 * job.parameters + 2e4
+
+
+def costs(experiments: Sequence[Experiment], store: RunStore | None = None) -> list[Cost]:
+    """The cost of every experiment; a run that several share is counted with the first.
+
+    Minutes are upper bounds: most runs stop when ICL is acquired, or all is memorised.
+    """
+    plans = [Plan.of(experiment) for experiment in experiments]
+    every = {content_key(job.as_json()): job for plan in plans for job in plan.jobs}
+    done = {key for key, job in every.items() if store is not None and job in store}
+    seen: set[str] = set()
+    found = []
+    speed = _speed([every[key] for key in done], store)
+    for plan in plans:
+        mine = {content_key(job.as_json()): job for job in plan.jobs}
+        missing = [job for key, job in mine.items() if key not in done | seen]
+        seen |= set(mine)
+        minutes, size = sum(map(work, missing)) / speed / 60, sum(map(_bytes, missing)) / 1e6
+        found.append(Cost(plan.name, len(mine), len(set(mine) & done), minutes, size))
+    return found
+
+
+def _speed(done: Sequence[Run | MemoryTraining], store: RunStore | None) -> float:
+    """Multiplications per second of the runs in the store, as if each had gone to its budget."""
+    if store is None or not done:
+        return SPEED
+    seconds, unrecorded = store.seconds(done)
+    return sum(map(work, done)) / seconds if seconds > 1 and not unrecorded else SPEED
+
+
+def write_plan(directory: Path, preset: Preset, plans: Iterable[Plan]) -> None:
+    """``plan.json``: the addresses of all runs of a call, by experiment, so that its progress can be told."""
+    keys = {plan.name: sorted({content_key(job.as_json()) for job in plan.jobs}) for plan in plans}
+    path = directory / "plan.json"
+    before = read_plan(directory)["experiments"] if path.exists() else {}
+    write_text(path, json_text({"preset": preset.name, "experiments": {**before, **keys}}))
+
+
+def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """What :func:`write_plan` wrote.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    StoreError
+        If it is damaged; the message names it.
+    """
+    path = Path(directory) / "plan.json"
+    require(path.is_file(), "folder", f"be one that `iclrace validate --out {directory}` works in", str(directory))
+    try:
+        plan = json.loads(path.read_text("utf-8"))
+        lists = plan["experiments"].values()
+        if not isinstance(plan["preset"], str) or not all(isinstance(k, str) for keys in lists for k in keys):
+            raise ValueError("a field has another type")
+        return plan
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged ({error!r}); the same command writes it anew") from error
+
+
+def progress(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Of every experiment of a folder: its runs, those done, minutes spent, and minutes left at the same pace."""
+    runs, rows = Path(directory) / "runs", []
+    for name, keys in read_plan(directory)["experiments"].items():
+        done = [key for key in keys if (runs / key / "metrics.nc").exists()]
+        spent = sum(_seconds(runs / key / "cost.json") for key in done) / 60
+        left = spent / len(done) * (len(keys) - len(done)) if done else None
+        row = {"experiment": name, "runs": len(keys), "done": len(done), "missing": len(keys) - len(done)}
+        rows.append({**row, "minutes spent": spent, "minutes left": left})
+    return rows
+
+
+def _seconds(path: Path) -> float:
+    try:
+        return float(json.loads(path.read_text("utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
