@@ -8,7 +8,7 @@ from .burstiness import bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
-from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
+from .exponents import Exponent, crossover_regimes, crossover_slope, exponents, free_regime
 from .field import icl_field, mean_residual
 from .frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
 from .in_weights import iwl_accuracy, iwl_loss
@@ -63,6 +63,7 @@ __all__ = [
     "finite_accuracy",
     "fold",
     "fold_margin",
+    "free_regime",
     "icl_accuracy",
     "icl_field",
     "item_frequencies",
