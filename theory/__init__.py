@@ -19,6 +19,7 @@ from .measured import MeasuredMemory, MemoryRun
 from .memory import Memory, PowerLawMemory
 from .mills import log_mills_ratio, mills_ratio
 from .momentum import momentum_delay
+from .overlaps import effective_dimension
 from .phases import phase, tail_time
 from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
 from .rough import effective_context, rough_attention
@@ -58,6 +59,7 @@ __all__ = [
     "delayed_time",
     "early_drag",
     "effective_context",
+    "effective_dimension",
     "exponents",
     "fixed_points",
     "finite_accuracy",

@@ -1,11 +1,13 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
+from .batches import Batch
 from .cointegration import cointegrated
 from .compare import Comparison
 from .config import Run
 from .executors import open_executor, split, train_jobs
 from .experiments import Experiment
 from .foreign import register_network
+from .items import register_items
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, measured_memory, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
@@ -13,6 +15,7 @@ from .outcomes import Bimodality, Plateau, accuracy_at, measure_bimodality, meas
 from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
 from .presets import PRESETS, Preset
 from .run import Report, run
+from .sequences import Sequences
 from .store import RunStore, StoreError
 from .survival import (
     LogNormalFit,
@@ -26,6 +29,7 @@ from .survival import (
 from .training import collect, train, train_memories
 
 __all__ = [
+    "Batch",
     "Bimodality",
     "Comparison",
     "Experiment",
@@ -39,6 +43,7 @@ __all__ = [
     "Report",
     "Run",
     "RunStore",
+    "Sequences",
     "StoreError",
     "TailComparison",
     "accuracy_at",
@@ -61,6 +66,7 @@ __all__ = [
     "predict_acquisition",
     "predict_clock",
     "predict_threshold",
+    "register_items",
     "register_network",
     "run",
     "split",
