@@ -8,7 +8,7 @@ from .burstiness import bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
-from .exponents import Exponent, crossover_regimes, crossover_slope, exponents
+from .exponents import Exponent, crossover_regimes, crossover_slope, exponents, free_regime
 from .field import icl_field, mean_residual
 from .frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
 from .in_weights import iwl_accuracy, iwl_loss
@@ -19,6 +19,7 @@ from .measured import MeasuredMemory, MemoryRun
 from .memory import Memory, PowerLawMemory
 from .mills import log_mills_ratio, mills_ratio
 from .momentum import momentum_delay
+from .overlaps import effective_dimension
 from .phases import phase, tail_time
 from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
 from .rough import effective_context, rough_attention
@@ -58,11 +59,13 @@ __all__ = [
     "delayed_time",
     "early_drag",
     "effective_context",
+    "effective_dimension",
     "exponents",
     "fixed_points",
     "finite_accuracy",
     "fold",
     "fold_margin",
+    "free_regime",
     "icl_accuracy",
     "icl_field",
     "item_frequencies",

@@ -110,8 +110,8 @@ def repeated_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES
     require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
     copies, probability = copies_distribution(task)
     if task.labels == "balanced":
-        copies, probability = copies[copies <= task.context_length // 2], probability[: task.context_length // 2]
-        probability = probability / probability.sum()
+        possible = copies <= task.context_length // 2
+        copies, probability = copies[possible], probability[possible] / probability[possible].sum()
     bias = -1.0 / (task.task_diversity - 1.0)
     columns = []
     for m, share in zip(copies, probability, strict=True):

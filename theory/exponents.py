@@ -12,13 +12,17 @@ from scipy.special import erfcx
 from ._arguments import number, real
 from ._labels import by_name
 from ._roots import root
-from .acquisition import acquisition_time
+from .accuracy import acquired_beta
+from .acquisition import acquisition_time, early_drag
+from .integrated import integrated_time
 from .memory import PowerLawMemory
 from .task import Task
 from .transience import transience_time
 
 #: How the symbols of the derivation are called here.
 NAMES = {"beta_0": "beta0", "m": "copies", "variance": "label variance", "rho": "rate ratio"}
+#: Context lengths at which the drag-free regime, bounded by drag below and by the end above, is stated.
+FREE_LENGTHS = (100, 1_000, 10_000)
 #: A regime is where the local slope of the exact expression is within this fraction of the exponent.
 TOLERANCE = 0.05
 
@@ -42,7 +46,8 @@ class Exponent:
     regime : str
         Where the local slope is within 5 % of it, in words with numbers.
     bounds : tuple of two floats
-        The same as an interval of ``coordinate``; infinite ends are open, (−inf, inf) where the law is exact.
+        The same as an interval of ``coordinate``; infinite ends are open, (−inf, inf) where the law is exact. Without
+        drag, that of N = 100: both ends move with N (:func:`free_regime`).
     coordinate : str
         What ``bounds`` are values of.
 
@@ -134,6 +139,47 @@ def _where_slope_is(slope: float) -> float:
     return root(lambda b: float(crossover_slope(b)) - slope, -20.0, 20.0)
 
 
+@lru_cache(maxsize=16)
+def free_regime(context_length: int, tolerance: float = TOLERANCE) -> tuple[float, float] | None:
+    """The β0 − ln κ between which d ln t_ICL/dβ0, to 95 % accuracy, is −1 within ``tolerance``; None if nowhere.
+
+    Drag bounds the regime below, at :func:`crossover_regimes` for N → ∞. The end bounds it above, at about half of
+    ln N: beyond, little of the way is left to the β at which accuracy is 95 %, and t_ICL falls faster.
+
+    Parameters
+    ----------
+    context_length : int, N >= 2
+    tolerance : float in [1e-6, 0.4]
+
+    Returns
+    -------
+    low, high : floats, to 0.02; or None
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "exponents".
+
+    Examples
+    --------
+    >>> [round(float(end), 1) for end in free_regime(100)], [round(float(end), 1) for end in free_regime(10_000)]
+    ([1.1, 1.8], [1.3, 3.7])
+    """
+    tolerance = number("tolerance", tolerance, minimum=1e-6, maximum=0.4)
+    task = Task(context_length)
+    end = acquired_beta(task)
+    beta0 = np.arange(-2.0, end - 0.01, 0.02)
+    # integrated: a slope asks for times without the seam between closed form and integral
+    slope = np.gradient(np.log(integrated_time(task, beta0, np.zeros_like(beta0), end)), beta0)
+    inside = np.flatnonzero(np.abs(slope + 1.0) <= tolerance)
+    if not inside.size:
+        return None
+    b = beta0[inside] - math.log(early_drag(task))
+    return float(b[0]), float(b[-1])
+
+
 @lru_cache(maxsize=1)
 def exponents() -> tuple[Exponent, ...]:
     """d ln Q/d ln x (or d ln Q/dβ0) of t_ICL, K*, the transition's width, the tail and t_loss: derived, with regimes.
@@ -161,7 +207,9 @@ def exponents() -> tuple[Exponent, ...]:
 
     drag_law = {kappa: s**2 / (2 * m)}
     variance = sp.Symbol("variance", positive=True)
-    low, high = crossover_regimes()
+    low, _ = crossover_regimes()
+    free = {n: free_regime(n) for n in FREE_LENGTHS}
+    shown = "; ".join(f"{ends[0]:.2f} < β0 − ln κ < {ends[1]:.2f} at N = {n:,}" for n, ends in free.items() if ends)
     # d ln τ*/d ln κ = −1 − d ln F/db reaches 95 % of 1 only where the slope in β0 is −1.95
     low_variance = _where_slope_is(-2.0 + TOLERANCE)
     ratio = sp.Symbol("rho", positive=True)
@@ -179,9 +227,9 @@ def exponents() -> tuple[Exponent, ...]:
         ]
         for quantity, expression, variables in laws:
             for variable in variables:
-                edge = high if branch == "no drag" else low_variance if variable is variance else low
-                bounds = (edge, math.inf) if branch == "no drag" else (-math.inf, edge)
-                words = f"β0 − ln κ {'>' if branch == 'no drag' else '<'} {edge:.2f}"
+                edge = low_variance if variable is variance else low
+                bounds = free[FREE_LENGTHS[0]] or (math.nan, math.nan) if branch == "no drag" else (-math.inf, edge)
+                words = shown if branch == "no drag" else f"β0 − ln κ < {edge:.2f}"
                 slope = _slope(expression, variable, beta0)
                 found.append(_exponent(quantity, variable, branch, slope, words, bounds, "beta0 - ln(kappa)"))
     rate = sp.solve(sp.Eq(outcome.total_clock, outcome.power_law), r)[0]  # r_K = p/((q − 1) A K^ν)

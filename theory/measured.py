@@ -9,6 +9,7 @@ from scipy.special import logit
 
 from ._arguments import broadcast, integer, number, real, require
 from ._labels import by_name
+from .tables import Table, columns_by_run
 
 Array = NDArray[np.float64]
 
@@ -22,8 +23,10 @@ class MemoryRun:
     task_diversity : float, K >= 1
     clock : array (time,), increasing from 0
         I_K = ∫ c1 dt, in gradient-flow time.
-    c1, c2, c3 : arrays (time,)
-        ⟨σ(−φ)⟩, 1 − ⟨σ(−φ)²⟩/c1 and ⟨e^{−φ}⟩ over the training items.
+    c1 : array (time,)
+        ⟨σ(−φ)⟩ over the training items.
+    c2, c3 : arrays (time,), optional
+        1 − ⟨σ(−φ)²⟩/c1 and ⟨e^{−φ}⟩. Without them every item has one margin, and c2 = 1 − c1, c3 = c1/(1 − c1).
     total : float >= clock[-1], optional
         I_K(∞); the last clock reading if it is not given.
     margins : array (time, quantile), optional
@@ -46,8 +49,8 @@ class MemoryRun:
     task_diversity: float
     clock: Array
     c1: Array
-    c2: Array
-    c3: Array
+    c2: Array | None = None
+    c3: Array | None = None
     total: float | None = None
     margins: Array | None = None
 
@@ -58,6 +61,9 @@ class MemoryRun:
         require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (time,) with two or more times", clock.shape)
         require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
         put("clock", clock)
+        one = np.clip(real("c1", self.c1, minimum=0.0, maximum=1.0), 0.0, 1.0 - 1e-16)
+        put("c2", 1.0 - one if self.c2 is None else self.c2)
+        put("c3", one / (1.0 - one) if self.c3 is None else self.c3)
         for name, maximum in (("c1", 1.0), ("c2", 1.0), ("c3", np.inf)):
             values = real(name, getattr(self, name), minimum=0.0, maximum=maximum)
             require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
@@ -145,8 +151,8 @@ class MeasuredMemory:
         task_diversity: Sequence[float],
         clock: Sequence[ArrayLike],
         c1: Sequence[ArrayLike],
-        c2: Sequence[ArrayLike],
-        c3: Sequence[ArrayLike],
+        c2: Sequence[ArrayLike] | None = None,
+        c3: Sequence[ArrayLike] | None = None,
         total: Sequence[float] | None = None,
         margins: Sequence[ArrayLike] | None = None,
         rate_ratio: float = 1.0,
@@ -162,6 +168,35 @@ class MeasuredMemory:
             MemoryRun(diversity, **{name: column[i] for name, column in given.items()})  # pyright: ignore[reportArgumentType]
             for i, diversity in enumerate(task_diversity)
         ]
+        return cls(runs, rate_ratio)
+
+    @classmethod
+    def from_table(cls, table: Table, rate_ratio: float = 1.0) -> "MeasuredMemory":
+        """The law of a table with a row for each reading: a mapping, data frame, dataset or CSV file.
+
+        Parameters
+        ----------
+        table : mapping of columns, pandas.DataFrame, xarray.Dataset, or path of a CSV file
+            ``task_diversity`` K, ``c1`` = ⟨σ(−φ)⟩, and ``time`` or ``clock`` I_K = ∫ c1 dt, or both; ``c2`` and ``c3``
+            where known (:class:`MemoryRun`). Other columns are passed over.
+        rate_ratio : float, r > 0
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or no number, or a clock is not the integral of c1 over time.
+
+        Examples
+        --------
+        >>> time = [0.0, 40.0, 80.0, 160.0]
+        >>> memory = MeasuredMemory.from_table({
+        ...     "task_diversity": [250] * 4 + [500] * 4, "time": time * 2,
+        ...     "c1": [0.5, 0.4, 0.1, 0.002, 0.5, 0.45, 0.35, 0.01],
+        ... })
+        >>> memory.total.round(2).tolist(), round(float(memory.critical_diversity(40.0)))
+        ([32.08, 49.4], 356)
+        """
+        runs = [MemoryRun(**run) for run in columns_by_run(table)]
         return cls(runs, rate_ratio)
 
     def _power_law(self, x: Array, xp: Array, fp: Array) -> Array:

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 POINTS, ZOOMS = 241, 3
 #: Range of margins searched: at −30 ICL would have to unlearn, at 80 its residual is 1e-35.
 MARGINS = (-30.0, 80.0)
+#: Change of φ between neighbours on the branch that counts as one; rounding leaves 1e-13 of it.
+ROUNDING = 1e-9
 #: Decay outside this range is refused: below, rounding makes folds of its own; above, squares of it overflow.
 DECAY_MIN, DECAY_MAX = 1e-10, 1e100
 
@@ -120,7 +122,9 @@ def fold(task: Task, decay: float) -> FixedPoint | None:
     Returns
     -------
     FixedPoint, or None where there is no fold: the decay is so strong that ICL has no branch of its own, or N is so
-    small (N <= 10 for one copy) that ICL fades without one
+    small (N <= 10 for one copy) that ICL fades without one. With balanced labels the branch leaves (0, 0) at
+    φ = ln(m/(λ (N + T)) − 1) and turns at the fold; there is no fold where it bends towards smaller φ at once.
+    β is good to 1e-5, φ to 1e-9.
 
     Raises
     ------
@@ -252,7 +256,8 @@ def _readout(a: Array, weight: Array, decay: float, margin: Array, guess: Array)
 @lru_cache(maxsize=128)
 def branch_of(task: Task, decay: float) -> Branch:
     """The curve from β = 0.02 to well beyond the fold (β ≈ ln N − 1), where φ falls below any of interest."""
-    low = np.geomspace(1e-9, 0.02, 40, endpoint=False)  # without ICL β falls off like e^{−φ}
+    # without ICL β falls off like e^{−φ}; a balanced branch starts at β = 0, where e^β − 1 loses its digits
+    low = np.geomspace(1e-9 if task.labels == "iid" else 1e-3, 0.02, 40, endpoint=False)
     return branch_at(task, decay, np.concatenate([low, np.linspace(0.02, math.log(task.context_length) + 8.0, POINTS)]))
 
 
@@ -260,13 +265,14 @@ def branch_of(task: Task, decay: float) -> Branch:
 def _folds(task: Task, decay: float) -> tuple[FixedPoint | None, FixedPoint | None]:
     """Least φ (acquisition) and the largest φ beyond it (loss); None where φ(β) has no such extremum."""
     branch = branch_of(task, decay)
-    rises = np.diff(branch.margin) > 0.0
+    change = np.diff(branch.margin)
+    rises, falls = change > ROUNDING, change < -ROUNDING
     inside = np.abs(branch.margin) < MARGINS[1] - 1.0
     inside &= branch.margin > MARGINS[0] + 1.0
     if not rises.any():
         return None, None
     first = int(rises.argmax())
-    last = first + int((~rises[first:]).argmax())
+    last = first + int(falls[first:].argmax())
     lowest = _extremum(task, decay, branch, first, 1.0) if inside[first] else None
     return lowest, _extremum(task, decay, branch, last, -1.0) if inside[last] else None
 

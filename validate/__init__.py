@@ -1,5 +1,6 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
+from .batches import Batch
 from .claim import Claim, Verdict, place
 from .claims import Claims
 from .clocks import MemoryCurves, measured_memory
@@ -7,6 +8,7 @@ from .cointegration import cointegrated
 from .config import Run
 from .executors import open_executor, split, train_jobs
 from .foreign import register_network
+from .items import register_items
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
@@ -15,6 +17,7 @@ from .predict import Prediction, predict_acquisition, predict_clock, predict_thr
 from .presets import PRESETS, Preset
 from .protocol import Experiment, ProtocolError
 from .run import Report, run
+from .sequences import Sequences
 from .sequential import Looks, power, seeds_for
 from .store import RunStore, StoreError
 from .summary import Summary, read_summary
@@ -32,6 +35,7 @@ from .values import Answer, Extremes, PValue, Range
 
 __all__ = [
     "Answer",
+    "Batch",
     "Bimodality",
     "Claim",
     "Claims",
@@ -52,6 +56,7 @@ __all__ = [
     "Report",
     "Run",
     "RunStore",
+    "Sequences",
     "StoreError",
     "Summary",
     "TailComparison",
@@ -79,6 +84,7 @@ __all__ = [
     "predict_clock",
     "predict_threshold",
     "read_summary",
+    "register_items",
     "register_network",
     "run",
     "seeds_for",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..theory import Task
 from ..theory._arguments import integer, number, python_number, require
+from . import items
 from .foreign import OWN, name_of, network_named
 
 
@@ -66,6 +67,8 @@ class Run:
         perceptron memorises, as items of another length would, and nothing in the attention. Depth 1 only.
     optimiser, momentum : "sgd" or "adam", μ in [0, 1)
         See :mod:`.optimisers`; the paper's is plain SGD.
+    items : array (R, D) or str, optional
+        Items of your own, or the name given to :func:`register_items`; K of them are learnt, the others are novel.
     scrambled : bool
         In training and in the IWL test, every context label is replaced by a fair coin: nothing can be learnt from the
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
@@ -97,10 +100,13 @@ class Run:
     residual_scale: float = 1.0
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: float = 0.0
+    items: str | None = None
 
     def __post_init__(self) -> None:
         if callable(self.network):
             object.__setattr__(self, "network", name_of(self.network))
+        if self.items is not None and not isinstance(self.items, str):
+            object.__setattr__(self, "items", items.name_of(self.items))
         for field in fields(self):
             object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
@@ -126,6 +132,14 @@ class Run:
         require(self.optimiser == "sgd" or not self.momentum, "momentum", "be 0 for Adam", self.momentum)
         require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
         self._check_network()
+        if self.items is not None:
+            rows, columns = items.items_named(self.items).shape
+            must = f"be {columns}, that of the items"
+            require(self.task.dimension == columns, "dimension", must, self.task.dimension)
+            must = f"be at most {rows - 2} for {rows} items: two must be left for the ICL test"
+            require(math.isinf(k) or k <= rows - 2, "task_diversity", must, k)
+            gaussian = self.network == "cointegration"
+            require(not gaussian, "items", "be Gaussian for a co-integration", self.items)
 
     def _check_network(self) -> None:
         """Refuse what the network does not know."""
@@ -204,6 +218,9 @@ class Run:
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
         added |= {"residual_scale": 1.0, "optimiser": "sgd", "momentum": 0.0}
+        added |= {"items": None}
+        if self.items is not None:
+            content["items"] = items.content_of(self.items)
         if self.foreign:
             content["source"] = network_named(self.network).source
         # How K → ∞ draws its sequences: another generator, another result.

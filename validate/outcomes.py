@@ -160,8 +160,7 @@ def measure_bimodality(
 
     Accuracies are counts: runs that share one are spread over its width 1/``test_size`` before the dip is taken, as
     the dip of a discrete law is that of its steps. At a nominal 5 % it then rejects 0 to 3 % of 6 to 96 binomial
-    accuracies, whatever their chance, and 5 % of uniform ones: it is conservative. Without that it rejected up to
-    100 %.
+    accuracies, whatever their chance, and 5 % of uniform ones: it is conservative. As numbers it rejected up to 100 %.
 
     Parameters
     ----------

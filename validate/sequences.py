@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..theory import Task
@@ -49,6 +51,8 @@ class Sequences:
     overlaps_alone : bool
         The network reads of the context its labels and overlaps with the target alone (the minimal model); for K → ∞
         training batches then hold these and no items.
+    items : array (R, D), optional
+        Items to draw from in place of Gaussian ones (:func:`.items.register_items`).
     device, dtype
         Where the tensors live.
     """
@@ -65,6 +69,7 @@ class Sequences:
         shuffled: bool = False,
         scrambled: bool = False,
         overlaps_alone: bool = False,
+        items: NDArray[np.float64] | None = None,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -85,6 +90,9 @@ class Sequences:
             raise ValueError(
                 f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}."
             )
+        self.pool = None if items is None else torch.as_tensor(items, device=self.device, dtype=dtype)
+        if self.pool is not None:
+            self.novel = self._split(self.pool)
         if self.fresh:
             self.endless = Endless(task, self.seeds, batch_size, noise, overlaps_alone, self.device, dtype)
         else:
@@ -95,7 +103,10 @@ class Sequences:
         largest = max(sizes)
         items = torch.zeros(len(sizes), largest, self._dimension, device=self.device, dtype=self.dtype)
         for s, size in enumerate(sizes):
-            items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
+            if self.pool is not None:
+                items[s, :size] = self.pool[self._order(s, self.pool)[:size]]
+            else:
+                items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
         labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
         labels = labels.to(self.dtype).expand(len(sizes), largest)
         if self.scrambled:  # a second copy of every item bears the other label; targets are rows of the first
@@ -140,9 +151,31 @@ class Sequences:
             torch.rand(shape, generator=self.generator, out=draws[s])
         return draws
 
+    def _order(self, s: int, pool: Tensor) -> Tensor:
+        """The order in which network ``s`` takes rows of the pool: the first K are its training items."""
+        self.generator.manual_seed(derive_seed(self.seeds[s], Purpose.ITEMS))
+        return torch.randperm(len(pool), generator=self.generator, device=self.device)
+
+    def _split(self, pool: Tensor) -> list[Tensor]:
+        """Rows of the pool that are novel to each network: all for K → ∞, otherwise those it does not train on."""
+        used = [0 if self.fresh else int(k) for k in self.task_diversity]
+        must = f"be at most {len(pool) - 2} for {len(pool)} items: two must be left for the ICL test"
+        require(max(used) <= len(pool) - 2, "task_diversity", must, max(self.task_diversity))
+        return [self._order(s, pool)[k:] for s, k in enumerate(used)]
+
+    def _items(self, purpose: Purpose, step: int, rows: int) -> Tensor:
+        """Novel items (S, rows, D)."""
+        if self.pool is None:
+            return self._normals(purpose, step, rows)
+        draws = self._uniform(purpose, step, (rows,))
+        chosen = [novel[(u * len(novel)).long()] for u, novel in zip(draws, self.novel, strict=True)]
+        return self.pool[torch.stack(chosen)]
+
     def batch(self, step: int) -> Batch:
         """The training batch at ``step``."""
-        if self.fresh:
+        if self.fresh and self.pool is not None:
+            batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
+        elif self.fresh:
             batch = self.endless.batch(step)
             if isinstance(batch, OverlapBatch):
                 return batch
@@ -205,7 +238,7 @@ class Sequences:
     def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
         """Items and labels that no other sequence has (K → ∞)."""
         networks, length = len(self.seeds), self.task.context_length + extra
-        items = self._normals(purpose, step, size * length)
+        items = self._items(purpose, step, size * length)
         labels = torch.empty(networks, size, length, device=self.device, dtype=self.dtype)
         for s, seed in enumerate(self.seeds):
             self.generator.manual_seed(derive_seed(seed, purpose, step) ^ _LABELS)
@@ -243,6 +276,8 @@ class Sequences:
         index = torch.tensor(networks, device=self.device)
         self.seeds = [self.seeds[s] for s in networks]
         self.task_diversity = [self.task_diversity[s] for s in networks]
+        if self.pool is not None:
+            self.novel = [self.novel[s] for s in networks]
         if self.fresh:
             self.endless = self.endless.select(self.seeds)
         else:

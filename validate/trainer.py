@@ -19,6 +19,7 @@ from torch import Tensor
 from .config import Run, content_key
 from .ensemble import MinimalEnsemble, Parameters
 from .evaluation import METRICS, curves, evaluate
+from .items import items_named
 from .progress import Bar
 from .seeds import Purpose, derive_seed
 from .sequences import Sequences
@@ -108,7 +109,8 @@ class EnsembleTrainer:
             noise=first.noise,
             shuffled=first.depth > 1 or first.foreign,
             scrambled=first.scrambled,
-            overlaps_alone=first.network == "minimal",
+            overlaps_alone=first.network == "minimal" and first.items is None,
+            items=None if first.items is None else items_named(first.items),
             device=self.device,
             dtype=self.dtype,
         )

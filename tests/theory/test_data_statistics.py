@@ -47,6 +47,20 @@ def test_balanced_contexts_hold_as_many_copies_as_they_have_room_for():
     assert abs(np.array(fields[0]) / expected - 1).min() > 0.1  # one copy alone is another field
 
 
+@pytest.mark.parametrize(("length", "diversity", "copies"), [(20, 8, 2), (8, 4, 2), (12, 3, 3)])
+def test_balanced_repeats_beside_copies_against_sampling(length, diversity, copies):
+    """copies + Binomial(N − copies, 1/K), drawn, as long as N/2 labels of the target's sign hold them all."""
+    rng, task = np.random.default_rng(1), Task(length, diversity, labels="balanced", copies=copies)
+    m = copies + rng.binomial(length - copies, 1.0 / diversity, 400_000)
+    m, w, beta = m[m <= length // 2], 0.5, 0.3
+    total = m * np.exp(beta) + length - m
+    a = m * np.expm1(beta) / total
+    residual = expit(-w * a)
+    samples = np.array([residual * a, residual * w * (m * np.exp(beta) - a * m * np.exp(beta)) / total])
+    error = 5 * samples.std(1) / np.sqrt(samples.shape[1])
+    assert (np.abs(np.array(bursty_field(w, beta, task)) - samples.mean(1)) <= error).all()
+
+
 @pytest.mark.parametrize("average", ["gaussian", "binomial"])
 @pytest.mark.parametrize("bias", [0.0, -0.25, 1.0])
 def test_leaning_labels_have_the_mean_and_variance_of_independent_draws(average, bias):

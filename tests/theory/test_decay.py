@@ -21,6 +21,7 @@ from iclrace.theory import (
     transience_time,
 )
 from scipy.integrate import solve_ivp
+from scipy.optimize import minimize_scalar
 
 TASK = Task(100)
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
@@ -52,9 +53,9 @@ def test_fold_moves_with_the_logarithm_of_the_decay():
     assert np.ptp(constant) < 1e-4
 
 
-@pytest.mark.parametrize(("length", "decay"), [(100, 1e-2), (1000, 1e-3)])
+@pytest.mark.parametrize(("length", "decay"), [(100, 1.0), (1000, 0.5)])
 def test_a_branch_that_vanishes_has_no_fold(length, decay):
-    """Balanced contexts under strong decay: w falls to 1e-9, and rounding once made folds at margins of 1e5."""
+    """Balanced contexts with a < λ w at every β > 0: rounding once made folds at margins of 1e5."""
     task = Task(length, labels="balanced")
     assert fold(task, decay) is None and acquisition_fold(task, decay) is None
 
@@ -90,6 +91,30 @@ def test_critical_decay_is_where_the_trap_reaches_the_start():
     critical = critical_decay(task)
     assert acquisition_fold(task, critical * 0.98).margin > 0.0 > acquisition_fold(task, critical * 1.02).margin
     assert critical_decay(Task(100, label_std=0.0)) == pytest.approx(0.5 / 100 * np.sqrt(2 * np.e), rel=1e-14)
+
+
+@pytest.mark.parametrize("decay", [1e-4, 1e-3, 1e-2])
+def test_fold_of_balanced_contexts(decay):
+    """One label sum: w² = β a/a′ and σ(−u) = λ w/a give φ(β) in closed form, whose maximum is the fold.
+
+    Rounding at β = 1e-9 was taken for one: φ = 4.595 at λ = 1e-4, and none at 1e-2.
+    """
+    length = 100
+
+    def margin(beta):
+        total = np.exp(beta) + length - 1
+        a = np.expm1(beta) / total
+        w = np.sqrt(beta * a / (np.exp(beta) * (1.0 - a) / total))
+        return np.log(a / (decay * w) - 1.0) - w * a
+
+    best = minimize_scalar(lambda beta: -margin(beta), bounds=(0.05, 8.0), method="bounded", options={"xatol": 1e-10})
+    found = fold(Task(length, labels="balanced"), decay)
+    assert found.margin == pytest.approx(-best.fun, abs=1e-9)
+    assert found.beta == pytest.approx(best.x, abs=1e-5)
+    assert found.eigenvalues[1] == pytest.approx(0.0, abs=1e-4 * decay) and found.eigenvalues[0] < -decay
+    assert acquisition_fold(Task(length, labels="balanced"), decay) is None
+    if decay < 1.0 / length:  # the branch leaves (0, 0) where the saddle's rate σ(−φ)/N is the decay
+        assert margin(1e-6) == pytest.approx(np.log(1.0 / (decay * length) - 1.0), abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])

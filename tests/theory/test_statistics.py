@@ -14,6 +14,7 @@ from iclrace.theory import (
     crossover_slope,
     effective_context,
     exponents,
+    free_regime,
     icl_accuracy,
     icl_field,
     loss_hessian,
@@ -190,10 +191,25 @@ def test_regimes_are_where_the_exact_slope_is_within_five_percent():
     low, high = crossover_regimes()
     assert crossover_slope(low) == pytest.approx(-1.9, abs=1e-10)
     assert crossover_slope(high) == pytest.approx(-1.05, abs=1e-10)
-    for branch, law in laws("t_ICL", "beta0").items():
-        inside = np.linspace(max(law.bounds[0], -30.0), min(law.bounds[1], 30.0), 50)[1:-1]
-        slopes = np.array([crossover_slope(b) for b in inside])
-        assert (np.abs(slopes / law.value - 1.0) <= 0.05).all(), branch
+    law = laws("t_ICL", "beta0")["drag"]
+    slopes = crossover_slope(np.linspace(-30.0, law.bounds[1], 50)[:-1])
+    assert (np.abs(slopes / law.value - 1.0) <= 0.05).all()
+
+
+@pytest.mark.parametrize("length", [100, 1000, 10_000])
+def test_the_drag_free_regime_has_two_ends_that_move_with_n(length, integrate):
+    """Beyond the upper one the slope at N = 100 is −1.18 at b = 2.5 and −1.65 at 3, where no end was stated."""
+    low, high = free_regime(length)
+    if length == 100:
+        assert laws("t_ICL", "beta0")["no drag"].bounds == (low, high)
+
+    def slope(b, h=0.02):
+        times = [integrate(Task(length), b + np.log(0.5) + shift) for shift in (h, -h)]
+        return np.log(times[0] / times[1]) / (2 * h)
+
+    assert all(abs(slope(b) + 1.0) <= 0.052 for b in np.linspace(low, high, 4))
+    assert abs(slope(low - 0.15) + 1.0) > 0.05 and abs(slope(high + 0.15) + 1.0) > 0.05
+    assert low < 0.5 * np.log(length) and abs(high - 0.5 * np.log(length)) < 1.0
 
 
 def test_exponents_are_the_slopes_of_the_numbers():
