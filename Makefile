@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint bench bench-train bench-ode figures docs clean
+.PHONY: run test test-fast lint reproduce bench bench-train bench-ode figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -20,6 +20,10 @@ lint: $(VENV)/developing
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# The stored results, measured again and a sample of them trained again.
+reproduce: $(VENV)/installed
+	$(BIN)/python -m benchmarks.reproduce --retrain
 
 bench: $(VENV)/developing
 	$(BIN)/python -m benchmarks.training

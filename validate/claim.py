@@ -57,7 +57,15 @@ UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time
 
 
 def place(run: Run, **changes: At | None) -> dict[str, At]:
-    """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out."""
+    """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out.
+
+    Examples
+    --------
+    >>> from iclrace.theory import Task
+    >>> run = Run("minimal", Task(25, 500, 63), 0, budget=150.0)
+    >>> [place(run, rate_ratio=2.0)[name] for name in ("context_length", "rate_ratio", "budget")]
+    [25, 2.0, 150.0]
+    """
     task = run.task
     found: dict[str, At | None] = {
         "context_length": task.context_length, "task_diversity": task.task_diversity, "dimension": task.dimension,

@@ -95,6 +95,18 @@ class Plan:
         return [job for part in (self.calibration, self.networks) for jobs in part.values() for job in jobs]
 
 
+def in_order(plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
+    """First the experiments of which nobody's networks are calibration runs, then the others.
+
+    What calibrates one experiment may be what another predicts: that one's claims must be frozen before.
+    """
+    networks = {job for plan in plans for jobs in plan.networks.values() for job in jobs}
+    late = [any(job in networks for jobs in plan.calibration.values() for job in jobs) for plan in plans]
+    return [p for p, after in zip(plans, late, strict=True) if not after], [
+        p for p, after in zip(plans, late, strict=True) if after
+    ]
+
+
 class _Calibrated(Mapping[str, Results]):
     """The calibration runs of one experiment; whoever asks it for others is told off."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 
 from ..theory._arguments import require
+from .claim import Claim
 from .claims import Claims
 from .clocks import MemoryCurves
 from .config import Run, json_text
@@ -21,7 +22,7 @@ from .plan import write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
-from .protocol import Jobs, Plan, Results, freeze, predict, read_frozen, test
+from .protocol import Jobs, Plan, Results, freeze, in_order, predict, read_frozen, test
 from .store import RunStore, StoreError, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
 from .training import train, train_memories
@@ -112,11 +113,14 @@ def run(
     write_plan(directory, preset, plans)
     started, store = time.monotonic(), RunStore(directory)
     train_all = _Trainer(store, progress, device, executor)
-    calibrated = {plan.name: train_all(plan.calibration) for plan in plans}
-    predicted = {plan.name: predict(plan, calibrated[plan.name]) for plan in plans}
-    begun = {plan.name: any(job in store for jobs in plan.networks.values() for job in jobs) for plan in plans}
     record = directory / "predictions.json"
-    frozen = freeze(record, predicted, begun, reason)
+    calibrated: dict[str, dict[str, Results]] = {}
+    frozen: dict[str, list[Claim]] = {}
+    for group in filter(None, in_order(plans)):
+        calibrated |= {plan.name: train_all(plan.calibration) for plan in group}
+        predicted = {plan.name: predict(plan, calibrated[plan.name]) for plan in group}
+        begun = {plan.name: any(job in store for jobs in plan.networks.values() for job in jobs) for plan in group}
+        frozen |= freeze(record, predicted, begun, reason)
     judged = {plan.name: test(plan, frozen[plan.name], store, train_all, preset.looks) for plan in plans}
     claims = Claims(claim for measured, _ in judged.values() for claim in measured)
     datasets, listed = {}, []
@@ -131,7 +135,7 @@ def run(
                 listed.append(entry)
                 datasets[entry.name] = described(found, jobs[label])
     jobs = [job for plan in plans for job in plan.jobs]
-    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in predicted}
+    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in frozen}
     for experiment in preset.experiments:
         heeded = task_diversity is not None and isinstance(experiment, Scanned)
         told[experiment.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}

@@ -87,6 +87,12 @@ def read_summary(directory: str | os.PathLike[str]) -> Summary:
         If there is no ``summary.json`` in it.
     StoreError
         If that file is damaged or from another version; the message names it.
+
+    Examples
+    --------
+    >>> Summary("mine", "", Claims([Claim("K*", "minimal", None, None, at={"context_length": 50})])).write(Path("."))
+    >>> [claim.quantity for claim in read_summary(".").claims.where("N == 50")]
+    ['K*']
     """
     path = Path(directory) / "summary.json"
     require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))

@@ -128,6 +128,22 @@ def test_networks_are_added_until_the_claim_is_decided(tmp_path):
     assert report.claims[0].seeds == 8 or report.claims[0].verdict.kind == "fails"
 
 
+def test_what_calibrates_one_experiment_is_not_trained_before_another_predicted_it(tmp_path):
+    """The second's calibration runs are the first's networks: the first's claims are frozen before."""
+
+    class Later(Loss):
+        def calibration(self):
+            return {"calibration": [RUN.with_(seed=s) for s in range(2)]}
+
+        def networks(self):
+            return {"networks": [RUN.with_(seed=50 + s) for s in range(2)]}
+
+    experiments = [Later(name="later"), Loss(name="first")]
+    run(Preset("mine", "", experiments), tmp_path, progress=False)
+    entries = read_frozen(tmp_path / "predictions.json")
+    assert list(entries) == ["first", "later"] and all(entry["before_training"] for entry in entries.values())
+
+
 def test_an_experiment_says_each_thing_once_and_of_its_own_networks():
     class Twice(Loss):
         def predict(self, calibrated):
