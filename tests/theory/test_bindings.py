@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iclrace.theory.attention import attended_label, context_nodes
 from iclrace.theory.early import EarlyPath
-from iclrace.theory.symbolic import after, flow, outcome, race
+from iclrace.theory.symbolic import after, data, decay, flow, outcome, race
 from iclrace.theory.symbolic import symbols as S
 
 POINTS = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -194,7 +194,7 @@ def test_tracking_weight(c3, exponent):
 @given(N=st.integers(10, 2000), m=st.integers(1, 5), s=uniform(0, 2), c1=uniform(0.01, 1), c2=uniform(0.1, 1))
 def test_critical_decay(N, m, s, c1, c2):
     kappa = s**2 * c2 / m
-    symbolic = S.m * S.c1 / S.N * after.critical_decay_clock
+    symbolic = S.m * S.c1 / S.N * decay.critical_decay_clock
     numeric = theory.critical_decay(theory.Task(N, copies=m, label_std=s), c1, c2)
     close(numeric, evaluate(symbolic, N=N, m=m, c1=c1, kappa=kappa))
 
@@ -204,7 +204,7 @@ def test_critical_decay(N, m, s, c1, c2):
 def test_balanced_potential(half, m, beta0, beta):
     task = theory.Task(2 * half, labels="balanced", copies=m)
     numeric = theory.balanced.weight_squared(np.array(beta0), np.array(0.0), np.array(beta), task)
-    change = [evaluate(after.balanced_potential, N=2 * half, m=m, beta=b) for b in (beta0, beta)]
+    change = [evaluate(data.balanced_potential, N=2 * half, m=m, beta=b) for b in (beta0, beta)]
     size = float(max(abs(c) for c in change)) / half
     close(numeric, (change[1] - change[0]) / half, size)
 
@@ -214,7 +214,7 @@ def test_balanced_potential(half, m, beta0, beta):
 def test_balanced_field(half, m, beta, w):
     task = theory.Task(2 * half, labels="balanced", copies=m)
     numeric = theory.icl_field(w, beta, task)
-    for value, expression in zip(numeric, after.balanced_flow, strict=True):
+    for value, expression in zip(numeric, data.balanced_flow, strict=True):
         close(value, evaluate(expression, N=2 * half, m=m, beta=beta, w=w), 1.0)
 
 

@@ -1,11 +1,17 @@
 """The derivation as objects: every step from the task to K*, its assumptions, equations and machine checks (sympy)."""
 
-from . import after, flow, outcome, race
-from .step import Check, Step
+from functools import cache
 
-__all__ = ["Check", "Step", "after", "chain", "flow", "outcome", "race"]
+from . import acquisition, after, budget, data, decay, flow, outcome, race, rough
+from .step import Check, Step, Validity
+
+__all__ = [
+    "Check", "Step", "Validity", "acquisition", "after", "budget", "chain", "data", "decay", "flow", "outcome", "race",
+    "rough",
+]  # fmt: skip
 
 
+@cache
 def chain() -> tuple[Step, ...]:
     """All steps in order: logit, loss, flow, averages, early system, its exact solution, memory, K*, and what follows.
 
@@ -13,12 +19,14 @@ def chain() -> tuple[Step, ...]:
     -------
     tuple of Step
 
-    Source: paper, sections 4 and 5; the exact crossover function, the drift of its constant and the critical decay are
-    derived here.
+    Source: paper, sections 4 and 5. Derived here are the exact crossover function, the drift of its constant, the
+    bracket and the budget of K*, repeated items, the branch under decay with its fold and its duration, momentum, the
+    critical decay and rough attention.
 
     Examples
     --------
     >>> [step.key for step in chain()][:3]
     ['logit', 'loss', 'flow']
     """
-    return (*flow.steps(), *race.steps(), *outcome.steps(), *after.steps())
+    rooms = (flow, race, acquisition, outcome, budget, after, decay, data, rough)
+    return tuple(step for room in rooms for step in room.steps())
