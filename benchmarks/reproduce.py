@@ -4,7 +4,8 @@
 
 Every claim of `results/reference` whose networks are stored beside it is measured again on them, and every prediction
 that needs no calibration run is made again. With `--retrain` a sample of the networks and of the perceptrons is trained
-again as well, a few minutes on two cores. All must agree, to the last digit but the rounding of sums; what does not is listed, with exit code 1.
+again as well, a few minutes on two cores. All must agree, to the last digit but the rounding of sums; what does not is
+listed, with exit code 1.
 """
 
 from __future__ import annotations
