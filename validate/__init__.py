@@ -1,7 +1,7 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
 from .batches import Batch
-from .claim import Claim, Verdict, place
+from .claim import Claim, Verdict
 from .claims import Claims
 from .clocks import MemoryCurves, measured_memory
 from .cointegration import cointegrated
@@ -13,6 +13,7 @@ from .measure import acquisition_times, geometric_mean, measure_power_law, measu
 from .memory import MemoryTraining, train_memory
 from .memory_law import MemoryLaw, measure_memory_law, total_clock
 from .outcomes import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
+from .place import place
 from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
 from .presets import PRESETS, Preset
 from .protocol import Experiment, ProtocolError

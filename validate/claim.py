@@ -17,11 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from ..theory import Estimate
 from ..theory._arguments import require
-from .config import Run
+from .place import NETWORKS, PARTS, SYMBOLS, UNTOLD, At, number, plain, text
 from .values import (
     Answer,
     PValue,
@@ -35,49 +33,7 @@ from .values import (
     value_json,
 )
 
-#: A coordinate: a number, a word, or a tuple of them.
-At = Any
 Scale = Literal["ratio", "difference"]
-#: Symbols of the coordinates, by their names.
-SYMBOLS = {
-    "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
-    "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
-    "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
-    "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
-    "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
-    "ladder": "predicted K*", "outcome": "outcome",
-}  # fmt: skip
-#: Coordinates that a claim holds for its measurement, too long to be told in its name.
-_UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")
-#: In the place of a coordinate that is not known.
-UNKNOWN_PLACE = "unknown"
-NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}
-PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}
-UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time", "t_loss": "gradient-flow time"}
-
-
-def place(run: Run, **changes: At | None) -> dict[str, At]:
-    """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out.
-
-    Examples
-    --------
-    >>> from iclrace.theory import Task
-    >>> run = Run("minimal", Task(25, 500, 63), 0, budget=150.0)
-    >>> [place(run, rate_ratio=2.0)[name] for name in ("context_length", "rate_ratio", "budget")]
-    [25, 2.0, 150.0]
-    """
-    task = run.task
-    found: dict[str, At | None] = {
-        "context_length": task.context_length, "task_diversity": task.task_diversity, "dimension": task.dimension,
-        "labels": task.labels, "copies": task.copies, "rate_ratio": run.rate_ratio, "decay": run.decay_attention,
-        "frequency_exponent": run.frequency_exponent, "width": run.width, "layers": run.layers,
-        "learning_rate": run.learning_rate, "budget": run.budget,
-    }  # fmt: skip
-    if run.network == "transformer":
-        found |= {"depth": run.depth, "attention_scale": run.attention_scale}
-    elif not run.foreign:
-        found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
-    return {name: value for name, value in {**found, **changes}.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -166,7 +122,7 @@ class Claim:
         if self.bar is not None and not isinstance(self.predicted, Answer):
             least = 1.0 if self.scale == "ratio" else 0.0
             require(self.bar > least, "bar", f"be a {'factor' if least else 'difference'} > {least:g}", self.bar)
-        object.__setattr__(self, "at", {name: _plain(value) for name, value in self.at.items()})
+        object.__setattr__(self, "at", {name: plain(value) for name, value in self.at.items()})
         for name in ("inputs", "data"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
@@ -265,7 +221,7 @@ class Claim:
             told = {name: entry[name] for name in ("experiment", "quantity", "network", "part", "method", "scale")}
             if not all(isinstance(value, str) for value in told.values()):
                 raise ValueError("a name is no text")
-            at = {str(name): _number(value) for name, value in dict(entry["at"]).items()}
+            at = {str(name): number(value) for name, value in dict(entry["at"]).items()}
             values = {name: value_from_json(entry[name]) for name in ("predicted", "measured")}
             lists = {name: tuple(str(one) for one in entry[name]) for name in ("inputs", "data")}
             numbers = {name: entry[name] for name in ("bar", "seeds", "seed_hours")}
@@ -282,31 +238,10 @@ def names(claims: Sequence[Claim]) -> list[str]:
     for claim in claims:
         like = [one.at for one in claims if (one.experiment, one.quantity) == (claim.experiment, claim.quantity)]
         where = [
-            f"{SYMBOLS.get(name, name)} = {_text(value)}"
+            f"{SYMBOLS.get(name, name)} = {text(value)}"
             for name, value in claim.at.items()
-            if name not in _UNTOLD and any(other.get(name) != value for other in like)
+            if name not in UNTOLD and any(other.get(name) != value for other in like)
         ]
         words = (claim.quantity, NETWORKS.get(claim.network, claim.network), PARTS[claim.part], *where, claim.method)
         told.append(", ".join(word for word in words if word))
     return told
-
-
-def _text(value: At) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_text, value))
-    return value if isinstance(value, str) else "∞" if value == math.inf else f"{value:.4g}"
-
-
-def _plain(value: Any) -> At:
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(_plain(one) for one in value)
-    value = value.item() if isinstance(value, np.generic) else value
-    return UNKNOWN_PLACE if isinstance(value, float) and math.isnan(value) else value
-
-
-def _number(value: Any) -> At:
-    if isinstance(value, list):
-        return tuple(_number(one) for one in value)
-    if not isinstance(value, int | float | str):
-        raise ValueError(f"a coordinate is {value!r}")
-    return float(value) if value in ("inf", "-inf") else value

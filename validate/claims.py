@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from ..theory._arguments import require
-from .claim import SYMBOLS, UNITS, Claim, names
+from .claim import Claim, names
+from .place import SYMBOLS, UNITS
 from .values import Answer, PValue, Value, ends
 
 if TYPE_CHECKING:

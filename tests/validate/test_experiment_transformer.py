@@ -14,7 +14,7 @@ from iclrace.validate.experiments.runs import seeded
 from iclrace.validate.experiments.transformer_methods import predict_threshold_at
 from iclrace.validate.experiments.transformer_scores import initial_score_std, rough_acquisition_time
 from iclrace.validate.predict import Prediction
-from iclrace.validate.presets import transformer
+from iclrace.validate.presets import designs, transformer
 from iclrace.validate.protocol import Plan, measure
 
 RUN = Run("transformer", Task(7, 64, 15), 0, width=32, learning_rate=0.1, batch_size=32, budget=20.0, test_size=50)
@@ -72,7 +72,7 @@ def test_the_predicted_threshold_inverts_a_power_law_and_its_interval_follows_th
 def test_the_budget_is_predicted_from_the_calibration_runs_alone_and_can_fail(threshold, verdict):
     diversities = [40, 50, 80, 100, 125, 158, 178, 250, 400]
     scan = Scan(RUN, diversities, 3, scrambled=[50, 100, 200, 400])
-    experiment = transformer.budgets(scan, [20.0], memory_seeds=3, endless_seeds=3)
+    experiment = designs.budgets(scan, [20.0], memory_seeds=3, endless_seeds=3)
     calibrated = {"endless_networks": endless(60.0), "scrambled_networks": networks(scan.scrambled, lambda _: False)}
     assert set(experiment.calibration()) == set(calibrated)
     (said,) = experiment.predict(calibrated)
@@ -89,7 +89,7 @@ def test_rates_move_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no
     scans = {
         f"r{r:g}": Scan(RUN.with_(rate_ratio=r), diversities, 6, scrambled=[50, 100, 200, 400]) for r in (0.5, 1.0, 2.0)
     }
-    by_clock, by_ratio = transformer.kinetics(scans, "r1", memory_seeds=3, endless_seeds=3)
+    by_clock, by_ratio = designs.kinetics(scans, "r1", memory_seeds=3, endless_seeds=3)
     calibrated = {
         "scrambled_point": networks([50, 100, 200, 400], lambda _: False),
         "point": networks(diversities, lambda k: k > 200, seeds=6),
@@ -162,7 +162,7 @@ def test_the_exponent_of_the_acquisition_time_can_fail(power, flat):
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "holds"), (2.0, "fails")])
 def test_smoother_attention_and_copies_are_ratios_to_the_plain_network(factor, verdict):
     run = RUN.with_(context_length=16, task_diversity=math.inf)
-    for experiment in (transformer.control({"n16": run}, seeds=3), transformer.statistics(run, [2], seeds=3)):
+    for experiment in (designs.control({"n16": run}, seeds=3), designs.statistics(run, [2], seeds=3)):
         said = Claims(experiment.predict({}))
         (ratio,) = said.select(quantity="t_ICL ratio")
         plain = endless(40.0)
@@ -219,7 +219,7 @@ def test_every_rung_of_the_audit_is_predicted_from_its_own_clock_and_can_fail(th
         time = np.linspace(0, 20.0, 5)
         return xr.Dataset({"clock": ("time", reading * time / 20), "c1": ("time", np.full(5, 0.1))}, {"time": time})
 
-    experiment = transformer.audit(scan, memory_seeds=3, endless_seeds=3, reference=50, large=800, frozen=False)
+    experiment = designs.audit(scan, memory_seeds=3, endless_seeds=3, reference=50, large=800, frozen=False)
     calibrated = {
         "memory_layer-normed_networks": MemoryCurves(alone, [curves(one) for one in alone]),
         "scrambled_networks": networks(scan.scrambled, lambda _: False),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...theory import Estimate
-from ..claim import Claim, place
+from ..claim import Claim
 from ..config import Run
 from ..measure import acquisition_times, geometric_mean, measure_power_law
+from ..place import place
 from ..predict import Prediction, predict_acquisition
 from ..protocol import Jobs, Trained, networks_in
 from ..values import UNKNOWN_DIFFERENCE, Value

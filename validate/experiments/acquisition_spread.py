@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...theory import AcquisitionDistribution, Estimate, acquisition_distribution
-from ..claim import Claim, Scale, place
+from ..claim import Claim, Scale
 from ..config import Run
 from ..measure import CONFIDENCE, acquisition_times
+from ..place import place
 from ..protocol import Jobs, Trained, networks_in
 from ..survival import compare_tails, fit_log_normal, measure_acquisition_time
 from ..values import Answer, Value

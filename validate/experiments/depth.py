@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ...theory import Estimate
 from ...theory._arguments import require
-from ..claim import At, Claim
+from ..claim import Claim
 from ..config import addresses
 from ..measure import geometric_mean, measure_power_law
 from ..memory import MemoryTraining
+from ..place import At
 from ..protocol import Jobs, Trained, clocks_in, memories_in
 from ..values import Value
 

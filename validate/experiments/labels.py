@@ -10,13 +10,14 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, clock_at_acquisition
-from ..claim import At, Claim, place
+from ..claim import Claim
 from ..clocks import MemoryCurves
 from ..config import Run, addresses
 from ..intervals import fraction
 from ..measure import acquisition_times
 from ..memory import MemoryTraining
 from ..outcomes import accuracy_at
+from ..place import At, place
 from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..trainer import initial_beta
 from ..values import Value

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...theory import Estimate
-from ..claim import Claim, place
+from ..claim import Claim
 from ..config import Run, addresses
 from ..measure import acquisition_times
 from ..outcomes import accuracy_at, measure_bimodality
+from ..place import place
 from ..predict import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..values import Answer, PValue, Value

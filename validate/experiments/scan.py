@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..claim import At, place
 from ..config import Run
 from ..memory import MemoryTraining
+from ..place import At, place
 from ..predict import Prediction
 from ..protocol import Jobs, Trained
 from .runs import seeded

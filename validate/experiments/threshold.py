@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate
-from ..claim import SYMBOLS, At, Claim
+from ..claim import Claim
 from ..clocks import clock_of_acquisition, final_clock
 from ..intervals import slope
 from ..measure import acquisition_times, geometric_mean, measure_threshold
 from ..outcomes import accuracy_at
+from ..place import SYMBOLS, At
 from ..predict import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..values import UNKNOWN, Answer, Range, Value

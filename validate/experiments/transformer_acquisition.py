@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...theory import Estimate
-from ..claim import Claim, place
+from ..claim import Claim
 from ..config import Run, addresses
 from ..intervals import fraction
 from ..measure import acquisition_times, geometric_mean, measure_power_law
+from ..place import place
 from ..predict import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..survival import compare_tails, fit_log_normal, observation_times

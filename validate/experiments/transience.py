@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 
 from ...theory import Estimate
-from ..claim import SYMBOLS, At, Claim, place
+from ..claim import Claim
 from ..cointegration import cointegrated
 from ..config import Run, addresses
 from ..intervals import pooled_means, slope
 from ..memory import MemoryTraining
+from ..place import SYMBOLS, At, place
 from ..protocol import Jobs, Results, Trained, memories_in, networks_in
 from ..values import Value
 from .runs import varied

@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, Task, fixed_points, fold, population_loss, tracking_weight
-from ..claim import UNKNOWN_PLACE, Claim, place
+from ..claim import Claim
 from ..cointegration import cointegrated
 from ..config import Run, addresses
 from ..intervals import pooled_means
 from ..measure import acquisition_times, first_crossing, geometric_mean
+from ..place import UNKNOWN_PLACE, place
 from ..protocol import Jobs, Trained, networks_in
 from ..survival import loss_times
 from ..values import UNKNOWN, Value

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate
-from ..claim import Claim, place
+from ..claim import Claim
 from ..cointegration import cointegrated
 from ..config import Run, addresses
 from ..intervals import fraction
 from ..memory import MemoryTraining
+from ..place import place
 from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..values import Value
 from .runs import varied

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
-from ..claim import At, Claim, Scale, place
+from ..claim import Claim, Scale
 from ..config import Run, addresses
 from ..intervals import pooled_means, slope
 from ..measure import acquisition_times
+from ..place import At, place
 from ..protocol import Jobs, Trained, networks_in
 from ..survival import PAPER_LOST_LEVEL, loss_times
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value

@@ -6,7 +6,7 @@ import math
 
 from ..experiments import AcquisitionTime, CoupledEquations, MemoryAlone, MemoryLaw, Outcomes, Scan, ThresholdScan
 from .base import MINIMAL, TRANSFORMER, Preset, memories
-from .transformer import audit
+from .designs import audit
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED, _FIRST_TRANSFORMER_SEED = 100, 2000, 6200
 _NOTE = (

@@ -1,0 +1,74 @@
+"""Where a claim is made: the names, symbols and values of its coordinates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .config import Run
+
+#: A coordinate: a number, a word, or a tuple of them.
+At = Any
+#: Symbols of the coordinates, by their names.
+SYMBOLS = {
+    "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
+    "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
+    "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
+    "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
+    "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
+    "ladder": "predicted K*", "outcome": "outcome",
+}  # fmt: skip
+#: Coordinates that a claim holds for its measurement, too long to be told in its name.
+UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")
+#: In the place of a coordinate that is not known.
+UNKNOWN_PLACE = "unknown"
+NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}
+PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}
+UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time", "t_loss": "gradient-flow time"}
+
+
+def place(run: Run, **changes: At | None) -> dict[str, At]:
+    """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out.
+
+    Examples
+    --------
+    >>> from iclrace.theory import Task
+    >>> run = Run("minimal", Task(25, 500, 63), 0, budget=150.0)
+    >>> [place(run, rate_ratio=2.0)[name] for name in ("context_length", "rate_ratio", "budget")]
+    [25, 2.0, 150.0]
+    """
+    task = run.task
+    found: dict[str, At | None] = {
+        "context_length": task.context_length, "task_diversity": task.task_diversity, "dimension": task.dimension,
+        "labels": task.labels, "copies": task.copies, "rate_ratio": run.rate_ratio, "decay": run.decay_attention,
+        "frequency_exponent": run.frequency_exponent, "width": run.width, "layers": run.layers,
+        "learning_rate": run.learning_rate, "budget": run.budget,
+    }  # fmt: skip
+    if run.network == "transformer":
+        found |= {"depth": run.depth, "attention_scale": run.attention_scale}
+    elif not run.foreign:
+        found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
+    return {name: value for name, value in {**found, **changes}.items() if value is not None}
+
+
+def text(value: At) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(text, value))
+    return value if isinstance(value, str) else "∞" if value == math.inf else f"{value:.4g}"
+
+
+def plain(value: Any) -> At:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(plain(one) for one in value)
+    value = value.item() if isinstance(value, np.generic) else value
+    return UNKNOWN_PLACE if isinstance(value, float) and math.isnan(value) else value
+
+
+def number(value: Any) -> At:
+    if isinstance(value, list):
+        return tuple(number(one) for one in value)
+    if not isinstance(value, int | float | str):
+        raise ValueError(f"a coordinate is {value!r}")
+    return float(value) if value in ("inf", "-inf") else value
