@@ -8,6 +8,7 @@ from .cointegration import cointegrated
 from .config import Run
 from .executors import open_executor, split, train_jobs
 from .foreign import register_network
+from .frozen import ProtocolError
 from .items import register_items
 from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .memory import MemoryTraining, train_memory
@@ -16,7 +17,7 @@ from .outcomes import Bimodality, Plateau, accuracy_at, measure_bimodality, meas
 from .place import place
 from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
 from .presets import PRESETS, Preset
-from .protocol import Experiment, ProtocolError
+from .protocol import Experiment
 from .run import Report, run
 from .sequences import Sequences
 from .sequential import Looks, power, seeds_for

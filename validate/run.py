@@ -18,11 +18,12 @@ from .claims import Claims
 from .clocks import MemoryCurves
 from .config import Run, json_text
 from .executors import Submitter
+from .frozen import freeze, read_frozen
 from .plan import write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
-from .protocol import Jobs, Plan, Results, freeze, in_order, predict, read_frozen, test
+from .protocol import Jobs, Plan, Results, in_order, predict, test
 from .store import RunStore, StoreError, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
 from .training import train, train_memories

@@ -25,7 +25,7 @@ from ..theory._arguments import require
 from .claim import Claim
 from .claims import Claims
 from .config import json_text
-from .protocol import FORMAT
+from .frozen import FORMAT
 from .store import Configured, RunStore, StoreError, write_text
 
 

@@ -7,10 +7,24 @@ import numpy as np
 import pytest
 import xarray as xr
 from iclrace.theory import Estimate, Task
-from iclrace.validate import Claim, Looks, Preset, ProtocolError, Run, RunStore, StoreError, run, train
+from iclrace.validate import (
+    Answer,
+    Claim,
+    Looks,
+    Preset,
+    ProtocolError,
+    PValue,
+    Run,
+    RunStore,
+    StoreError,
+    frozen,
+    run,
+    train,
+)
 from iclrace.validate import protocol as steps
+from iclrace.validate.frozen import freeze, read_frozen
 from iclrace.validate.memory import MemoryTraining
-from iclrace.validate.protocol import Plan, clocks_in, freeze, read_frozen
+from iclrace.validate.protocol import Plan, clocks_in
 
 RUN = Run("minimal", Task(6, 16, 5), 0, width=8, learning_rate=0.2, batch_size=16, budget=4.0, evaluate_every=1.0,
           test_size=20)  # fmt: skip
@@ -72,8 +86,8 @@ def test_a_run_is_not_calibration_and_network_at_once():
 
 def test_predictions_are_on_the_disk_before_a_network_is_trained(tmp_path, monkeypatch):
     order = []
-    original = steps.write_text
-    monkeypatch.setattr(steps, "write_text", lambda path, text: (order.append(path.name), original(path, text)))
+    original = frozen.write_text
+    monkeypatch.setattr(frozen, "write_text", lambda path, text: (order.append(path.name), original(path, text)))
     import iclrace.validate.training as training
     from iclrace.validate import run as module  # noqa: F401
 
@@ -126,6 +140,18 @@ def test_networks_are_added_until_the_claim_is_decided(tmp_path):
     assert report.claims[0].measured.confidence == looks.confidences[0]
     report = go(Loss(seeds=8, bar=1.0001), tmp_path / "hopeless", looks)
     assert report.claims[0].seeds == 8 or report.claims[0].verdict.kind == "fails"
+
+
+def test_a_p_value_is_asked_of_all_networks(tmp_path):
+    class Kinds(Loss):
+        def predict(self, calibrated):
+            return [Claim("kinds", "minimal", Answer(True), 0.01)]
+
+        def measure(self, claim, trained, confidence):
+            return PValue(1 / trained["networks"].sizes["seed"] ** 3, "made up")
+
+    (claim,) = go(Kinds(seeds=8), tmp_path, Looks((0.25, 0.5, 1.0))).claims
+    assert claim.seeds == 8 and claim.verdict.kind == "holds"
 
 
 def test_what_calibrates_one_experiment_is_not_trained_before_another_predicted_it(tmp_path):

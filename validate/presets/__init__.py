@@ -1,5 +1,6 @@
 """What ``iclrace validate`` trains: every number that decides a result stands here."""
 
+from ..sequential import THREE, Looks
 from . import minimal, minimal_paper, transformer, transience
 from .base import Preset
 from .laptop import LAPTOP
@@ -24,6 +25,7 @@ PAPER = Preset(
     name="paper",
     description="every experiment at the paper's sizes (N=100, D=63, width 512), for a GPU",
     experiments=(*minimal_paper.PAPER, *transience.PAPER, *transformer.PAPER),
+    looks=Looks(THREE),
 )
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, PAPER)}
 

@@ -1,0 +1,106 @@
+"""Predictions and bars, frozen: written before networks are trained, and changed afterwards only beside the old ones."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .claim import Claim
+from .config import json_text
+from .store import StoreError, write_text
+
+#: Of the results folder: raised whenever older folders can no longer be read.
+FORMAT = 2
+
+
+class ProtocolError(RuntimeError):
+    """An experiment broke the order: a prediction that saw a network, or one that changed after training."""
+
+
+def freeze(
+    path: Path, predicted: Mapping[str, Sequence[Claim]], trained: Mapping[str, bool], reason: str | None = None
+) -> dict[str, list[Claim]]:
+    """Write the claims of every experiment to ``path``, and return those that stand.
+
+    Parameters
+    ----------
+    path : Path
+        ``predictions.json``; what it says of other experiments stays.
+    predicted : by experiment
+    trained : whether a network of the experiment exists already
+    reason : str, optional
+        Why frozen predictions change; the old ones are kept beside the new ones with it.
+
+    Raises
+    ------
+    ProtocolError
+        If a claim of an experiment with trained networks differs from the frozen one and no reason is given.
+    StoreError
+        If ``path`` is damaged.
+    """
+    record = read_frozen(path)
+    standing: dict[str, list[Claim]] = {}
+    for name, claims in predicted.items():
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry: dict[str, Any] = {"date": now, "before_training": not trained[name], "revisions": []}
+        standing[name] = list(claims)
+        if name in record:
+            old = record[name]
+            before = [Claim.from_json(one) for one in old["claims"]]
+            changed = _changed(before, claims)
+            if changed is None:
+                entry, standing[name] = old, before
+            elif trained[name] and reason is None:
+                raise ProtocolError(
+                    f"{name}: {changed} differs from what {path} says, and networks are trained already; give a reason "
+                    "for the change, and both are kept"
+                )
+            elif trained[name]:
+                past = {"reason": reason, "until": now, "claims": old["claims"]}
+                entry["revisions"] = [*old["revisions"], past]
+        entry = {**entry, "claims": [claim.as_json() for claim in standing[name]]}
+        record[name] = entry
+    write_text(path, json_text({"format": FORMAT, "experiments": record}))
+    return standing
+
+
+def read_frozen(path: Path) -> dict[str, Any]:
+    """By experiment: its claims as they were frozen, when, whether before training, and its revisions."""
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"format {found['format']}, not {FORMAT}")
+        for entry in found["experiments"].values():
+            for claim in (*entry["claims"], *(one for past in entry["revisions"] for one in past["claims"])):
+                Claim.from_json(claim)
+            _ = entry["date"], entry["before_training"]
+        return found["experiments"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+
+
+def _changed(before: Sequence[Claim], after: Sequence[Claim]) -> str | None:
+    """What differs between two lists of claims, beyond the rounding of another machine; None if nothing does."""
+    old, new = ({claim.key: claim for claim in claims} for claims in (before, after))
+    for key in (*old, *new):
+        if key not in old or key not in new:
+            return f"the claim about {(old.get(key) or new[key]).quantity}"
+        a, b = (one.as_json() for one in (old[key], new[key]))
+        for name in ("predicted", "bar", "scale", "inputs"):
+            if not _equal(a[name], b[name]):
+                return f"{name} of {old[key].quantity} ({old[key].method or 'reported'})"
+    return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return a == b
