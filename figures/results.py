@@ -14,8 +14,7 @@ import xarray as xr
 
 from ..theory import Estimate
 from ..theory._arguments import ArgumentError, require
-from ..validate import PRESETS
-from ..validate.run import FORMAT
+from ..validate import PRESETS, schema
 from ..validate.store import StoreError, read_dataset
 
 
@@ -43,16 +42,12 @@ class Results:
         self.directory = Path(directory)
         path = self.directory / "summary.json"
         require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
-        try:
-            self.summary: dict[str, Any] = json.loads(path.read_text())
-            found = self.summary.get("format")
-            if found != FORMAT:
-                raise ValueError(f"format {found}, not {FORMAT}")
-            self.preset: str = self.summary["preset"]
-            self.experiments: dict[str, Any] = self.summary["experiments"]
-            self.rows: list[dict[str, Any]] = [row for one in self.experiments.values() for row in one["comparisons"]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+        self.summary: dict[str, Any] = schema.read(path, schema.SUMMARY)
+        self.preset: str = self.summary["preset"]
+        self.experiments: dict[str, Any] = self.summary["experiments"]
+        self.rows: list[dict[str, Any]] = [row for one in self.experiments.values() for row in one["comparisons"]]
+        for row in self.rows:
+            row.setdefault("scale", "ratio")
 
     @cached_property
     def names(self) -> list[str]:
@@ -89,6 +84,12 @@ class Results:
         if lacking or "setting" not in dataset.attrs:
             what = ", ".join(lacking) or "the attribute 'setting'"
             raise StoreError(f"{path} is from another version: it lacks {what}; make it anew")
+        try:
+            wrong = schema.problem(json.loads(dataset.attrs["setting"]), schema.SETTING, "setting")
+        except (ValueError, TypeError, RecursionError) as error:
+            wrong = f"its attribute 'setting' is no JSON ({error})"
+        if wrong is not None:
+            raise StoreError(f"{path} is damaged or from another version: {wrong}; make it anew")
         return dataset
 
     def command(self, patterns: Sequence[str]) -> str:

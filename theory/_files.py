@@ -42,6 +42,15 @@ def netcdf(dataset: "xr.Dataset", encoding: dict[str, Any] | None = None) -> mem
     return memoryview(whole.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
+def read_netcdf(path: Path) -> "xr.Dataset":
+    """The dataset that :func:`netcdf` was given; raises whatever the readers happen to where the file is damaged."""
+    import h5py
+    import xarray as xr
+
+    h5py.File(path, "r").close()  # h5netcdf leaves a file that is none half-open, and complains when it is forgotten
+    return checked(xr.load_dataset(path, engine="h5netcdf"))
+
+
 def checked(dataset: "xr.Dataset") -> "xr.Dataset":
     """``dataset`` as it was given to :func:`netcdf`; ``ValueError`` if its numbers are others.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import tempfile
@@ -16,17 +15,16 @@ from typing import Any
 import xarray as xr
 
 from ..theory._arguments import require
+from . import schema
 from .compare import Comparison
 from .config import Run, json_text
 from .experiments import Experiment, Jobs, MemoryCurves, Results
 from .predict import Prediction
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
+from .schema import FORMAT, StoreError
 from .store import Configured, RunStore, write_dataset, write_text
 from .training import train, train_memories
-
-#: Of the results folder: raised whenever older folders can no longer be read.
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,10 @@ def run(
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
     summary = report.as_json()
-    summary["experiments"] = others | summary["experiments"]
-    write_text(directory / "summary.json", json_text(summary))
+    with store.alone("summary"):  # another process may have added its experiments meanwhile
+        others = {} if experiments is None else _others(directory / "summary.json", preset)
+        summary["experiments"] = others | summary["experiments"]
+        write_text(directory / "summary.json", json_text(schema.sealed(summary)))
     return report
 
 
@@ -150,13 +150,12 @@ def _options(experiment: Experiment, task_diversity: Sequence[float] | None) -> 
 def _others(path: Path, preset: Preset) -> dict[str, Any]:
     """What an earlier call wrote about other experiments of the same preset; nothing where that cannot be read."""
     try:
-        before = json.loads(path.read_text())
-        if (before["format"], before["preset"]) != (FORMAT, preset.name):
-            return {}
-        names = {one.name for one in preset.experiments}
-        return {name: one for name, one in before["experiments"].items() if name not in names}
-    except (OSError, ValueError, KeyError, TypeError):
+        before = schema.read(path, schema.SUMMARY)
+    except StoreError:
         return {}
+    names = {one.name for one in preset.experiments}
+    mine = before["preset"] == preset.name
+    return {name: one for name, one in before["experiments"].items() if mine and name not in names}
 
 
 def _train_all(jobs: Mapping[str, Jobs], store: RunStore, progress: bool) -> dict[str, Results]:
