@@ -138,6 +138,8 @@ def comparison(content: Any) -> str | None:
     said = problem(content, _ROW, "@")
     if said is None and content.get("scale") == "difference":
         said = problem(content, {"difference": optional(estimate)}, "@")
+    if said is None and content["predicted"] is not None:
+        said = problem(content, {"bar": positive}, "@")
     return _relative(said)
 
 

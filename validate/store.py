@@ -188,7 +188,10 @@ class RunStore:
         staged.replace(current)
 
     def load_checkpoint(
-        self, key: str, warn: Callable[[str], object], wrong: Callable[[dict[str, torch.Tensor]], str | None]
+        self,
+        key: str,
+        warn: Callable[[str], object],
+        wrong: Callable[[dict[str, torch.Tensor]], str | None] = lambda _: None,
     ) -> dict[str, torch.Tensor] | None:
         """The newest readable checkpoint of a group in which nothing is ``wrong``; others are named to ``warn``."""
         for path in (self._checkpoint(key), self._checkpoint(key, previous=True)):
