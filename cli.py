@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +32,6 @@ app = typer.Typer(
     name="iclrace",
     help="Predict whether and when a transformer memorises or learns in context; then train it and check.",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -99,7 +100,7 @@ def validate(
 
     pictures, _ = figures.save_all(figures.Results(out), out, newer=True)
     if as_json:
-        print(json.dumps(json.loads((out / "summary.json").read_text())))
+        print(json.dumps(json.loads((out / "summary.json").read_text("utf-8"))))
     else:
         _print_report(report)
         print(f"Written to {out}: summary.json, predictions.json, datasets (*.nc), {len(pictures)} figures (*.png)")
@@ -174,6 +175,10 @@ def figure(
         return
     if (name is None) != every:
         raise typer.BadParameter("give the name of one figure, or --all", param_hint="name")
+    if out is not None and out.suffix and out.suffix.lower() not in figures.FORMATS and not out.is_dir():
+        raise typer.BadParameter("be a folder, or end in .png, .svg or .pdf", param_hint="--out")
+    if every and out is not None and out.suffix.lower() in figures.FORMATS:
+        raise typer.BadParameter("be a folder where --all is given", param_hint="--out")
     if f".{suffix}" not in figures.FORMATS:
         raise typer.BadParameter("be png, svg or pdf", param_hint="--format")
     if every:
@@ -185,7 +190,7 @@ def figure(
     for entry in figures.find(name or ""):
         folder = None if not entry.experiments else figures.Results(results)
         target = out or results
-        path = target if target.suffix in figures.FORMATS else target / f"{entry.name}.{suffix}"
+        path = target if target.suffix.lower() in figures.FORMATS else target / f"{entry.name}.{suffix}"
         picture = entry.picture(folder)
         print(f"{figures.save(picture.draw(), path)}\n{picture.caption}")
 
@@ -237,6 +242,10 @@ def _print_report(report: Report) -> None:
 
 def main() -> None:
     """Run the command line; every outcome has its exit code, every refusal its one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a sign gets a replacement
+            stream.reconfigure(errors="replace")
+    warnings.showwarning = _warn
     try:
         code = app(standalone_mode=False)
         if code == _INTERRUPTED:
@@ -244,6 +253,9 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = _refuse("interrupted; the same command continues where this one stopped", ERROR)
     except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without one
+            print(error.ctx.get_help())
+            sys.exit(DONE)
         code = _refuse(error.format_message(), BAD_ARGUMENT)
     except (ValueError, OSError, RuntimeError) as error:
         from .theory._arguments import ArgumentError
@@ -255,6 +267,10 @@ def main() -> None:
         else:
             raise
     sys.exit(code or DONE)
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    print(f"iclrace: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _refuse(message: str, code: int) -> int:

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Also draw the curve: .png, .svg or .pdf.")]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", callback=lambda path: _drawable(path), help="Also draw the curve: .png, .svg or .pdf."),
+]
+
+
+def _drawable(path: Path | None) -> Path | None:
+    """Refuse a picture of a kind that cannot be drawn before anything is computed for it."""
+    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter("be a file that ends in .png, .svg or .pdf", param_hint="--plot")
+    return path
 
 
 @contextmanager
@@ -60,7 +70,7 @@ def show(
     else:
         print_rows(title, rows)
     if csv_file is not None:
-        with csv_file.open("w", newline="") as file:
+        with csv_file.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -242,16 +243,24 @@ def single_run(
     from .simulate import CoupledModel, solve
     from .theory._arguments import require
 
-    require(until > 1, "until", "be > 1", until)
+    require(1 < until < math.inf, "until", "be > 1 and finite", until)
     require(points >= 2, "points", "be >= 2", points)
     require(math.isfinite(w0), "w0", "be finite", w0)
     require(math.isfinite(beta0), "beta0", "be finite", beta0)
     task = _task(context_length, dimension, labels, copies, task_diversity)
     model = CoupledModel(task, _memory(amplitude, exponent, task_diversity), decay_w=decay, decay_beta=decay)
+    times = [0.0, *np.geomspace(1.0, until, points - 1)]
+    times[-1] = until  # which the logarithm's rounding may exceed
     with working():
-        found = solve(model, (w0, beta0), (0.0, until), times=[0.0, *np.geomspace(1.0, until, points - 1)])
-    names = ("w", "beta", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "clock")
-    show_dataset("coupled equations", found.to_dataset(), names, as_json, csv_file)
+        found = solve(model, (w0, beta0), (0.0, until), times=times)
+    table = found.to_dataset().reindex(time=times)  # what was not reached is NaN, with the reason beside it
+    status = ["solved" if t <= found.reached else found.status for t in times]
+    table = table.assign(status=("time", status))
+    names = ("w", "beta", "icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "c1", "clock", "status")
+    show_dataset("coupled equations", table, names, as_json, csv_file)
+    if not found.success:
+        print(f"iclrace: not solved beyond t = {found.reached:.5g}: {found.status}", file=sys.stderr)
+        raise typer.Exit(1)
     if not as_json:
         print(", ".join(f"{name} at t = {t:.5g}" for name, t in found.events.items() if math.isfinite(t)) or "no event")
 

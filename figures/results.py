@@ -13,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from ..theory._arguments import ArgumentError
-from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary
+from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary, schema
 from ..validate.store import read_dataset
 
 
@@ -106,6 +106,12 @@ class Results:
         if lacking or "setting" not in dataset.attrs:
             what = ", ".join(lacking) or "the attribute 'setting'"
             raise StoreError(f"{path} is from another version: it lacks {what}; make it anew")
+        try:
+            wrong = schema.problem(json.loads(dataset.attrs["setting"]), schema.SETTING, "setting")
+        except (ValueError, TypeError, RecursionError) as error:
+            wrong = f"its attribute 'setting' is no JSON ({error})"
+        if wrong is not None:
+            raise StoreError(f"{path} is damaged or from another version: {wrong}; make it anew")
         return dataset
 
     def command(self, patterns: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from ..theory import Estimate
 from ..theory._arguments import require
+from ..theory._files import written_whole
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.
 ICL = "#0072B2"
@@ -172,7 +173,7 @@ def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
     assert figure is not None
-    with target.open("wb") as file:
+    with written_whole(target) as partial, partial.open("wb") as file:
         write(figure, file, target.suffix.lower()[1:])
     return target
 

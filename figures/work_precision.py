@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from ..validate.store import StoreError
+from ..validate import schema
 from . import style
 from .entry import Figure, Picture
 from .results import MissingResults, Results
@@ -40,12 +39,9 @@ def prepare(results: Results) -> Picture:
             f"Argument 'results' must hold {_FILE}, or the folder around it, but {results.directory} does not; make it "
             f"with `python -m benchmarks.ode --json {path}`."
         )
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-        panels = [partial(draw, table, title=case) for case, table in found.items()]
-        counts = {len(points) for table in found.values() for points in table.values()}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+    found: dict[str, Any] = schema.read(path, schema.WORK)
+    panels = [partial(draw, table, title=case) for case, table in found.items()]
+    counts = {len(points) for table in found.values() for points in table.values()} or {0}
     caption = (
         f"Work against precision of ensembles of trajectories, {', '.join(found)}, N = 100: what 95 % of the final "
         f"states stay below, up to {max(counts)} tolerances, all methods in one run."

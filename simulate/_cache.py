@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from numba.core import caching
 
 # Private parts of numba's own cache: :mod:`tests.simulate.test_cache` holds them to what is expected of them here.
 _FunctionCache: Any = caching.FunctionCache
+_DAMAGED = (EOFError, ValueError, TypeError, LookupError, AttributeError, ImportError, pickle.UnpicklingError)
 
 
 class SourceCache(_FunctionCache):
@@ -35,13 +37,17 @@ class SourceCache(_FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError):
+        except OSError:
+            return None
+        except _DAMAGED:
+            with suppress(OSError):
+                self.flush()
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
-        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError):
+        except OSError:
             _not_kept()
 
 

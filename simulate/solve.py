@@ -147,7 +147,8 @@ def _trajectory(
     shell = Trajectory(
         model, levels, *([np.zeros(0)] * 5), events=events, clock_at=clocks, status=REASONS[status],
         success=status in (at.COMPLETED, at.STOPPED), evaluations=int(mark[at.EVALUATIONS]),
-        steps=int(mark[at.ACCEPTED_STEPS]), rejected=int(mark[at.REJECTED_STEPS]), record=record,
+        steps=int(mark[at.ACCEPTED_STEPS]), rejected=int(mark[at.REJECTED_STEPS]),
+        reached=float(last), record=record,
     )  # fmt: skip
     if wanted is None:
         t = np.append(record[:, 0], last)
@@ -156,7 +157,7 @@ def _trajectory(
             y[:, at.CLOCK] = 0.5 * (t - start)
     else:
         t = wanted[wanted <= last]
-        y = shell.at(t) if len(record) else np.zeros((0, at.COMPONENTS))
+        y = shell.at(t) if len(record) else np.tile(row[: at.COMPONENTS], (t.size, 1))
     for name, value in zip(("t", "w", "beta", "memory", "clock"), (t, *y.T), strict=True):
         object.__setattr__(shell, name, value)
     return shell

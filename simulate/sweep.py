@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from .. import theory
 from ..theory import MeasuredMemory
 from ..theory._arguments import integer, named, number, real, require
-from ..theory._files import written_whole
+from ..theory._files import netcdf, read_netcdf, written_whole
 from .ensemble import solve_ensemble
 from .model import PARAMETERS, CoupledModel, EventLevels
 
@@ -28,7 +28,7 @@ INITIAL = ("beta0", "w0")
 def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     """β0 at the midpoints of ``draws`` equally probable intervals of N(mean, std²): a distribution without noise.
 
-    Raises ``ValueError`` for draws < 1 or std < 0.
+    Raises ``ValueError`` for draws < 1, for std < 0, and for several draws of std = 0.
 
     Examples
     --------
@@ -37,6 +37,7 @@ def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     """
     draws = integer("draws", draws, minimum=1)
     mean, std = number("beta0_mean", mean), number("beta0_std", std, minimum=0.0)
+    require(std > 0.0 or draws == 1, "beta0_std", "be positive where there are several draws", std)
     return mean + std * ndtri((np.arange(draws) + 0.5) / draws)
 
 
@@ -111,7 +112,7 @@ def sweep(
             part = _solve_slab(model, {**grid, first: np.array([value])}, t_span, rtol, atol, levels, stop, threads)
             if path is not None:
                 with written_whole(path) as partial:
-                    part.to_netcdf(partial, engine="h5netcdf")
+                    partial.write_bytes(netcdf(part))
         parts.append(part)
         if progress is not None:
             progress(done + 1, len(grid[first]))
@@ -178,13 +179,10 @@ def _digest(model: CoupledModel, *settings: Any) -> str:
 
 
 def _read(path: Path) -> "xr.Dataset | None":
-    """A finished part; None where there is none, or where it cannot be read and has to be computed again."""
-    import xarray as xr
-
+    """A finished part; None where there is none, or where it is damaged in any way and has to be computed again."""
     if not path.exists():
         return None
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as data:
-            return data.load()
-    except (OSError, ValueError, KeyError):
+        return read_netcdf(path)
+    except Exception:  # a flipped byte makes HDF5, h5netcdf and xarray raise whatever they happen to
         return None

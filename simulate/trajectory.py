@@ -41,6 +41,8 @@ class Trajectory:
         False for a failure; then the arrays end where it happened.
     evaluations, steps, rejected : int
         Field evaluations, accepted and rejected steps.
+    reached : float
+        Time up to which the trajectory was solved.
 
     Source: docs/derivation.md, "averaged gradient flow" and "memory law".
 
@@ -67,6 +69,7 @@ class Trajectory:
     evaluations: int
     steps: int
     rejected: int
+    reached: float
     record: Array = field(repr=False)
 
     def at(self, times: ArrayLike) -> Array:

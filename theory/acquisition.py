@@ -16,7 +16,7 @@ from .variation import time_along_path
 Array = NDArray[np.float64]
 
 #: Relative error that a time of the closed form, or an integrated one, may have.
-CLOSED_ERROR, INTEGRATED_ERROR = 2e-3, 1e-5
+CLOSED_ERROR, INTEGRATED_ERROR = 2e-3, 1e-4
 #: Initial weights beyond this are refused: at w n/Z of order 1 from the start networks are in no early phase.
 WEIGHT_MAX = 5.0
 #: Starts of one w0 from which on times are interpolated between few of them (to 1e-6) rather than found one by one.
@@ -73,7 +73,7 @@ def acquisition_time(
     and a few successive approximations of this integral give the time. Where they have not converged to 0.05 % along
     the whole path (small N or D, w0 or β0 far from the early phase, attention that saturates, balanced labels), the
     averaged field is integrated instead. So every value is within 0.2 % of the field's (:data:`CLOSED_ERROR`), and an
-    integrated one within 0.001 % (:data:`INTEGRATED_ERROR`).
+    integrated one within 0.01 % (:data:`INTEGRATED_ERROR`).
 
     Parameters
     ----------

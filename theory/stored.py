@@ -39,13 +39,17 @@ def stored_exponents(folder: str | os.PathLike[str] | None = None) -> tuple[Expo
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iclrace"
     path = (home if folder is None else Path(folder)) / f"exponents-{_digest()}.json"
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return tuple(Exponent(**{**law, "bounds": tuple(law["bounds"])}) for law in json.loads(path.read_text("utf-8")))
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        said, text = path.read_text("utf-8").split("\n", 1)
+        if said != hashlib.sha256(text.encode()).hexdigest():
+            raise ValueError(f"{path} is damaged")
+        return tuple(Exponent(**{**law, "bounds": tuple(law["bounds"])}) for law in json.loads(text))
     found = exponents()
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
-            partial.write_text(json.dumps([asdict(law) for law in found]), "utf-8")
+            text = json.dumps([asdict(law) for law in found])
+            partial.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8")
     return found
 
 

@@ -1,20 +1,17 @@
-"""Predictions and bars, frozen: written before networks are trained, and changed afterwards only beside the old ones."""
+"""Predictions and bars, written before networks are trained; changed afterwards, they stand beside the old ones."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import schema
 from .claim import Claim
 from .config import json_text
-from .store import StoreError, write_text
-
-#: Of the results folder: raised whenever older folders can no longer be read.
-FORMAT = 2
+from .store import write_text
 
 
 class ProtocolError(RuntimeError):
@@ -64,7 +61,7 @@ def freeze(
                 entry["revisions"] = [*old["revisions"], past]
         entry = {**entry, "claims": [claim.as_json() for claim in standing[name]]}
         record[name] = entry
-    write_text(path, json_text({"format": FORMAT, "experiments": record}))
+    write_text(path, json_text(schema.sealed({"format": schema.FORMAT, "experiments": record})))
     return standing
 
 
@@ -72,17 +69,14 @@ def read_frozen(path: Path) -> dict[str, Any]:
     """By experiment: its claims as they were frozen, when, whether before training, and its revisions."""
     if not path.exists():
         return {}
+    found = schema.read(path, schema.FROZEN)["experiments"]
     try:
-        found = json.loads(path.read_text("utf-8"))
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']}, not {FORMAT}")
-        for entry in found["experiments"].values():
+        for entry in found.values():
             for claim in (*entry["claims"], *(one for past in entry["revisions"] for one in past["claims"])):
                 Claim.from_json(claim)
-            _ = entry["date"], entry["before_training"]
-        return found["experiments"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+    except ValueError as error:
+        raise schema.StoreError(f"{path} is damaged or from another version ({error}); make it anew") from error
+    return found
 
 
 def _changed(before: Sequence[Claim], after: Sequence[Claim]) -> str | None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..theory._arguments import require
+from . import schema
 from .config import Run, content_key, json_text
 from .memory import MemoryTraining
 from .presets import Preset
 from .protocol import Experiment, Plan
-from .store import RunStore, StoreError, write_text
+from .store import RunStore, write_text
 
 #: Multiplications per second of training on two cores, overheads included: the laptop and the workstation preset took
 #: 409 and 6,568 s. Runs that are in the store say how fast the machine at hand is.
@@ -87,7 +88,8 @@ def write_plan(directory: Path, preset: Preset, plans: Iterable[Plan]) -> None:
     keys = {plan.name: sorted({content_key(job.as_json()) for job in plan.jobs}) for plan in plans}
     path = directory / "plan.json"
     before = read_plan(directory)["experiments"] if path.exists() else {}
-    write_text(path, json_text({"preset": preset.name, "experiments": {**before, **keys}}))
+    content = {"preset": preset.name, "experiments": {**before, **keys}}
+    write_text(path, json_text(schema.sealed(content)))
 
 
 def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
@@ -102,14 +104,7 @@ def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(directory) / "plan.json"
     require(path.is_file(), "folder", f"be one that `iclrace validate --out {directory}` works in", str(directory))
-    try:
-        plan = json.loads(path.read_text("utf-8"))
-        lists = plan["experiments"].values()
-        if not isinstance(plan["preset"], str) or not all(isinstance(k, str) for keys in lists for k in keys):
-            raise ValueError("a field has another type")
-        return plan
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged ({error!r}); the same command writes it anew") from error
+    return schema.read(path, schema.PLAN)
 
 
 def progress(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from .config import Run
 from .frozen import ProtocolError
 from .memory import MemoryTraining
 from .sequential import Looks
-from .store import RunStore, sealed
+from .store import RunStore, withheld
 from .values import PValue, Value
 
 Jobs = Sequence[Run] | Sequence[MemoryTraining]
@@ -119,7 +119,7 @@ class _Calibrated(Mapping[str, Results]):
 def predict(plan: Plan, calibrated: Trained) -> list[Claim]:
     """The claims of an experiment, made while the store holds back its networks."""
     networks = [job for jobs in plan.networks.values() for job in jobs]
-    with sealed(
+    with withheld(
         networks, ProtocolError(f"the prediction of {plan.name} asks the store for a network that it predicts")
     ):
         claims = [

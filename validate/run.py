@@ -24,7 +24,8 @@ from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
 from .protocol import Jobs, Plan, Results, in_order, predict, test
-from .store import RunStore, StoreError, write_dataset
+from .schema import StoreError
+from .store import RunStore, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
 from .training import train, train_memories
 
@@ -121,7 +122,8 @@ def run(
         calibrated |= {plan.name: train_all(plan.calibration) for plan in group}
         predicted = {plan.name: predict(plan, calibrated[plan.name]) for plan in group}
         begun = {plan.name: any(job in store for jobs in plan.networks.values() for job in jobs) for plan in group}
-        frozen |= freeze(record, predicted, begun, reason)
+        with store.alone("predictions"):
+            frozen |= freeze(record, predicted, begun, reason)
     judged = {plan.name: test(plan, frozen[plan.name], store, train_all, preset.looks) for plan in plans}
     claims = Claims(claim for measured, _ in judged.values() for claim in measured)
     datasets, listed = {}, []
@@ -144,7 +146,8 @@ def run(
     summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
-    _beside(summary, directory, experiments is not None).write(directory)
+    with store.alone("summary"):  # another process may have added its experiments meanwhile
+        _beside(summary, directory, experiments is not None).write(directory)
     return Report(preset, claims, datasets)
 
 

@@ -3,13 +3,13 @@
     <root>/runs/<key>/config.json, weights.safetensors, metrics.nc      a finished run
     <root>/runs/<key>/cost.json                                         how long its training took, here
     <root>/checkpoints/<key>.safetensors                                an unfinished group of runs
+    <root>/locks/<key>.lock                                             what one process at a time works on
 
 Every file is written under a temporary name, flushed to the disk and renamed. Nothing that is loaded can execute code.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +24,15 @@ import xarray as xr
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ..theory._files import netcdf, read_netcdf
+from . import schema
 from .config import content_key, json_text
+from .schema import StoreError
 
-
-class StoreError(RuntimeError):
-    """A stored file is damaged or cannot be written; the message names it."""
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 class Configured(Protocol):
@@ -38,17 +42,17 @@ class Configured(Protocol):
 
 
 # Runs that may not be read now, and what to say of it.
-_SEALED: ContextVar[tuple[frozenset[str], Exception | None]] = ContextVar("_SEALED", default=(frozenset(), None))
+_WITHHELD: ContextVar[tuple[frozenset[str], Exception | None]] = ContextVar("_WITHHELD", default=(frozenset(), None))
 
 
 @contextmanager
-def sealed(runs: Iterable[Configured], error: Exception) -> Iterator[None]:
+def withheld(runs: Iterable[Configured], error: Exception) -> Iterator[None]:
     """While this lasts, no store gives out the results of ``runs``: asking for them raises ``error``."""
-    token = _SEALED.set((frozenset(content_key(run.as_json()) for run in runs), error))
+    token = _WITHHELD.set((frozenset(content_key(run.as_json()) for run in runs), error))
     try:
         yield
     finally:
-        _SEALED.reset(token)
+        _WITHHELD.reset(token)
 
 
 # Numbers in an array below which the tables of a compressed one outweigh what they save.
@@ -75,26 +79,41 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
     """Write ``dataset`` as NetCDF, large arrays compressed without loss."""
-    packed = {
-        name: {"zlib": True, "shuffle": True}
+    packed: dict[str, Any] = {
+        str(name): {"zlib": True, "shuffle": True}
         for name, one in dataset.data_vars.items()
         if one.dtype.kind == "f" and one.size >= _WORTH_COMPRESSING
     }
-    write_atomically(path, lambda temporary: dataset.to_netcdf(temporary, engine="h5netcdf", encoding=packed))
+    write_atomically(path, lambda temporary: temporary.write_bytes(netcdf(dataset, packed)))
 
 
 def read_dataset(path: Path) -> xr.Dataset:
     try:
-        return xr.load_dataset(path, engine="h5netcdf")
+        return read_netcdf(path)
     except FileNotFoundError:
         raise
     except Exception as error:
         raise StoreError(f"{path} is damaged and cannot be read ({error}); delete it to compute it anew") from error
+
+
+def _curves_problem(metrics: xr.Dataset) -> str | None:
+    """What keeps a dataset from being curves over time with a clock; None if nothing does."""
+    for name in ("time", "clock"):
+        if name not in metrics.variables:
+            return f"it lacks {name!r}"
+        values = metrics[name]
+        if values.dims != ("time",) or values.dtype.kind != "f" or not np.isfinite(values.values).all():
+            return f"{name!r} is no finite curve over time"
+    time = metrics.time.values
+    if time.size == 0 or time[0] != 0.0 or np.any(np.diff(time) <= 0):
+        return "its times do not rise from 0"
+    odd = [name for name, one in metrics.data_vars.items() if "time" not in one.dims or one.dtype.kind not in "fi"]
+    return f"{odd[0]!r} is no curve over time" if odd else None
 
 
 class RunStore:
@@ -110,11 +129,16 @@ class RunStore:
         return (self.directory(run) / "metrics.nc").exists()
 
     def load(self, run: Configured) -> xr.Dataset:
-        """The metrics of a finished run; ``StoreError`` names a damaged file."""
-        held_back, error = _SEALED.get()
-        if error is not None and self.directory(run).name in held_back:
+        """The metrics of a finished run; ``StoreError`` names a damaged file, and one that holds something else."""
+        withheld, error = _WITHHELD.get()
+        if error is not None and self.directory(run).name in withheld:
             raise error
-        return read_dataset(self.directory(run) / "metrics.nc")
+        path = self.directory(run) / "metrics.nc"
+        metrics = read_dataset(path)
+        problem = _curves_problem(metrics)
+        if problem is not None:
+            raise StoreError(f"{path} holds no curves of a run: {problem}; delete it to compute it anew")
+        return metrics
 
     def seconds(self, runs: Iterable[Configured]) -> tuple[float, int]:
         """Wall seconds that training took over all ``runs``, and how many of them have no record of it.
@@ -124,8 +148,8 @@ class RunStore:
         total, unknown = 0.0, 0
         for key in {content_key(run.as_json()) for run in runs}:
             try:
-                total += float(json.loads((self.root / "runs" / key / "cost.json").read_text())["seconds"])
-            except (OSError, ValueError, KeyError):
+                total += schema.read(self.root / "runs" / key / "cost.json", schema.COST)["seconds"]
+            except StoreError:
                 unknown += 1
         return total, unknown
 
@@ -146,8 +170,28 @@ class RunStore:
             held = {name: value.contiguous() for name, value in weights.items()}
             write_atomically(directory / "weights.safetensors", lambda temporary: save_file(held, temporary))
         if seconds is not None:
-            write_text(directory / "cost.json", json_text({"seconds": round(seconds, 3)}))
+            write_text(directory / "cost.json", json_text(schema.sealed({"seconds": round(seconds, 3)})))
         write_dataset(directory / "metrics.nc", metrics)
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Inside, no other process that uses this folder is inside with the same ``key``; it waits here until then.
+
+        The lock ends with its process, however that ends. Where the system has none, processes are not kept apart.
+        """
+        if fcntl is None:
+            yield
+            return
+        path = self.root / "locks" / f"{key}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error}") from error
+        with file:
+            with suppress(OSError):  # a file system that knows no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _checkpoint(self, key: str, previous: bool = False) -> Path:
         return self.root / "checkpoints" / f"{key}{'.previous' if previous else ''}.safetensors"
@@ -161,14 +205,24 @@ class RunStore:
             current.replace(self._checkpoint(key, previous=True))
         staged.replace(current)
 
-    def load_checkpoint(self, key: str, warn: Callable[[str], object]) -> dict[str, torch.Tensor] | None:
-        """The newest readable checkpoint of a group; a damaged one is named to ``warn`` and passed over."""
+    def load_checkpoint(
+        self,
+        key: str,
+        warn: Callable[[str], object],
+        wrong: Callable[[dict[str, torch.Tensor]], str | None] = lambda _: None,
+    ) -> dict[str, torch.Tensor] | None:
+        """The newest readable checkpoint of a group in which nothing is ``wrong``; others are named to ``warn``."""
         for path in (self._checkpoint(key), self._checkpoint(key, previous=True)):
             if path.exists():
+                state: dict[str, torch.Tensor] = {}
                 try:
-                    return load_file(path)
-                except (SafetensorError, OSError) as error:
-                    warn(f"{path} is damaged ({error}); the checkpoint before it is used")
+                    state = load_file(path)
+                    said = wrong(state)
+                except (SafetensorError, OSError, ValueError) as error:
+                    said = str(error)
+                if said is None:
+                    return state
+                warn(f"{path} is damaged ({said}); the checkpoint before it is used")
         return None
 
     def delete_checkpoint(self, key: str) -> None:

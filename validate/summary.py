@@ -15,6 +15,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from ..theory._arguments import require
+from . import schema
 from .claim import Claim
 from .claims import Claims
 from .config import json_text
-from .frozen import FORMAT
-from .store import Configured, RunStore, StoreError, write_text
+from .store import Configured, RunStore, write_text
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,21 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "format": FORMAT, "preset": self.preset, "description": self.description, "note": self.note,
+            "format": schema.FORMAT, "preset": self.preset, "description": self.description, "note": self.note,
             "experiments": dict(self.experiments), "claims": [claim.as_json() for claim in self.claims],
             "datasets": [vars(one) for one in self.datasets], "provenance": dict(self.provenance),
         }  # fmt: skip
 
     def write(self, directory: Path) -> None:
         """Write ``summary.json``, unless it says the same already: who reads it sees by its date whether it changed."""
-        path, text = directory / "summary.json", json_text(self.as_json())
-        try:
+        path, content = directory / "summary.json", schema.sealed(self.as_json())
+        with suppress(OSError, ValueError):
             before = json.loads(path.read_text("utf-8"))
-            if {**before, "provenance": None} == {**json.loads(text), "provenance": None}:
+            now, apart = json.loads(json_text(content)), {"provenance": None, "checksum": None}
+            past, now = {**before, **apart}, {**now, **apart}
+            if past == now:
                 return
-        except (OSError, ValueError, TypeError):
-            pass
-        write_text(path, text)
+        write_text(path, json_text(content))
 
     def without(self, experiments: Sequence[str]) -> Summary:
         """The same without what it says of these experiments."""
@@ -96,25 +97,14 @@ def read_summary(directory: str | os.PathLike[str]) -> Summary:
     """
     path = Path(directory) / "summary.json"
     require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
+    found = schema.read(path, schema.SUMMARY)
     try:
-        found = json.loads(path.read_text("utf-8"))
-        if found.get("format") != FORMAT:
-            raise ValueError(f"format {found.get('format')}, not {FORMAT}")
-        if not all(isinstance(found[name], list) for name in ("claims", "datasets")):
-            raise ValueError("claims or datasets are no list")
         claims = Claims(Claim.from_json(entry) for entry in found["claims"])
-        datasets = [
-            Dataset(**{name: str(one[name]) for name in Dataset.__dataclass_fields__}) for one in found["datasets"]
-        ]
-        words = {name: found[name] for name in ("preset", "description", "note")}
-        tables = {name: found[name] for name in ("experiments", "provenance")}
-        if not all(isinstance(one, str) for one in words.values()) or not all(
-            isinstance(one, dict) for one in (*tables.values(), *tables["experiments"].values())
-        ):
-            raise ValueError("a field has another type")
-        return Summary(**words, **tables, claims=claims, datasets=datasets)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError(f"{path} is damaged or from another version ({error!r}); make it anew") from error
+    except ValueError as error:
+        raise schema.StoreError(f"{path} is damaged or from another version ({error}); make it anew") from error
+    datasets = [Dataset(**{name: one[name] for name in Dataset.__dataclass_fields__}) for one in found["datasets"]]
+    rest = {name: found[name] for name in ("preset", "description", "note", "experiments", "provenance")}
+    return Summary(**rest, claims=claims, datasets=datasets)
 
 
 def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured], device: str = "cpu") -> dict[str, Any]:

@@ -273,7 +273,14 @@ def train_group(runs: Sequence[Run], store: RunStore, *, bar: Bar | None = None,
     Raises ``KeyboardInterrupt`` after saving a checkpoint when Ctrl-C is pressed.
     """
     key = content_key({"runs": [content_key(run.as_json()) for run in runs]})
-    state = store.load_checkpoint(key, lambda message: warnings.warn(message, stacklevel=2))
+    with store.alone(key):  # another process that has begun ends first, and leaves nothing to do
+        _train_alone(runs, store, key, bar, device)
+
+
+def _train_alone(runs: Sequence[Run], store: RunStore, key: str, bar: Bar | None, device: str) -> None:
+    state = store.load_checkpoint(
+        key, lambda message: warnings.warn(message, stacklevel=2), lambda state: _misfit(state, runs)
+    )
     if state is None:
         members = [i for i, run in enumerate(runs) if run not in store]
     else:
@@ -301,6 +308,29 @@ def train_group(runs: Sequence[Run], store: RunStore, *, bar: Bar | None = None,
                 raise KeyboardInterrupt
     save_finished(trainer, store)
     store.delete_checkpoint(key)
+
+
+def _misfit(state: dict[str, Tensor], runs: Sequence[Run]) -> str | None:
+    """What keeps a checkpoint from being one of these runs; None if it is."""
+    names = ("members", "step", "active", "status", "metrics", "clock", "loss_sum")
+    missing = [name for name in names if name not in state]
+    if missing:
+        return f"it lacks {missing[0]!r}"
+    members = state["members"].tolist()
+    count, evaluations = len(members), runs[0].evaluations
+    if not all(isinstance(i, int) and 0 <= i < len(runs) for i in members) or len(set(members)) < count:
+        return "its members are not these runs"
+    active = state["active"].tolist()
+    if not all(isinstance(s, int) and 0 <= s < count for s in active):
+        return "its active networks are not among its members"
+    shapes: dict[str, tuple[int, ...]] = {"step": (1,), "status": (count,), "clock": (count,), "loss_sum": (count,)}
+    shapes["metrics"] = (evaluations, len(METRICS), count)
+    for name, shape in shapes.items():
+        if tuple(state[name].shape) != shape:
+            return f"its {name!r} has shape {tuple(state[name].shape)}, not {shape}"
+    own = [value for name, value in state.items() if name.startswith("parameters/")]
+    fits = not active or (bool(own) and all(value.shape[:1] == (len(active),) for value in own))
+    return None if fits else "its parameters are not those of its active networks"
 
 
 def save_finished(trainer: EnsembleTrainer, store: RunStore) -> None:
