@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..validate.store import StoreError
 from . import style
-from .entry import Figure, Picture
+from .picture import Figure, Picture
 from .results import MissingResults, Results
 
 _FILE = "ode.json"
