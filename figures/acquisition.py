@@ -253,7 +253,7 @@ def prepare_curves(results: Results) -> Picture:
     shown: list[tuple[xr.Dataset, Value | None]] = [
         (runs, None) for runs in calibrated if endless.items() <= setting(runs).items()
     ]
-    for claim in results.select(experiment="acquisition_time", quantity="t_ICL"):
+    for claim in results.select(experiment="acquisition_time", quantity="t_ICL", beta0=0.0):
         if (found := results.behind(claim, needs=["circuit_accuracy"])) and style.known([claim.predicted]):
             shown.append((found[0], claim.predicted))
             break

@@ -111,13 +111,13 @@ def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
 
 
 def mark(
-    ax: Axes, value: Value | None, label: str, *, color: str = THEORY, linestyle: str = "--", scale: float = 1.0
+    ax: Axes, value: Value | None, label: str, *, color: str = THEORY, linestyle: str = "--", alpha: float = 0.12
 ) -> None:
     """A vertical line at a value, and a band over its interval where that is closed; nothing where it is infinite."""
     for middle, low, high in known([value]):
-        ax.axvline(middle / scale, color=color, linestyle=linestyle, label=label)
+        ax.axvline(middle, color=color, linestyle=linestyle, label=label)
         if np.isfinite(high) and high > low > 0:
-            ax.axvspan(low / scale, high / scale, color=color, alpha=0.15, linewidth=0)
+            ax.axvspan(low, high, color=color, alpha=alpha, linewidth=0)
 
 
 def known(values: Iterable[Value | None]) -> list[tuple[float, float, float]]:

@@ -159,7 +159,7 @@ def draw_rungs(rungs: Mapping[str, Value | None], measured: Value | None, xlabel
             for value, low, high in style.known([one]):
                 ax.errorbar(value, row, xerr=[[value - low], [(high if np.isfinite(high) else value) - value]], fmt="o",
                             color=style.THEORY, capsize=2, linewidth=1.0)  # fmt: skip
-        style.mark(ax, measured, "measured", color=style.MEASURED, linestyle="-")
+        style.mark(ax, measured, "measured", color=style.MEASURED, linestyle="-", alpha=0.18)
         ax.set(xscale="log", xlabel=xlabel, yticks=rows, ylim=(-0.6, len(rungs) - 0.4))
         ax.set_yticklabels(list(rungs))
         style.plain_ticks(ax.xaxis)
