@@ -97,7 +97,9 @@ def prepare(results: Results) -> Picture:
             claimed.setdefault(key, {})[str(claim.at["outcome"])] = claim.measured
     if not datasets:
         raise results.missing(*FIGURE.experiments)
-    keys = sorted(datasets, key=lambda key: (setting(datasets[key])["network"], setting(datasets[key])["task_diversity"]))
+    keys = sorted(
+        datasets, key=lambda key: (setting(datasets[key])["network"], setting(datasets[key])["task_diversity"])
+    )
     panels = []
     for key in keys:
         runs, fixed, dips, last = datasets[key], setting(datasets[key]), claimed.get(key, {}), key == keys[-1]

@@ -171,7 +171,7 @@ def prepare_audit(results: Results) -> Picture:
     claims = results.select(experiment="audit", quantity="K*")
     if not claims:
         raise results.missing("audit")
-    rungs = {fill(claim.method, 26): claim.predicted for claim in claims}
+    rungs = {claim.method.replace(", ", ",\n"): claim.predicted for claim in claims}
     caption = (
         "Are the two circuits independent? Threshold K* of the transformer predicted from the clock of memories that "
         "say more and more of its own (perceptrons alone; transformers with scrambled context labels, their attention "
