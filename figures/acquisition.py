@@ -193,7 +193,7 @@ def prepare_transformer(results: Results) -> Picture:
 
 def prepare_spread(results: Results) -> Picture:
     """Every dataset whose spread of ln t_ICL is claimed."""
-    claims = results.select(experiment=list(SPREAD.experiments), quantity="sd of ln t_ICL")
+    claims = results.select(quantity="sd of ln t_ICL")
     found = results.behind(claims, needs=["icl_accuracy", "time"])
     if not found:
         raise results.missing(*SPREAD.experiments)

@@ -60,6 +60,8 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
     """
     with style.axes(ax) as ax:
         for (labels, (words, colour)), turn in zip(_LABELS.items(), (0.97, 1.03), strict=True):
+            if not measured[labels][0]:
+                continue
             k, values = predicted[labels]
             for finite in (True, False):
                 pairs = [
@@ -123,8 +125,8 @@ def prepare(results: Results) -> Picture:
 def prepare_labels(results: Results) -> Picture:
     claims = results.select(experiment=list(LABELS.experiments), quantity="fraction acquiring ICL")
     claims = [claim for claim in claims if isinstance(claim.at["task_diversity"], int | float)]
-    if not any(claim.network == "minimal" for claim in claims):
-        raise results.missing("context_labels")
+    if not claims:
+        raise results.missing(*LABELS.experiments)
     claims.sort(key=lambda claim: float(claim.at["task_diversity"]))  # pyright: ignore[reportArgumentType]
     measured: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
     predicted: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}

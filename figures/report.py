@@ -16,7 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..theory._arguments import require
-from ..validate import PRESETS
+from ..validate import PRESETS, Claim
+from ..validate.claim import NETWORKS
 from ..validate.store import write_text
 from . import style
 from .catalogue import available
@@ -84,7 +85,11 @@ def _folder(results: Results) -> dict[str, Any]:
         ]
         for experiment in results.claims.experiments()
     }
-    saw = {claim.key: (name, claim.inputs) for name, claim in named if claim.inputs}
+    saw: dict[Any, list[tuple[str, Claim]]] = {}
+    for name, claim in named:
+        if claim.inputs and claim.predicted is not None:
+            key = claim.experiment, claim.quantity, claim.network, claim.method, claim.inputs
+            saw.setdefault(key, []).append((name, claim))
     description = summary.description.strip()
     return {
         "preset": results.preset,
@@ -92,10 +97,16 @@ def _folder(results: Results) -> dict[str, Any]:
         "count": count(results.claims),
         "groups": groups,
         "note": [paragraph for paragraph in summary.note.strip().split("\n\n") if paragraph],
-        "saw": list(saw.values()),
+        "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
         "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],
         "commands": reproduce(results),
     }
+
+
+def _together(claims: Sequence[tuple[str, Claim]]) -> str:
+    """What claims with equal inputs are about: the name of a single one, of several what they share."""
+    (name, claim), *others = claims
+    return ", ".join(filter(None, (claim.quantity, NETWORKS[claim.network], claim.method))) if others else name
 
 
 def _listed(value: Any) -> str:
