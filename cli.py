@@ -229,7 +229,7 @@ def _print_report(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from .figures.table import COLUMNS, cells
+    from .figures.verdicts import COLUMNS, cells
 
     table = Table(title=f"iclrace, preset {report.preset.name}: {report.preset.description}")
     for name in COLUMNS:

@@ -23,7 +23,7 @@ def results(
     """List the claims of a folder: predicted, measured and the verdict, filtered by any field or coordinate."""
     import json
 
-    from .figures.table import COLUMNS, cells
+    from .figures.verdicts import COLUMNS, cells
     from .validate import read_summary
 
     claims = read_summary(folder).claims

@@ -75,10 +75,9 @@ def show(
             writer.writeheader()
             writer.writerows(rows)
     if plot is not None:
-        from .figures import curves as drawing
-        from .figures import save
+        from .figures import save, theory
 
-        save(drawing.draw(rows, *axes), plot)
+        save(theory.draw_curves(rows, *axes), plot)
 
 
 def print_rows(title: str, rows: list[dict[str, Any]]) -> None:

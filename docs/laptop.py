@@ -12,14 +12,15 @@ def _():
 
     import marimo as mo
     import numpy as np
-    from iclrace.figures import Results, acquisition, draw, thresholds
+    from iclrace.figures import Results, acquisition, draw
+    from iclrace.figures import threshold as thresholds
     from iclrace.figures.results import setting
-    from iclrace.figures.scans import column, scans
-    from iclrace.figures.table import COLUMNS, cells, count
+    from iclrace.figures.scan import scans
+    from iclrace.figures.verdicts import COLUMNS, cells, count
     from iclrace.theory import Estimate, Task, clock_at_acquisition, threshold
     from iclrace.theory import acquisition_time as predicted_time
-    from iclrace.validate import acquisition_times
-    from iclrace.validate.memory import stored_memory
+    from iclrace.validate import acquisition_times, measure_threshold
+    from iclrace.validate.clocks import stored_memory
     from matplotlib.figure import Figure
 
     return (
@@ -33,9 +34,9 @@ def _():
         acquisition_times,
         cells,
         clock_at_acquisition,
-        column,
         count,
         draw,
+        measure_threshold,
         mo,
         np,
         predicted_time,
@@ -74,16 +75,17 @@ def _(Path, mo):
 @app.cell
 def _(COLUMNS, Results, cells, count, folder, mo):
     results = Results(folder.value)
-    verdicts = [dict(zip(COLUMNS, cells(row), strict=True)) for row in results.rows]
+    _named = zip(results.claims.names, results.claims, strict=True)
+    verdicts = [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in _named]
     mo.vstack(
         [
             mo.md(
                 f"""
                 ## Verdicts
 
-                Each prediction was written to disk before its networks were trained: {count(results.rows)}. A
+                Each prediction was written to disk before its networks were trained: {count(results.claims)}. A
                 prediction *holds* if the whole interval of measured over predicted lies within its bar, *fails* if none
-                of it does. {results.summary.get("note", "")}
+                of it does. {results.summary.note}
                 """
             ),
             mo.ui.table(verdicts, selection=None, pagination=False, show_column_summaries=False),
@@ -114,7 +116,7 @@ def _(draw, mo, results):
 
 @app.cell
 def _(Estimate, Figure, Task, acquisition, acquisition_times, mo, np, predicted_time, results, setting):
-    endless = results.one_of("acquisition_time_n*")
+    endless = results.datasets("acquisition_time")[0]
     _fixed = setting(endless)
     _times = acquisition_times(endless, "circuit_accuracy").values.ravel()
     _lengths = np.unique(np.geomspace(_fixed["context_length"] / 4, _fixed["context_length"] * 4, 13).round())
@@ -168,9 +170,9 @@ def _(draw, mo, results):
 
 
 @app.cell
-def _(mo, results, scans):
+def _(mo, results, scans, setting):
     scan = scans(results, "threshold")[0]
-    trained = scan.setting
+    trained = setting(scan.runs)
     context_length = mo.ui.slider(5, 200, value=trained["context_length"], show_value=True, label="context length N")
     beta0 = mo.ui.slider(-1.0, 2.0, step=0.1, value=trained["beta0"], show_value=True, label="initial attention β0")
     budget = mo.ui.slider(
@@ -183,8 +185,8 @@ def _(mo, results, scans):
 
 
 @app.cell
-def _(Task, beta0, budget, clock_at_acquisition, context_length, scan, stored_memory, threshold, trained):
-    memory = stored_memory(scan.memory)
+def _(Task, beta0, budget, clock_at_acquisition, context_length, results, scan, stored_memory, threshold, trained):
+    memory = stored_memory(scan.memory(results))
 
     def critical_diversity(length, beta):
         """K* at a context length and an initial attention, for the memory of section 1 and the chosen end."""
@@ -197,19 +199,39 @@ def _(Task, beta0, budget, clock_at_acquisition, context_length, scan, stored_me
 
 @app.cell
 def _(
-    Figure, beta0, budget, column, context_length, critical_diversity, memory, np, prediction, scan, thresholds, trained
+    Figure,
+    acquisition_times,
+    beta0,
+    budget,
+    context_length,
+    critical_diversity,
+    measure_threshold,
+    memory,
+    np,
+    prediction,
+    scan,
+    thresholds,
+    trained,
 ):
     _at = trained["context_length"]
     _lengths = np.union1d(np.geomspace(5, 200, 14).round(), _at)
     _seen = budget.value <= trained["budget"]
-    _measured = column([scan.threshold(budget.value) if _seen and n == _at else None for n in _lengths])
+    _times = acquisition_times(scan.runs, "circuit_accuracy").transpose("task_diversity", "seed").values
+    _outcome = np.where(_times <= budget.value, 1.0, 0.5)
+    _measured = measure_threshold(scan.runs.task_diversity, _outcome) if _seen else None
+    _points = [_measured if n == _at else None for n in _lengths]
     _lines = {
         rf"$\beta_0$ = {beta:g}": [critical_diversity(n, beta) for n in _lengths]
         for beta in dict.fromkeys((trained["beta0"], beta0.value))
     }
     threshold_figure = Figure(figsize=(3.4, 2.8), dpi=200, layout="constrained")
     _ax = thresholds.draw(
-        _lengths, _measured, _lines, "context length $N$", ax=threshold_figure.subplots(), title="minimal model"
+        _lengths,
+        [_measured if n == _at else None for n in _lengths],
+        _lines,
+        "context length $N$",
+        ax=threshold_figure.subplots(),
+        title="minimal model",
     )
     _ax.axhspan(*memory.task_diversity[[0, -1]], color="0.93", zorder=-1)
     if np.isfinite(prediction.value):
@@ -256,8 +278,9 @@ def _(beta0, budget, context_length, memory, mo, np, prediction, reading, thresh
 def _(draw, mo, results):
     minimal = draw("accuracy_minimal", results)
     transformer = draw("accuracy_transformer", results)
-    _rows = [row for row in results.rows if row["quantity"].startswith("K*")]
-    _verdicts = "\n".join(f"- {row['quantity']}: **{row['verdict']}**".replace("K*", "K\\*") for row in _rows)
+    _claims = results.select(quantity="K*")
+    _escaped = [name.replace("*", "\\*") for name in _claims.names]
+    _verdicts = "\n".join(f"- {name}: **{one.verdict}**" for name, one in zip(_escaped, _claims, strict=True))
     mo.vstack(
         [
             mo.md(

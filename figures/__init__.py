@@ -1,7 +1,7 @@
 """Figures: theory as lines with bands, measurement as points, from the datasets that the verdicts use."""
 
 from .catalogue import FIGURES, available, draw, find, save_all
-from .entry import Figure, Picture
+from .picture import Figure, Picture
 from .results import MissingResults, Results
 from .style import FORMATS, save
 

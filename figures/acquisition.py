@@ -1,28 +1,30 @@
-"""t_ICL at K → ∞ against context length, and what it is spread over (paper, figures 6b, A4, A5)."""
+"""When ICL is acquired at K → ∞: learning curves, t_ICL against N and copies, and its long tail (paper, 2d, 6b, A4)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..theory import AcquisitionDistribution, Estimate, Task, acquisition_distribution
-from ..validate import acquisition_times
-from . import describe, style
-from .entry import Figure, Picture
-from .results import MissingResults, Results, setting
-from .scans import column
+from ..theory import AcquisitionDistribution, Task, acquisition_distribution
+from ..validate import Claim, acquisition_times
+from ..validate.claim import NETWORKS
+from ..validate.values import Value
+from . import picture, style
+from .picture import Figure, Picture
+from .results import Results, setting
 
 Times = Mapping[float, np.ndarray]
+_LABELS = {"context_length": "context length $N$", "copies": "copies in the context $m$"}
 
 
 def draw(
     series: Mapping[str, Times],
-    predicted: Mapping[str, tuple[Sequence[float], Sequence[Estimate]]],
-    xlabel: str = "context length $N$",
+    predicted: Mapping[str, tuple[Sequence[float], Sequence[Value | None]]],
+    xlabel: str = _LABELS["context_length"],
     ax: Axes | None = None,
     title: str = "",
 ) -> Axes:
@@ -32,9 +34,9 @@ def draw(
     """
     with style.axes(ax) as ax:
         colours = dict(zip([*series, *(p for p in predicted if p not in series)], style.SERIES, strict=False))
-        for label, (x, estimates) in predicted.items():
+        for label, (x, values) in predicted.items():
             words = f"{label}, predicted" if label in series else label
-            style.plot_band(ax, x, estimates, color=colours[label], label=words)
+            style.plot_band(ax, x, values, color=colours[label], label=words)
         for (label, times), marker in zip(series.items(), style.MARKERS, strict=False):
             at = np.concatenate([np.full(np.isfinite(t).sum(), x) for x, t in times.items()])
             seen = np.concatenate([t[np.isfinite(t)] for t in times.values()])
@@ -55,6 +57,20 @@ def _median(times: np.ndarray) -> float:
     return middle if np.isfinite(middle) else np.nan
 
 
+def draw_ratios(claims: Iterable[Claim], coordinate: str, ax: Axes | None = None, title: str = "") -> Axes:
+    """Points with intervals: ratios of t_ICL measured over a coordinate; line: predicted."""
+    ordered = sorted(claims, key=lambda claim: float(claim.at[coordinate]))  # pyright: ignore[reportArgumentType]
+    x = [float(claim.at[coordinate]) for claim in ordered]  # pyright: ignore[reportArgumentType]
+    with style.axes(ax) as ax:
+        style.plot_band(ax, x, [claim.predicted for claim in ordered], color=style.THEORY, label="predicted from $σ_s$")
+        style.plot_estimates(ax, x, [claim.measured for claim in ordered], label="measured")
+        ax.axhline(1.0, color="0.7", linewidth=0.6)
+        ax.set(xscale="log", xlabel=_LABELS[coordinate], ylim=(0, None))
+        style.label_ticks(ax, x)
+        style.legend_above(ax, title)
+    return ax
+
+
 def draw_spread(
     times: np.ndarray,
     budget: float,
@@ -70,7 +86,7 @@ def draw_spread(
         ax.step(seen, share, where="post", color=style.MEASURED, label=f"measured, {times.size} networks")
         ax.fill_between(seen, np.clip(share - radius, 0, 1), np.clip(share + radius, 0, 1), step="post",
                         color=style.MEASURED, alpha=0.15, linewidth=0)  # fmt: skip
-        if law is not None:
+        if law is not None and seen.size:
             t = np.geomspace(seen[0] / 2, budget, 300)
             ax.plot(t, law.cdf(t), color=style.THEORY, linestyle="--", label=r"theory, $\beta_0 \sim N(0, 1)$")
         ax.axvline(budget, color="0.7", linewidth=0.6)
@@ -80,133 +96,189 @@ def draw_spread(
     return ax
 
 
-def _circuit(runs: xr.Dataset) -> np.ndarray:
-    """t_ICL of every network: of the minimal model's circuit, of the transformer as a whole."""
-    name = "circuit_accuracy" if setting(runs)["network"] == "minimal" else "icl_accuracy"
-    return acquisition_times(runs, name).values.ravel()
+def draw_curves(
+    runs: xr.Dataset,
+    learning_rate: float,
+    predicted: Value | None = None,
+    accuracy: str = "icl_accuracy",
+    ax: Axes | None = None,
+    title: str = "",
+) -> Axes:
+    """One line a network; the upper axis counts steps; vertical line: a predicted time of acquisition.
 
-
-def _several(results: Results, experiment: str, needs: Sequence[str]) -> dict[str, xr.Dataset]:
-    """K → ∞ networks at two context lengths or more."""
-    found = results.find(f"{experiment}_n*", needs=needs)
-    if len({setting(runs)["context_length"] for runs in found.values()}) < 2:
-        raise MissingResults(
-            f"Argument 'results' must hold {experiment}_n*.nc at two context lengths or more, but {results.directory} "
-            f"does not; make them with `iclrace validate --preset workstation -e {experiment} --out "
-            "results/workstation`."
+    Parameters
+    ----------
+    runs : Dataset with the named accuracy over (seed, time)
+    learning_rate : float
+    predicted : Estimate, optional
+        Gradient-flow time.
+    """
+    with style.axes(ax) as ax:
+        for seed, colour in zip(runs.seed.values, style.shades(runs.seed.values), strict=True):
+            ax.plot(runs.time, runs[accuracy].sel(seed=seed), color=colour, linewidth=0.9)
+        for value, *_ in style.known([predicted]):
+            ax.axvline(value, color=style.THEORY, linestyle="--", label=r"predicted $t_{ICL}$")
+            ax.legend(loc="upper left")
+        ax.axhline(0.95, color="0.7", linewidth=0.6)
+        ax.set(xlabel="gradient-flow time $t$", ylabel="ICL accuracy", ylim=(0.4, 1.03))
+        steps = ax.secondary_xaxis(
+            "top", functions=(partial(np.multiply, 1 / learning_rate), partial(np.multiply, learning_rate))
         )
-    return found
+        steps.set_xlabel(f"steps{title and f'   ({title})'}")
+    return ax
 
 
-def _exact(runs: xr.Dataset, results: Results, experiment: str, name: str) -> Estimate | None:
-    return results.predicted(experiment, name.removeprefix(f"{experiment}_"))
+def accuracy_of(runs: xr.Dataset) -> str:
+    """Which accuracy tells acquisition: of the minimal model's circuit, of the transformer as a whole."""
+    return "circuit_accuracy" if setting(runs)["network"] == "minimal" else "icl_accuracy"
+
+
+def _times(runs: xr.Dataset) -> np.ndarray:
+    """t_ICL of every network."""
+    return acquisition_times(runs, accuracy_of(runs)).values.ravel()
 
 
 def prepare_minimal(results: Results) -> Picture:
-    found = _several(results, "acquisition_time", ["circuit_accuracy", "time"])
+    found = results.datasets("acquisition_time", needs=["circuit_accuracy", "time"])
+    if len({setting(runs)["context_length"] for runs in found}) < 2:
+        raise results.missing("acquisition_time")
     series: dict[str, dict[float, np.ndarray]] = {}
-    said: dict[str, dict[float, Estimate | None]] = {}
-    order = sorted(found.items(), key=lambda item: (-setting(item[1])["beta0"], setting(item[1])["context_length"]))
-    for name, runs in order:
-        fixed = setting(runs)
-        label = rf"$\beta_0$ = {fixed['beta0']:g}"
-        series.setdefault(label, {})[fixed["context_length"]] = _circuit(runs)
-        said.setdefault(label, {})[fixed["context_length"]] = _exact(runs, results, "acquisition_time", name)
-    predicted = {label: (list(one), column(list(one.values()))) for label, one in said.items()}
+    predicted: dict[str, tuple[Sequence[float], Sequence[Value | None]]] = {}
+    for runs in sorted(found, key=lambda runs: (-setting(runs)["beta0"], setting(runs)["context_length"])):
+        series.setdefault(_start(setting(runs)["beta0"]), {})[setting(runs)["context_length"]] = _times(runs)
+    claims = results.select(experiment="acquisition_time", quantity="t_ICL")
+    for beta0 in sorted({float(claim.at["beta0"]) for claim in claims}, reverse=True):  # pyright: ignore[reportArgumentType]
+        predicted[_start(beta0)] = _over(claims.select(beta0=beta0), "context_length")
     caption = (
         "Acquisition time of the ICL circuit at K → ∞: circles single networks, lines the exact averaged field at "
-        f"finite D, no fit. {'; '.join(describe.networks(runs) for runs in found.values())}."
+        f"finite D, no fit. {'; '.join(picture.networks(runs) for runs in found)}."
     )
     return Picture(caption, [partial(draw, series, predicted, title="minimal model")])
 
 
-def _transformer_panel(results: Results, experiment: str, title: str) -> tuple[partial[Axes], list[xr.Dataset]]:
-    found = _several(results, experiment, ["icl_accuracy", "time"])
-    ordered = sorted(found.items(), key=lambda item: setting(item[1])["context_length"])
-    times = {float(setting(runs)["context_length"]): _circuit(runs) for _, runs in ordered}
-    predicted = {}
-    for kind in ("flat", "rough"):
-        points = [(setting(runs)["context_length"], results.predicted(experiment,
-                  f"{kind}_{name.removeprefix(f'{experiment}_')}")) for name, runs in ordered]  # fmt: skip
-        if any(one for _, one in points):
-            known = [(n, one) for n, one in points if one]
-            predicted[f"one point, {kind} attention"] = ([n for n, _ in known], [one for _, one in known])
-    return partial(draw, {"networks": times}, predicted, title=title), [runs for _, runs in ordered]
+def _start(beta0: float) -> str:
+    return rf"$\beta_0$ = {beta0:g}"
+
+
+def _over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Value | None]]:
+    """What claims predict over a coordinate, in its order."""
+    said = sorted((float(claim.at[coordinate]), i, claim) for i, claim in enumerate(claims))  # pyright: ignore[reportArgumentType]
+    return [x for x, _, _ in said], [claim.predicted for *_, claim in said]
 
 
 def prepare_transformer(results: Results) -> Picture:
     panels, datasets = [], []
     for experiment, title in (("transformer_acquisition", "transformer"), ("two_layer_acquisition", "two layers")):
-        try:
-            panel, mine = _transformer_panel(results, experiment, title)
-        except MissingResults:
-            if not panels and experiment == "two_layer_acquisition":
-                raise
+        found = results.datasets(experiment, needs=["icl_accuracy", "time"])
+        found = sorted(found, key=lambda runs: setting(runs)["context_length"])
+        if len(found) < 2:
             continue
-        panels.append(panel)
-        datasets += mine
+        times = {float(setting(runs)["context_length"]): _times(runs) for runs in found}
+        claims = results.select(experiment=experiment, quantity="t_ICL")
+        predicted = {
+            method: _over(claims.select(method=method), "context_length")
+            for method in dict.fromkeys(claim.method for claim in claims)
+        }
+        panels.append(partial(draw, {"networks": times}, predicted, title=title))
+        datasets += found
+    if not panels:
+        raise results.missing(*TRANSFORMER.experiments)
     caption = (
         "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the "
         "averaged field with flat attention, or with scores as rough as those of untrained weights, through one point. "
-        f"{'; '.join(describe.networks(runs) for runs in datasets)}."
+        f"{'; '.join(picture.networks(runs) for runs in datasets)}."
     )
     return Picture(caption, panels)
 
 
 def prepare_spread(results: Results) -> Picture:
-    found = results.find("acquisition_spread*_networks", "transformer_acquisition_n*", needs=["icl_accuracy", "time"])
-    most = max(found.values(), key=lambda runs: (setting(runs)["network"] == "transformer") * runs.sizes["seed"])
-    panels, captions = [], []
-    for runs in [one for name, one in found.items() if name.startswith("acquisition_spread")] + [most]:
+    """Every dataset whose spread of ln t_ICL is claimed."""
+    claims = results.select(quantity="sd of ln t_ICL")
+    found = results.behind(claims, needs=["icl_accuracy", "time"])
+    if not found:
+        raise results.missing(*SPREAD.experiments)
+    panels = []
+    for runs in found:
         fixed = setting(runs)
-        if any(panel.args[0].size == runs.sizes["seed"] for panel in panels):
-            continue
-        minimal = fixed["network"] == "minimal"
         task = Task(fixed["context_length"], dimension=fixed["dimension"])
-        law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if minimal else None
-        title = f"{'minimal model' if minimal else 'transformer'}, N = {fixed['context_length']}"
-        panels.append(partial(draw_spread, _circuit(runs), fixed["budget"], law, title=title))
-        captions.append(describe.networks(runs))
+        law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if fixed["network"] == "minimal" else None
+        title = f"{NETWORKS[fixed['network']]}, N = {fixed['context_length']}"
+        panels.append(partial(draw_spread, _times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "
-        f"Wolfowitz; grey line: end of training. {'; '.join(captions)}."
+        f"Wolfowitz; grey line: end of training. {'; '.join(picture.networks(runs) for runs in found)}."
     )
     return Picture(caption, panels)
 
 
 def prepare_burstiness(results: Results) -> Picture:
-    found = results.find("burstiness_m*", needs=["circuit_accuracy", "time"])
-    ordered = sorted(found.items(), key=lambda item: setting(item[1])["copies"])
-    times = {float(setting(runs)["copies"]): _circuit(runs) for _, runs in ordered}
-    said = column([_exact(runs, results, "burstiness", name) for name, runs in ordered])
+    found = results.datasets("burstiness", needs=["circuit_accuracy", "time"])
+    panels, described = [], [picture.networks(runs) for runs in found]
+    if found:
+        times = {float(setting(runs)["copies"]): _times(runs) for runs in found}
+        predicted = {"networks": _over(results.select(experiment="burstiness", quantity="t_ICL"), "copies")}
+        times = {"networks": dict(sorted(times.items()))}
+        panels.append(partial(draw, times, predicted, _LABELS["copies"], title="minimal model"))
+    if ratios := results.select(experiment="transformer_statistics", quantity="t_ICL ratio"):
+        panels.append(partial(draw_ratios, ratios, "copies", title="transformer, $t_{ICL}$ over that of one copy"))
+        described.append(picture.behind(results, ratios))
+    if not panels:
+        raise results.missing(*BURSTINESS.experiments)
     caption = (
-        "Burstiness: acquisition time of the ICL circuit at K → ∞ with m copies of the target in the context: circles "
-        "single networks, line the exact averaged field, no fit. "
-        f"{'; '.join(describe.networks(runs) for _, runs in ordered)}."
+        "Burstiness: acquisition time at K → ∞ with m copies of the target in the context. Minimal model: circles "
+        "single networks (ICL circuit), line the exact averaged field, no fit. Transformer: over t_ICL with one copy, "
+        f"line the averaged field with the scores of untrained weights. {'; '.join(described)}."
     )
-    panel = partial(draw, {"networks": times}, {"networks": (list(times), said)}, "copies in the context $m$")
-    return Picture(caption, [partial(panel, title="minimal model")])
+    return Picture(caption, panels)
 
 
-MINIMAL = Figure(
-    "acquisition_minimal",
-    "t_ICL against context length, minimal model",
-    prepare_minimal,
-    ("6b",),
-    ("acquisition_time",),
-)
-TRANSFORMER = Figure(
-    "acquisition_transformer",
-    "t_ICL against context length, transformer with one and two layers",
-    prepare_transformer,
-    ("6b", "A5"),
-    ("transformer_acquisition", "two_layer_acquisition"),
-)
-BURSTINESS = Figure("burstiness", "t_ICL against copies in the context", prepare_burstiness, (), ("burstiness",))
-SPREAD = Figure(
-    "acquisition_spread",
-    "The long tail of t_ICL",
-    prepare_spread,
-    ("6b", "A4"),
-    ("acquisition_spread", "transformer_acquisition"),
-)
+def prepare_control(results: Results) -> Picture:
+    claims = results.select(experiment="attention_control", quantity="t_ICL ratio")
+    if not claims:
+        raise results.missing("attention_control")
+    caption = (
+        f"Acquisition time at K → ∞ of transformers whose W_Q and W_K start {claims[0].at['attention_scale']:g} times "
+        "as large, over that of the others: smaller scores at the start, less drag. Line: the averaged field with the "
+        f"scores' widths of untrained weights. {picture.behind(results, claims)}."
+    )
+    return Picture(
+        caption, [partial(draw_ratios, claims, "context_length", title="transformer, $t_{ICL}$ scaled over plain")]
+    )
+
+
+def prepare_curves(results: Results) -> Picture:
+    """Transformers at K → ∞ that calibrate the audit, and minimal models whose t_ICL is predicted."""
+    endless = {"network": "transformer", "task_diversity": np.inf}
+    calibrated = results.datasets("audit", "calibration")
+    shown: list[tuple[xr.Dataset, Value | None]] = [
+        (runs, None) for runs in calibrated if endless.items() <= setting(runs).items()
+    ]
+    for claim in results.select(experiment="acquisition_time", quantity="t_ICL", beta0=0.0):
+        if (found := results.behind(claim, needs=["circuit_accuracy"])) and style.known([claim.predicted]):
+            shown.append((found[0], claim.predicted))
+            break
+    if not shown:
+        raise results.missing(*CURVES.experiments)
+    panels, captions = [], []
+    for runs, predicted in shown:
+        fixed = setting(runs)
+        title = f"{NETWORKS[fixed['network']]}, $K → ∞$"
+        panels.append(partial(draw_curves, runs, fixed["learning_rate"], predicted, accuracy_of(runs), title=title))
+        told = "; ICL circuit, dashed: predicted without a fit" if predicted else ""
+        captions.append(f"{picture.networks(runs)}{told}")
+    caption = "ICL accuracy against time, one line a seed; grey line: 95 %. " + ". ".join(captions) + "."
+    return Picture(caption, panels)
+
+
+MINIMAL = Figure("acquisition_minimal", "t_ICL against context length, minimal model", prepare_minimal, ("6b",),
+                 ("acquisition_time",))  # fmt: skip
+TRANSFORMER = Figure("acquisition_transformer", "t_ICL against context length, transformer with one and two layers",
+                     prepare_transformer, ("6b", "A5"),
+                     ("transformer_acquisition", "two_layer_acquisition"))  # fmt: skip
+BURSTINESS = Figure("burstiness", "t_ICL against copies in the context", prepare_burstiness, (),
+                    ("burstiness", "transformer_statistics"))  # fmt: skip
+SPREAD = Figure("acquisition_spread", "The long tail of t_ICL", prepare_spread, ("6b", "A4"),
+                ("acquisition_spread", "transformer_acquisition"))  # fmt: skip
+CONTROL = Figure("attention_control", "A smoother first attention", prepare_control, (), ("attention_control",))
+CURVES = Figure("learning_curves", "ICL is acquired abruptly, at a time of each seed's own", prepare_curves,
+                ("2d", "3"), ("audit", "acquisition_time"))  # fmt: skip

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from shlex import quote
-from string import Template
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from ..theory._arguments import require
-from ..validate import PRESETS
+from ..validate import PRESETS, Claim
+from ..validate.claim import NETWORKS
 from ..validate.store import write_text
 from . import style
 from .catalogue import available
-from .entry import Figure, Picture
+from .picture import Picture
 from .results import Results
-from .table import COLUMNS, cells, count, kind
+from .verdicts import COLUMNS, cells, count
 
 
 def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
@@ -37,138 +40,8 @@ def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path
         If a file is damaged, from another version or cannot be written; the message names it.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
-    title = f"iclrace: {', '.join(one.preset for one in results)}"
-    parts = [f"<h1>{escape(title)}</h1>", _INTRODUCTION]
-    parts += [_table(one) for one in results]
-    for i, one in enumerate(results):
-        parts += [f"<h2>Figures: {escape(one.preset)}</h2>", *_figures(one, with_theory=i == 0)]
-        parts += [_inputs(one), _provenance(one)]
-    template = Template(Path(__file__).with_name("report.html").read_text("utf-8"))
-    target = Path(path)
-    write_text(target, template.substitute(title=escape(title), body="\n".join(parts)))
-    return target
-
-
-_INTRODUCTION = """<p>Predictions of the race between memorisation (in-weights learning, IWL) and in-context learning
-(ICL), made from theory and calibration runs before the networks were trained, beside what those networks did. A
-prediction <b>holds</b> if the whole interval of measured over predicted (of their difference, where one is stated) lies
-within its bar, <b>fails</b> if none of it does, and is <b>undecided</b> otherwise. Times are gradient-flow times
-t = learning rate × steps.</p>"""
-
-
-def _table(results: Results) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-    groups = [_group(name, one["comparisons"]) for name, one in results.experiments.items() if one["comparisons"]]
-    notes = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in _note(results).split("\n\n") if paragraph)
-    return (
-        f"<h2>Verdicts: {escape(results.preset)}</h2>\n<p>{escape(_description(results))} {escape(count(results.rows))}"
-        f".</p>\n<table class=verdicts><thead><tr>{head}</tr></thead>{''.join(groups)}</table>{notes}"
-    )
-
-
-def _group(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    """The rows of one experiment under its name."""
-    lines = [f'<tr class="group"><th colspan="{len(COLUMNS)}">{escape(name.replace("_", " "))}</th></tr>']
-    for row in rows:
-        text = cells(row)
-        classes = [""] * (len(text) - 1) + [f' class="{escape(kind(text[-1]))}"']
-        columns = zip(COLUMNS, text, classes, strict=True)
-        cell = "".join(f'<td data-column="{escape(c)}"{k}>{escape(t)}</td>' for c, t, k in columns)
-        lines.append(f"<tr>{cell}</tr>")
-    return f"<tbody>{chr(10).join(lines)}</tbody>\n"
-
-
-def _description(results: Results) -> str:
-    text = str(results.summary.get("description", "")).strip()
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def _note(results: Results) -> str:
-    return str(results.summary.get("note", "")).strip()
-
-
-def _figures(results: Results, with_theory: bool) -> Iterable[str]:
-    missing: list[tuple[Figure, str]] = []
-    yield "<div class=figures>"
-    for entry, picture in available(results):
-        if isinstance(picture, Picture):
-            if entry.experiments or with_theory:
-                yield _figure(entry, picture)
-        else:
-            missing.append((entry, str(picture)))
-    yield "</div>"
-    if missing:
-        rows = "".join(f"<li>{escape(entry.title)}: {escape(why)}</li>" for entry, why in missing)
-        yield f"<details><summary>{len(missing)} figures need other results</summary><ul>{rows}</ul></details>"
-
-
-def _figure(entry: Figure, picture: Picture) -> str:
-    held = BytesIO()
-    style.write(picture.draw(), held, "svg")
-    data = base64.b64encode(held.getvalue()).decode()
-    paper = f" (paper: {', '.join(entry.paper)})" if entry.paper else ""
-    return (
-        f'<figure id="{escape(entry.name)}"><img alt="{escape(entry.title)}" src="data:image/svg+xml;base64,{data}">'
-        f"<figcaption><b>{escape(entry.title)}</b>{escape(paper)}. {escape(picture.caption)}</figcaption></figure>"
-    )
-
-
-def predictions(results: Results) -> list[dict[str, Any]]:
-    """Every prediction of a folder, with what it was made from."""
-    return [said for one in results.experiments.values() for said in one["predictions"].values()]
-
-
-def _inputs(results: Results) -> str:
-    rows = []
-    for said in predictions(results):
-        listed = "".join(f"<li>{escape(str(entry))}</li>" for entry in said["inputs"])
-        rows.append(f"<details><summary>{escape(said['quantity'])}</summary><ul>{listed}</ul></details>")
-    return f"<h2>What the predictions saw: {escape(results.preset)}</h2>\n{''.join(rows)}"
-
-
-def origin(results: Results) -> list[tuple[str, str]]:
-    """Versions, hardware and times of a folder, as (name, text)."""
-    found = results.summary.get("provenance", {})
-    lines = []
-    for name, value in found.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        lines.append((str(name).replace("_", " "), text))
-    return lines
-
-
-def reproduce(results: Results) -> list[str]:
-    """The commands that make this folder, its figures and this page."""
-    folder = quote(f"results/{' '.join(results.preset.split())}")
-    return [
-        *validations(results, folder),
-        f"iclrace figure --all --results {folder} --out {folder}",
-        f"iclrace report {folder}",
-    ]
-
-
-def validations(results: Results, folder: str) -> list[str]:
-    """``iclrace validate`` with the options that the folder's numbers were made with, a line for each set of them."""
-    preset = PRESETS.get(results.preset)
-    if preset is None:
-        name = quote(" ".join(results.preset.split()))
-        return [f"# {name} is no preset of this package: call iclrace.validate.run with your own"]
-    calls: dict[str, list[str]] = {}
-    for name, one in results.experiments.items():
-        given = one.get("options", {}).get("task_diversity", ())
-        calls.setdefault(" ".join(f"-K {quote(str(k))}" for k in given), []).append(name)
-    whole = [experiment.name for experiment in preset.experiments]
-    start = f"iclrace validate --preset {quote(results.preset)}"
-    return [
-        " ".join([start, *([] if names == whole else [f"-e {quote(name)}" for name in names]),
-                  *([options] if options else []), f"--out {folder}"])
-        for options, names in calls.items()
-    ]  # fmt: skip
-
-
-def _provenance(results: Results) -> str:
-    lines = "".join(f"<li>{escape(name)}: {escape(text)}</li>" for name, text in origin(results))
-    commands = escape("\n".join(reproduce(results)))
-    return f"<h2>Where it comes from: {escape(results.preset)}</h2><ul>{lines}</ul>\n<pre>{commands}</pre>"
+    folders = [_folder(one) | _figures(one, with_theory=i == 0) for i, one in enumerate(results)]
+    return _write("report.html", path, folders)
 
 
 def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
@@ -180,53 +53,120 @@ def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> 
         For no results.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
-    folders = " ".join(quote(one.directory.as_posix()) for one in results)
-    command = f"iclrace report {folders} --markdown {quote(Path(path).as_posix())}"
-    lines = ["# Results", "", f"Written by {_code(command)}; do not edit by hand.", "", _RULE]
-    for one in results:
-        lines += _markdown(one)
+    names = " ".join(quote(one.directory.as_posix()) for one in results)
+    command = f"iclrace report {names} --markdown {quote(Path(path).as_posix())}"
+    return _write("report.md", path, [_folder(one) for one in results], command=command)
+
+
+def _write(template: str, path: str | os.PathLike[str], folders: Sequence[dict[str, Any]], **more: Any) -> Path:
     target = Path(path)
-    write_text(target, "\n".join(lines) + "\n")
+    write_text(target, _templates().get_template(template).render(folders=folders, columns=COLUMNS, **more) + "\n")
     return target
 
 
-_RULE = """A prediction **holds** if the whole interval of measured over predicted (of their difference, where one is
-stated) lies within its bar, **fails** if none of it does, and is undecided otherwise. Times are gradient-flow times
-t = learning rate × steps."""
+@cache
+def _templates() -> Environment:
+    """What is put into a page of HTML is escaped; a page of Markdown says by filters what its text must not be."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters |= {"plain": _plain, "code": _code, "block": _block}
+    return found
 
 
-def _markdown(results: Results) -> list[str]:
-    description = _plain(_description(results))
-    lines = ["", f"## {_plain(results.preset)}", "", f"{description} {count(results.rows).capitalize()}.", ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    for row in results.rows:
-        text = [_plain(cell).replace("|", "\\|") for cell in cells(row)]
-        bold = kind(row["verdict"]) in ("holds", "fails")
-        lines.append(f"| {' | '.join([*text[:-1], f'**{text[-1]}**' if bold else text[-1]])} |")
-    for paragraph in filter(None, _note(results).split("\n\n")):
-        lines += ["", _plain(paragraph)]
-    lines += ["", "What the predictions saw:", ""]
-    lines += [
-        f"- {_plain(said['quantity'])}: {_plain('; '.join(map(str, said['inputs'])))}" for said in predictions(results)
+def _folder(results: Results) -> dict[str, Any]:
+    """What either page says of a folder."""
+    summary, named = results.summary, list(zip(results.claims.names, results.claims, strict=True))
+    groups = {
+        experiment: [
+            (*cells(name, claim), claim.verdict.kind) for name, claim in named if claim.experiment == experiment
+        ]
+        for experiment in results.claims.experiments()
+    }
+    saw: dict[Any, list[tuple[str, Claim]]] = {}
+    for name, claim in named:
+        if claim.inputs and claim.predicted is not None:
+            key = claim.experiment, claim.quantity, claim.network, claim.method, claim.inputs
+            saw.setdefault(key, []).append((name, claim))
+    description = summary.description.strip()
+    return {
+        "preset": results.preset,
+        "description": f"{description[:1].upper()}{description[1:]}." if description else "",
+        "count": count(results.claims),
+        "groups": groups,
+        "note": [paragraph for paragraph in summary.note.strip().split("\n\n") if paragraph],
+        "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
+        "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],
+        "commands": reproduce(results),
+    }
+
+
+def _together(claims: Sequence[tuple[str, Claim]]) -> str:
+    """What claims with equal inputs are about: the name of a single one, of several what they share."""
+    (name, claim), *others = claims
+    return ", ".join(filter(None, (claim.quantity, NETWORKS[claim.network], claim.method))) if others else name
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _figures(results: Results, with_theory: bool) -> dict[str, Any]:
+    """Every figure that can be drawn, as SVG in base 64, and why the others cannot."""
+    drawn, missing = [], []
+    for entry, picture in available(results):
+        if not isinstance(picture, Picture):
+            missing.append((entry.title, str(picture)))
+        elif entry.experiments or with_theory:
+            held = BytesIO()
+            style.write(picture.draw(), held, "svg")
+            drawn.append((entry, picture.caption, base64.b64encode(held.getvalue()).decode()))
+    return {"figures": drawn, "missing": missing}
+
+
+def reproduce(results: Results) -> list[str]:
+    """The commands that make this folder, its figures and this page."""
+    folder = quote(f"results/{' '.join(results.preset.split())}")
+    return [
+        *_validations(results, folder),
+        f"iclrace figure --all --results {folder} --out {folder}",
+        f"iclrace report {folder}",
     ]
-    lines += ["", "Where it comes from:", "", *(f"- {_plain(name)}: {_plain(text)}" for name, text in origin(results))]
-    return [*lines, "", *_block(reproduce(results))]
+
+
+def _validations(results: Results, folder: str) -> list[str]:
+    """``iclrace validate`` with the options that the folder's numbers were made with, a line for each set of them."""
+    preset, name = PRESETS.get(results.preset), quote(" ".join(results.preset.split()))
+    if preset is None:
+        return [f"# {name} is no preset of this package: call iclrace.validate.run with your own"]
+    calls: dict[str, list[str]] = {}
+    for experiment, one in results.summary.experiments.items():
+        given = one.get("options", {}).get("task_diversity", ())
+        calls.setdefault(" ".join(f"-K {quote(str(k))}" for k in given), []).append(experiment)
+    whole = [experiment.name for experiment in preset.experiments]
+    return [
+        " ".join([f"iclrace validate --preset {name}", *(f"-e {quote(one)}" for one in names if names != whole),
+                  *filter(None, [options]), f"--out {folder}"])
+        for options, names in (calls or {"": whole}).items()
+    ]  # fmt: skip
 
 
 def _code(text: str) -> str:
-    """A code span that holds backticks, too."""
+    """A code span of Markdown that holds backticks, too."""
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{text}{fence}"
 
 
-def _plain(text: str) -> str:
+def _plain(text: object) -> str:
     """One line without what Markdown would read as HTML, emphasis, code, a link or the start of a block."""
-    line = re.sub(r"([\\`*_]|~(?=~))", r"\\\1", escape(" ".join(text.split()), quote=False))
+    line = re.sub(r"([\\`*_]|~(?=~))", r"\\\1", escape(" ".join(str(text).split()), quote=False))
     line = re.sub(r"\](?=[(\[:])", r"]\\", line)
     return re.sub(r"^(\d+)(?=[.)] )", r"\1\\", re.sub(r"^(?=[#+=|]|-[ -])", r"\\", line))
 
 
-def _block(lines: Sequence[str]) -> list[str]:
-    """A block of shell lines, whatever stands in them."""
+def _block(lines: Sequence[str]) -> str:
+    """A block of shell lines in Markdown, whatever stands in them."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "".join(lines))), default=0))
-    return [f"{fence}sh", *lines, fence]
+    return "\n".join([f"{fence}sh", *lines, fence])

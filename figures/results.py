@@ -1,12 +1,10 @@
-"""One results folder, as ``iclrace validate`` wrote it: read when asked for, named when missing or damaged."""
+"""One results folder, as ``iclrace validate`` wrote it: claims and datasets by their fields, named when missing."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import xarray as xr
 from ..theory._arguments import ArgumentError
 from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary, schema
 from ..validate.store import read_dataset
+from ..validate.summary import Dataset
 
 
 class MissingResults(ArgumentError):
@@ -22,7 +21,7 @@ class MissingResults(ArgumentError):
 
 
 class Results:
-    """A results folder: its summary, and its datasets.
+    """A results folder: its claims, and its datasets.
 
     Parameters
     ----------
@@ -47,82 +46,63 @@ class Results:
         """Claims by their fields and coordinates: :meth:`iclrace.validate.Claims.select`."""
         return self.claims.select(**fields)
 
-    def datasets(self, *, needs: Sequence[str] = (), **fields: str) -> dict[str, xr.Dataset]:
-        """The stored datasets of these fields (``experiment``, ``stage``, ``label``), by name, where they are there.
+    def datasets(
+        self, experiment: str, stage: str = "networks", label: str | None = None, *, needs: Sequence[str] = ()
+    ) -> list[xr.Dataset]:
+        """The stored datasets of an experiment that are there, in the order of the summary.
 
-        ``stage`` is "networks" for those that claims were measured on, "calibration" for those that predictions saw.
-        """
-        chosen = [one for one in self.summary.datasets if all(getattr(one, k) == v for k, v in fields.items())]
-        there = [one.name for one in chosen if (self.directory / f"{one.name}.nc").exists()]
-        return {name: self._read(name, needs) for name in there}
-
-    def behind(self, claim: Claim, *, needs: Sequence[str] = ()) -> list[xr.Dataset]:
-        """The networks that a claim was measured on.
-
-        Raises
-        ------
-        MissingResults
-            If one is not there.
-        """
-        for name in claim.datasets:
-            if not (self.directory / f"{name}.nc").exists():
-                raise MissingResults(
-                    f"Argument 'results' must hold {name}.nc, but {self.directory} does not; make it with "
-                    f"`{self.command([name])}`."
-                )
-        return [self._read(name, needs) for name in claim.datasets]
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The datasets that the summary speaks of; a file of an earlier call may lie beside them."""
-        return sorted(one.name for one in self.summary.datasets if (self.directory / f"{one.name}.nc").exists())
-
-    def find(self, *patterns: str, needs: Sequence[str] = ()) -> dict[str, xr.Dataset]:
-        """Every dataset whose name matches one of the patterns (with ``*``), in their order.
+        Parameters
+        ----------
+        stage : "networks", which claims are measured on, or "calibration", which predictions have seen
+        label : that of one dataset; all by default
+        needs : variables without which a dataset is from another version
 
         Raises
         ------
-        MissingResults
-            If there is none.
         StoreError
-            If one is damaged, or lacks one of the variables ``needs``; the message names the file.
+            If one is damaged, or lacks a variable; the message names the file.
         """
-        found = [name for pattern in patterns for name in self.names if fnmatchcase(name, pattern)]
-        if not found:
-            raise MissingResults(
-                f"Argument 'results' must hold {' or '.join(f'{p}.nc' for p in patterns)}, but {self.directory} does "
-                f"not; make it with `{self.command(patterns)}`."
-            )
-        return {name: self._read(name, needs) for name in dict.fromkeys(found)}
+        listed = [one for one in self.summary.datasets if (one.experiment, one.stage) == (experiment, stage)]
+        return [self._read(one, needs) for one in listed if label in (None, one.label) and self._path(one).exists()]
 
-    def one_of(self, *patterns: str, needs: Sequence[str] = ()) -> xr.Dataset:
-        """The first dataset that matches the first pattern that any matches."""
-        return next(iter(self.find(*patterns, needs=needs).values()))
+    def behind(self, claims: Claim | Iterable[Claim], *, needs: Sequence[str] = ()) -> list[xr.Dataset]:
+        """The networks that claims are measured on, each dataset once, as far as they are there."""
+        asked = [claims] if isinstance(claims, Claim) else claims
+        labels = dict.fromkeys((claim.experiment, label) for claim in asked for label in claim.data)
+        return [runs for name, label in labels for runs in self.datasets(name, label=label, needs=needs)]
 
-    def _read(self, name: str, needs: Sequence[str]) -> xr.Dataset:
-        path = self.directory / f"{name}.nc"
-        dataset = read_dataset(path)
-        lacking = [one for one in needs if one not in dataset.variables]
-        if lacking or "setting" not in dataset.attrs:
+    def missing(self, *experiments: str) -> MissingResults:
+        """What to raise where the folder lacks the results of all these experiments."""
+        return MissingResults(
+            f"Argument 'results' must hold results of {' or '.join(experiments)}, but {self.directory} does not; make "
+            f"them with `{self.command(experiments)}`."
+        )
+
+    def command(self, experiments: Sequence[str]) -> str:
+        """What makes the results of these experiments: this folder's preset if it has one of them, else another."""
+        for name in (self.preset, "workstation", *PRESETS):
+            for experiment in PRESETS[name].experiments if name in PRESETS else ():
+                if experiment.name in experiments:
+                    out = self.directory if name == self.preset else f"results/{name}"
+                    return f"iclrace validate --preset {name} -e {experiment.name} --out {out}"
+        return "iclrace validate --preset workstation --out results/workstation"
+
+    def _path(self, dataset: Dataset) -> Path:
+        return self.directory / f"{dataset.name}.nc"
+
+    def _read(self, dataset: Dataset, needs: Sequence[str]) -> xr.Dataset:
+        found = read_dataset(self._path(dataset))
+        lacking = [one for one in needs if one not in found.variables]
+        if lacking or "setting" not in found.attrs:
             what = ", ".join(lacking) or "the attribute 'setting'"
-            raise StoreError(f"{path} is from another version: it lacks {what}; make it anew")
+            raise StoreError(f"{self._path(dataset)} is from another version: it lacks {what}; make it anew")
         try:
-            wrong = schema.problem(json.loads(dataset.attrs["setting"]), schema.SETTING, "setting")
+            wrong = schema.problem(json.loads(found.attrs["setting"]), schema.SETTING, "setting")
         except (ValueError, TypeError, RecursionError) as error:
             wrong = f"its attribute 'setting' is no JSON ({error})"
         if wrong is not None:
-            raise StoreError(f"{path} is damaged or from another version: {wrong}; make it anew")
-        return dataset
-
-    def command(self, patterns: Sequence[str]) -> str:
-        """What makes the datasets of these names: this folder's preset if it has the experiment, else another."""
-        order = (self.preset, "workstation", *PRESETS)
-        for preset in (PRESETS[name] for name in order if name in PRESETS):
-            for experiment in preset.experiments:
-                if any(pattern.startswith(experiment.name) for pattern in patterns):
-                    out = self.directory if preset.name == self.preset else f"results/{preset.name}"
-                    return f"iclrace validate --preset {preset.name} -e {experiment.name} --out {out}"
-        return "iclrace validate --preset workstation --out results/workstation"
+            raise StoreError(f"{self._path(dataset)} is damaged or from another version: {wrong}; make it anew")
+        return found
 
 
 def setting(dataset: xr.Dataset) -> dict[str, Any]:

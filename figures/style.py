@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,9 +21,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from ..theory import Estimate
 from ..theory._arguments import require
 from ..theory._files import written_whole
+from ..validate.values import Value, ends
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.
 ICL = "#0072B2"
@@ -35,7 +35,7 @@ OTHER = "#CC79A7"
 SERIES = (ICL, IWL, MEASURED, OTHER, "#E69F00", "#56B4E9", THEORY)
 MARKERS = "osD^vPX"
 
-_KNOWN = 1e3  # ratio of an interval's end to its value beyond which it counts as open
+_OPEN = 1e3  # ratio of an interval's end to its value beyond which it counts as open
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column paper
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -111,46 +111,45 @@ def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
               columnspacing=1.2)  # fmt: skip
 
 
-def mark_prediction(ax: Axes, predicted: Estimate | None, label: str = "", scale: float = 1.0) -> None:
-    """A vertical line at a predicted value and a band over its interval; nothing where it is infinite."""
-    if predicted is None or not np.isfinite(predicted.value):
-        return
-    ax.axvline(predicted.value / scale, color=THEORY, linestyle="--", label=label)
-    if np.isfinite(predicted.high) and predicted.high > predicted.low > 0:
-        ax.axvspan(predicted.low / scale, predicted.high / scale, color=THEORY, alpha=0.12, linewidth=0)
+def mark(
+    ax: Axes, value: Value | None, label: str, *, color: str = THEORY, linestyle: str = "--", alpha: float = 0.12
+) -> None:
+    """A vertical line at a value, and a band over its interval where that is closed; nothing where it is infinite."""
+    for middle, low, high in known([value]):
+        ax.axvline(middle, color=color, linestyle=linestyle, label=label)
+        if np.isfinite(high) and high > low > 0:
+            ax.axvspan(low, high, color=color, alpha=alpha, linewidth=0)
 
 
-def mark_measured(ax: Axes, measured: Estimate) -> None:
-    """A vertical line at a measured value and a band over its interval."""
-    if np.isfinite(measured.value):
-        ax.axvline(measured.value, color=MEASURED, label="measured")
-    if np.isfinite(measured.high) and measured.low > 0:
-        ax.axvspan(measured.low, measured.high, color=MEASURED, alpha=0.18, linewidth=0)
+def known(values: Iterable[Value | None]) -> list[tuple[float, float, float]]:
+    """(value, low, high) of those that are finite numbers."""
+    found = (None if value is None else ends(value) for value in values)
+    return [one for one in found if one is not None and np.isfinite(one[0])]
 
 
-def plot_estimates(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
+def _shown(x: ArrayLike, values: Sequence[Value | None]) -> Any:
+    """x, value, low and high, each over the finite values."""
+    pairs = zip(np.asarray(x, dtype=float).ravel(), values, strict=True)
+    return np.array([(at, *one) for at, value in pairs for one in known([value])]).reshape(-1, 4).T
+
+
+def plot_estimates(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
     """Points with their intervals; an infinite end is drawn as a caret beyond the largest finite value."""
-    at = np.asarray(x, dtype=float)
-    shown = [i for i, one in enumerate(estimates) if np.isfinite(one.value)]
-    value = np.array([estimates[i].value for i in shown])
-    low = np.array([max(estimates[i].low, 0.0) for i in shown])
-    high = np.array([estimates[i].high for i in shown])
-    open_ended = high > _KNOWN * value  # an interval that leaves so much open says no more than an infinite one
-    down, up = value - low, np.where(open_ended, 0.0, high - value)
+    at, value, low, high = _shown(x, values)
+    open_ended = high > _OPEN * value  # an interval that leaves so much open says no more than an infinite one
+    down, up = value - np.maximum(low, 0.0), np.where(open_ended, 0.0, high - value)
     style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
-    ax.errorbar(at[shown], value, yerr=[down, up], lolims=open_ended, **style)
+    ax.errorbar(at, value, yerr=[down, up], lolims=open_ended, **style)
 
 
-def plot_band(ax: Axes, x: ArrayLike, estimates: Sequence[Estimate], **options: Any) -> None:
+def plot_band(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
     """A line through the values that are finite, and a band over their intervals where those say something."""
-    at = np.asarray(x, dtype=float)
-    shown = [i for i, one in enumerate(estimates) if np.isfinite(one.value)]
-    value, low, high = (np.array([getattr(estimates[i], end) for i in shown]) for end in ("value", "low", "high"))
-    ax.plot(at[shown], value, **options)
-    known = (high <= _KNOWN * value) & (low > 0)
-    if known.any() and np.any(high > low):
-        low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
-        ax.fill_between(at[shown], low, high, color=options.get("color", THEORY), alpha=0.13, linewidth=0)
+    at, value, low, high = _shown(x, values)
+    ax.plot(at, value, **options)
+    told = (high <= _OPEN * value) & (low > 0)
+    if told.any() and np.any(high > low):
+        low, high = np.where(told, low, np.nan), np.where(told, high, np.nan)
+        ax.fill_between(at, low, high, color=options.get("color", THEORY), alpha=0.13, linewidth=0)
 
 
 def save(drawn: Axes | Canvas, path: str | os.PathLike[str]) -> Path:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..theory import Estimate, Task
+from ..theory import Task
+from ..validate import Claim
+from ..validate.claim import NETWORKS
 from ..validate.experiments.transience_losses import asymptotic_loss, tracked_loss
-from ..validate.experiments.transience_tools import LASTING, TRANSIENT, durations, phases, pooled_means
-from . import describe, style
-from .entry import Figure, Picture
-from .results import MissingResults, Results, setting
-from .scans import column
+from ..validate.experiments.transience_tools import LASTING, TRANSIENT, phases
+from ..validate.values import Value
+from . import picture, style
+from .picture import Figure, Picture
+from .results import Results, setting
 
 _ACCURACIES = {"icl_accuracy": ("ICL", style.ICL), "iwl_accuracy": ("IWL", style.IWL)}
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "seed", "time", "decay_attention")
-_DATASETS = ("transience_phases_networks", "transience_decay_networks", "transience_transformer_networks")
+#: Experiments over λ; of the minimal model's the first is drawn.
+_MINIMAL, _TRANSFORMER = ("transience_phases", "transience_decay"), "transience_transformer"
+_PARTS = {"whole": "whole network", "circuit": "ICL circuit"}
 
 
 def draw_curves(runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes | None = None, title: str = "") -> Axes:
@@ -60,8 +65,8 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
 
 def draw_times(
     x: Sequence[float],
-    measured: Mapping[str, Sequence[Estimate]],
-    predicted: Mapping[str, Sequence[Estimate]],
+    measured: Mapping[str, Sequence[Value | None]],
+    predicted: Mapping[str, Sequence[Value | None]],
     xlabel: str,
     ax: Axes | None = None,
     title: str = "",
@@ -72,7 +77,7 @@ def draw_times(
             style.plot_band(ax, x, one, color=colour, label=label)
         for (label, one), colour, marker in zip(measured.items(), (style.MEASURED, style.ICL), "os", strict=False):
             style.plot_estimates(ax, x, one, color=colour, fmt=marker, label=label)
-        found = sum(bool(np.isfinite(one.value)) for means in measured.values() for one in means)
+        found = sum(len(style.known(means)) for means in measured.values())
         style.logarithmic(ax, found, "no network loses ICL within its budget")
         ax.set(xlabel=xlabel, ylabel=r"$t_{loss}$ (gradient-flow time)")
         style.legend_above(ax, title)
@@ -113,18 +118,19 @@ def _holding(accuracy: np.ndarray) -> slice:
     return slice(int(above[0]), int(np.flatnonzero(accuracy > 0.75)[-1]) + 1) if above.size else slice(0)
 
 
-def _title(runs: xr.Dataset) -> str:
-    fixed = setting(runs)
-    name = "minimal model" if fixed["network"] == "minimal" else "transformer"
-    k = "" if "task_diversity" in runs.sizes else f", K = {fixed['task_diversity']:g}"
-    return f"{name}, N = {fixed['context_length']}{k}"
+def _title(fixed: Mapping[str, Any], over: str = "") -> str:
+    """Network, N and K, the last where it is not what is varied."""
+    k = "" if over == "task_diversity" else f", K = {fixed['task_diversity']:g}"
+    return f"{NETWORKS[fixed['network']]}, N = {fixed['context_length']}{k}"
 
 
 def _found(results: Results) -> dict[str, xr.Dataset]:
-    """Networks over λ, of the minimal model from one experiment, and of the transformer."""
-    found = results.find(*_DATASETS, needs=_NEEDS)
-    first = next((name for name in _DATASETS[:2] if name in found), None)
-    return {name: runs for name, runs in found.items() if name in (first, _DATASETS[2])}
+    """Networks over λ by experiment: of the minimal model from the first that has them, and of the transformer."""
+    kinds = (_MINIMAL, (_TRANSFORMER,))
+    found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
+    if not any(found):
+        raise results.missing(*CURVES.experiments)
+    return {name: runs for those in found for name, runs in those[:1]}
 
 
 def _transient(runs: xr.Dataset) -> float:
@@ -141,13 +147,11 @@ def prepare_curves(results: Results) -> Picture:
     for name, runs in _found(results).items():
         decay = _transient(runs)
         mine = runs.sel(decay_attention=decay)
-        try:
-            other = results.one_of(name.replace("_networks", "_cointegration"), needs=_NEEDS)
-            averaged = other.sel(decay_attention=decay)
-        except MissingResults:
-            averaged = None
-        panels.append(partial(draw_curves, mine, averaged, title=rf"{_title(runs)}, $\lambda$ = {decay:g}"))
-        captions.append(describe.networks(mine.assign_attrs(runs.attrs)))
+        other = results.datasets(name, "calibration", "cointegration", needs=_NEEDS)
+        averaged = other[0].sel(decay_attention=decay) if other else None
+        title = rf"{_title(setting(runs))}, $\lambda$ = {decay:g}"
+        panels.append(partial(draw_curves, mine, averaged, title=title))
+        captions.append(picture.networks(mine.assign_attrs(runs.attrs)))
     caption = (
         "ICL is transient under weight decay of the attention: accuracy on novel items (ICL) and on training items "
         f"without a copy (IWL), one line a seed; dashed: co-integration at other seeds. {'; '.join(captions)}."
@@ -159,55 +163,68 @@ def prepare_plane(results: Results) -> Picture:
     found = _found(results)
     caption = (
         "ICL against IWL accuracy along training, coloured by weight decay λ; circles: the end. "
-        f"{'; '.join(describe.networks(runs) for runs in found.values())}."
+        f"{'; '.join(picture.networks(runs) for runs in found.values())}."
     )
-    return Picture(caption, [partial(draw_plane, runs, title=_title(runs)) for runs in found.values()])
+    return Picture(caption, [partial(draw_plane, runs, title=_title(setting(runs))) for runs in found.values()])
 
 
 def prepare_times(results: Results) -> Picture:
-    found = results.find("transience_d*_networks", "transience_k*_networks", _DATASETS[2], needs=["seed", "time"])
-    panels = []
-    for name, runs in found.items():
-        axis = "decay_attention" if "decay_attention" in runs.sizes else "task_diversity"
-        x = [float(value) for value in runs[axis].values]
-        minimal = setting(runs)["network"] == "minimal"
-        parts = {"whole network": "icl_accuracy"} | ({"ICL circuit": "circuit_accuracy"} if minimal else {})
-        measured = {
-            words: pooled_means(durations(runs, one).transpose(axis, "seed").values) for words, one in parts.items()
-        }
-        experiment = name.removesuffix("_networks")
-        rungs = {f"{rung}, predicted": f"{rung} " for rung in ("co-integration", "coupled equations")}
-        said = {
-            words: [results.predicted(experiment, f"{prefix if minimal else ''}{value:g}") for value in x]
-            for words, prefix in (rungs if minimal else {"∝ 1/λ from one point": ""}).items()
-        }
-        known = {words: column(values) for words, values in said.items() if any(values)}
-        label = r"weight decay $\lambda$ (1/time)" if axis == "decay_attention" else "task diversity $K$"
-        panels.append(partial(draw_times, x, measured, known, label, title=_title(runs)))
+    by_experiment = results.select(experiment=list(TIMES.experiments), quantity="t_loss").experiments()
+    if not by_experiment:
+        raise results.missing(*TIMES.experiments)
+    panels = [_times(claims) for claims in by_experiment.values()]
     caption = (
         "How long ICL lasts, from its acquisition (95 %) to its loss (75 %), under weight decay; networks that keep it "
         "to the end, or never acquire it, have no point. Lines with bands: predicted from other seeds. "
-        f"{'; '.join(describe.networks(runs) for runs in found.values())}."
+        f"{'; '.join(picture.behind(results, claims) for claims in by_experiment.values())}."
     )
     return Picture(caption, panels)
 
 
+def _times(claims: Sequence[Claim]) -> partial[Axes]:
+    """t_loss over what differs between the claims of one experiment: λ or K."""
+    over = "task_diversity" if len({claim.at["task_diversity"] for claim in claims}) > 1 else "decay"
+    x = sorted({float(claim.at[over]) for claim in claims})  # pyright: ignore[reportArgumentType]
+
+    def column(name: str, kind: str) -> dict[str, list[Value | None]]:
+        """Measured values by part, or predicted ones by method, over x."""
+        table: dict[str, list[Value | None]] = {}
+        for claim in claims:
+            key = _PARTS[claim.part] if kind == "part" else f"{claim.method}, predicted"
+            value = getattr(claim, name)
+            if value is not None:
+                table.setdefault(key, [None] * len(x))[x.index(float(claim.at[over]))] = value  # pyright: ignore[reportArgumentType]
+        return table
+
+    label = r"weight decay $\lambda$ (1/time)" if over == "decay" else "task diversity $K$"
+    first = claims[0]
+    fixed = {"network": first.network, **first.at}
+    return partial(
+        draw_times, x, column("measured", "part"), column("predicted", "method"), label, title=_title(fixed, over)
+    )
+
+
 def prepare_losses(results: Results) -> Picture:
-    runs = results.one_of("transience_losses_networks", "transience_decay_networks", needs=_NEEDS)
-    fixed = setting(runs)
+    found = [runs for name in LOSSES.experiments for runs in results.datasets(name, needs=_NEEDS)]
+    if not found:
+        raise results.missing(*LOSSES.experiments)
+    runs, fixed = found[0], setting(found[0])
     task = Task(fixed["context_length"], dimension=fixed["dimension"])
     caption = (
         "How the two losses are tied from acquisition to loss of ICL: L_ICL against L_IWL, coloured by λ. Lines: the "
         "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ W(L_IWL/λ). "
-        f"{describe.networks(runs)}."
+        f"{picture.networks(runs)}."
     )
     return Picture(caption, [partial(draw_losses, runs, task)])
 
 
-_EXPERIMENTS = ("transience_phases", "transience_transformer")
-CURVES = Figure("transience", "ICL is acquired and lost again", prepare_curves, ("2e", "3"), _EXPERIMENTS)
-PLANE = Figure("icl_against_iwl", "ICL against IWL along training", prepare_plane, ("6d",), _EXPERIMENTS)
-TIMES = Figure(
-    "transience_time", "How long ICL lasts under weight decay", prepare_times, ("A6",), ("transience_decay",)
+CURVES = Figure(
+    "transience", "ICL is acquired and lost again", prepare_curves, ("2e", "3"), ("transience_phases", _TRANSFORMER)
 )
-LOSSES = Figure("loss_relation", "How ICL and IWL loss are tied", prepare_losses, (), ("transience_losses",))
+PLANE = Figure(
+    "icl_against_iwl", "ICL against IWL along training", prepare_plane, ("6d",), ("transience_phases", _TRANSFORMER)
+)
+TIMES = Figure("transience_time", "How long ICL lasts under weight decay", prepare_times, ("A6",),
+               ("transience_decay", "transience_diversity", "transience_half_rate", _TRANSFORMER))  # fmt: skip
+LOSSES = Figure("loss_relation", "How ICL and IWL loss are tied", prepare_losses, (),
+                ("transience_losses", "transience_decay"))  # fmt: skip

@@ -1,48 +1,92 @@
-"""Every prediction of a results folder at a glance: measured over predicted, and the verdict (new)."""
+"""Verdicts: the table's words, one wording for terminal, report and documentation, and every one at a glance (new)."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..validate import Answer, Claim, Claims, PValue
+from ..validate.values import Value, ends
 from . import style
-from .entry import Figure, Picture
-from .results import MissingResults, Results
-from .table import kind
+from .picture import Figure, Picture
+from .results import Results
+
+COLUMNS = ("quantity", "predicted", "measured", "measured / predicted", "holds within", "verdict")
+
+
+def cells(name: str, claim: Claim) -> tuple[str, ...]:
+    """One row of the table, in the order of ``COLUMNS``; ``name`` is the claim in words (:attr:`Claims.names`)."""
+    ratio, compared = claim.scale == "ratio", claim.compared
+    against = "–" if compared is None else interval(compared) if ratio else f"difference {interval(compared)}"
+    bar = "–" if claim.bar is None else f"p < {claim.bar:g}" if isinstance(claim.predicted, Answer) else None
+    bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
+    return name, interval(claim.predicted), interval(claim.measured), against, bar, str(claim.verdict)
+
+
+def interval(value: Value | None) -> str:
+    """Value and interval; the value alone where it is exact; an answer or a p-value in words."""
+    if isinstance(value, Answer):
+        word = {True: "yes", False: "no", None: "no answer"}[value.yes]
+        return word if value.p is None else f"{word}, p = {value.p:.2g}"
+    if isinstance(value, PValue):
+        return f"p = {value.p:.2g}"
+    found = None if value is None else ends(value)
+    if found is None:
+        return "–"
+    middle, low, high = found
+    return number(middle, 4) if low == middle == high else f"{number(middle)} [{number(low)}, {number(high)}]"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """So many significant digits, without an exponent where five places say it."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.0f}" if 1000 <= abs(rounded) < 1e5 else f"{rounded:g}"
+
+
+def count(claims: Claims) -> str:
+    """How many predictions hold, fail and are undecided, in words."""
+    counted = Counter(claim.verdict.kind for claim in claims)
+    judged = sum(counted[name] for name in ("holds", "fails", "undecided"))
+    text = f"{judged} predictions: {counted['holds']} hold, {counted['fails']} fail, {counted['undecided']} undecided"
+    return f"{text}; {counted['reported']} without a prediction or a bar" if counted["reported"] else text
+
 
 COLOURS = {"holds": style.MEASURED, "fails": style.IWL, "undecided": "0.55"}
 _LIMITS = (0.1, 10.0)
 _PITCH = 0.036  # inches from one prediction to the next
 
 
-def ratios(results: Results) -> dict[str, list[dict[str, Any]]]:
-    """The rows that compare as a ratio, known or unknown, by experiment."""
+def ratios(claims: Claims) -> dict[str, list[Claim]]:
+    """The judged claims that compare as a ratio, known or unknown, by experiment."""
     found = {
-        name: [row for row in one["comparisons"] if row["predicted"] is not None and row["scale"] == "ratio"]
-        for name, one in results.experiments.items()
+        name: [one for one in mine.select(scale="ratio", verdict=list(COLOURS)) if one.compared is not None]
+        for name, mine in claims.experiments().items()
     }
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: mine for name, mine in found.items() if mine}
 
 
-def draw(rows: Mapping[str, Sequence[Mapping[str, Any]]], ax: Axes | None = None) -> Axes:
+def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
     """One line a prediction, by experiment from the top: measured over predicted with its interval; triangle: beyond.
 
     Parameters
     ----------
-    rows : by experiment, comparisons as in ``summary.json``
+    claims : by experiment; each compares as a ratio
     """
-    with style.axes(ax, _height(rows)) as ax:
+    with style.axes(ax, _height(claims)) as ax:
         y, places = 0, {}
-        for name, group in rows.items():
+        for name, group in claims.items():
             places[name.replace("_", " ")] = y + (len(group) - 1) / 2
-            for row in group:
-                value, low, high = (float(row["ratio"][end]) for end in ("value", "low", "high"))
-                colour = COLOURS[kind(row["verdict"])]
+            for claim in group:
+                assert claim.compared is not None
+                value, low, high = claim.compared.value, claim.compared.low, claim.compared.high
+                colour = COLOURS[claim.verdict.kind]
                 ax.plot(np.clip([low, high], *_LIMITS), [y, y], color=colour, linewidth=0.7, solid_capstyle="butt")
                 marker = "o" if _LIMITS[0] <= value <= _LIMITS[1] else "<" if value < 1 else ">"
                 ax.plot(np.clip(value, *_LIMITS), y, marker, color=colour, markersize=1.6)
@@ -59,25 +103,21 @@ def draw(rows: Mapping[str, Sequence[Mapping[str, Any]]], ax: Axes | None = None
 
 
 def prepare(results: Results) -> Picture:
-    rows = ratios(results)
-    if not rows:
-        raise MissingResults(
-            f"Argument 'results' must hold comparisons, but {results.directory} does not; make them with "
-            f"`{results.command(())}`."
-        )
-    every = [row for group in rows.values() for row in group]
-    counted = Counter(kind(row["verdict"]) for row in every)
+    claims = ratios(results.claims)
+    if not claims:
+        raise results.missing(*FIGURE.experiments)
+    counted = Counter(claim.verdict.kind for group in claims.values() for claim in group)
     caption = (
         f"Every prediction of the {results.preset} preset that is compared as a ratio: measured over predicted with "
         f"its 95 % interval. {counted['holds']} hold, {counted['fails']} fail, {counted['undecided']} are undecided, "
         "each by the bar fixed for it."
     )
-    return Picture(caption, [partial(draw, rows)], height=_height(rows))
+    return Picture(caption, [partial(draw, claims)], height=_height(claims))
 
 
-def _height(rows: Mapping[str, Sequence[Any]]) -> float:
+def _height(claims: Mapping[str, list[Claim]]) -> float:
     """Inches; a label needs the room of three rows."""
-    return _PITCH * sum(max(len(group), 3) + 1 for group in rows.values()) + 0.8
+    return _PITCH * sum(max(len(group), 3) + 1 for group in claims.values()) + 0.8
 
 
 FIGURE = Figure("verdicts", "Every prediction at a glance", prepare, (), ("any experiment",))

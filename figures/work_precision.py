@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ..validate import schema
 from . import style
-from .entry import Figure, Picture
+from .picture import Figure, Picture
 from .results import MissingResults, Results
 
 _FILE = "ode.json"

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import re
 import runpy
 import shlex
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 from iclrace.cli import app
+from iclrace.validate import read_summary
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -71,12 +71,13 @@ def test_output_is_compared():
 @pytest.mark.slow
 def test_the_notebook_runs_and_says_what_the_results_say():
     _, defined = runpy.run_path(str(ROOT / "docs" / "laptop.py"))["app"].run()
-    experiments = json.loads((ROOT / "results/reference/laptop/summary.json").read_text())["experiments"]
-    assert len(defined["verdicts"]) == sum(len(one["comparisons"]) for one in experiments.values())
-    predicted = experiments["threshold"]["predictions"]
-    assert defined["reading"] == pytest.approx(predicted["clock"]["value"], rel=1e-9)
+    claims = read_summary(ROOT / "results/reference/laptop").claims
+    assert len(defined["verdicts"]) == len(claims)
+    said = claims.select(experiment="threshold", part="circuit", method="memory alone")
+    (clock,), (threshold,) = (said.select(quantity=quantity) for quantity in ("I*", "K*"))
+    assert defined["reading"] == pytest.approx(clock.predicted.value, rel=1e-9)
     # It follows the mean clock of the perceptrons in time; the prediction reads each of them at the end.
-    assert defined["prediction"].value == pytest.approx(predicted["threshold"]["value"], rel=0.03)
+    assert defined["prediction"].value == pytest.approx(threshold.predicted.value, rel=0.03)
 
 
 def commands(page):

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..simulate import CoupledModel, solve_ensemble
-from ..theory import Estimate, MeasuredMemory, acquired_beta, acquisition_time, item_frequencies
+from ..simulate import CoupledModel, solve_ensemble, sweep
+from ..theory import Estimate, MeasuredMemory, Task, acquired_beta, acquisition_time, icl_accuracy, item_frequencies
 from ..theory.burstiness import repeated_nodes
 from ..theory.field import flow
 from .claim import Claim
@@ -189,3 +189,23 @@ def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Da
 
 def _describe(run: Run) -> str:
     return f"N = {run.task.context_length}, D = {run.task.dimension:g}"
+
+
+def coupled_accuracy(
+    task: Task, memory: MeasuredMemory, task_diversity: ArrayLike, beta0: float, w0: float, budget: float
+) -> NDArray[np.float64]:
+    """The circuit's ICL accuracy at the end of the budget over K, from the coupled equations with a measured memory.
+
+    Parameters
+    ----------
+    task : N and D; its K plays no part
+    task_diversity : array (K,)
+    budget : gradient-flow time
+
+    Returns
+    -------
+    array (K,), in [1/2, 1]
+    """
+    axes = {"task_diversity": np.asarray(task_diversity, dtype=float), "beta0": [beta0], "w0": [w0]}
+    end = sweep(CoupledModel(task, memory), axes, (0.0, budget)).squeeze(["beta0", "w0"], drop=True)
+    return np.asarray(icl_accuracy(end.w.values, end.beta.values, replace(task, task_diversity=math.inf)))

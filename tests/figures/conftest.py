@@ -1,15 +1,17 @@
 """Results folders for the figures' tests: the reference results, and synthetic ones whose every number is known."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 from iclrace.figures import Results
+from iclrace.theory import Estimate
+from iclrace.validate import Claim, Claims, Summary
 from iclrace.validate.config import json_text
-from iclrace.validate.run import FORMAT, described
+from iclrace.validate.run import described
 from iclrace.validate.store import write_dataset
+from iclrace.validate.summary import Dataset
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "laptop"
 
@@ -20,15 +22,13 @@ def reference():
 
 
 class Folder:
-    """A results folder written by hand: datasets of networks with chosen curves, and chosen predictions."""
+    """A results folder written by hand: datasets of networks with chosen curves, and chosen claims."""
 
     def __init__(self, path):
-        self.path = path
-        self.experiments = {}
+        self.path, self.claims, self.datasets = path, [], []
 
-    def networks(self, experiment, label, runs, axes, curves):
+    def networks(self, experiment, label, runs, axes, curves, stage="networks"):
         """``curves(run, t)`` gives the variables of one network over its time."""
-        self.predict(experiment)
         values = {axis: sorted({_value(run, axis) for run in runs}) for axis in axes}
         time = np.linspace(0, runs[0].budget, 41)
         shape = [len(one) for one in values.values()]
@@ -40,24 +40,27 @@ class Folder:
         variables = {variable: ((*axes, "time"), array) for variable, array in data.items()}
         dataset = xr.Dataset(variables, {**values, "time": time})
         dataset["ending"] = (tuple(axes), np.ones(shape))
-        write_dataset(self.path / f"{experiment}_{label}.nc", described(dataset, runs))
+        name = f"{experiment}_{label}"
+        write_dataset(self.path / f"{name}.nc", described(dataset, runs))
+        self.datasets.append(Dataset(name, experiment, stage, label))
         return dataset
 
-    def predict(self, experiment, **estimates):
-        self.experiments.setdefault(experiment, {"predictions": {}, "comparisons": []})
-        for name, one in estimates.items():
-            said = {"quantity": name, **one, "inputs": ["<chosen & known>"]}
-            self.experiments[experiment]["predictions"][name] = said
-
-    def compare(self, experiment, **row):
-        self.predict(experiment)
-        self.experiments[experiment]["comparisons"].append(row)
+    def claim(self, experiment, quantity, predicted=None, measured=None, network="minimal", **fields):
+        """Numbers stand for themselves, exactly; a bar of 1.25 unless another is given."""
+        fields = {"part": "circuit" if network == "minimal" else "whole", "inputs": ("<chosen & known>",)} | fields
+        bar = fields.pop("bar", 1.25 if predicted is not None else None)
+        values = [Estimate.exact(one) if isinstance(one, float | int) else one for one in (predicted, measured)]
+        self.claims.append(
+            Claim(quantity, network, values[0], bar, experiment=experiment, measured=values[1], seeds=3, **fields)
+        )
 
     def results(self, **changes):
-        summary = {"format": FORMAT, "preset": "workstation", "description": "chosen", "experiments": self.experiments}
+        summary = Summary(
+            "workstation", "chosen", Claims(self.claims), self.datasets,
+            experiments={claim.experiment: {} for claim in self.claims}, provenance={"versions": {}},
+        )  # fmt: skip
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "summary.json").write_text(json_text(summary | {"provenance": {"versions": {}}} | changes))
-        json.loads((self.path / "summary.json").read_text())
+        (self.path / "summary.json").write_text(json_text(summary.as_json() | changes), "utf-8")
         return Results(self.path)
 
 

@@ -1,30 +1,24 @@
 """What a preset trains is drawn: every dataset of every preset is read by a figure."""
 
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 from iclrace.figures import FIGURES, MissingResults, Results
-from iclrace.validate import PRESETS, Run
-from iclrace.validate.config import json_text
-from iclrace.validate.experiments import MemoryCurves
+from iclrace.theory import Estimate
+from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, PValue, Run, Summary
+from iclrace.validate.experiments.transience_tools import TRANSIENT
 from iclrace.validate.memory import QUANTILES
-from iclrace.validate.run import FORMAT, described
+from iclrace.validate.run import described
+from iclrace.validate.summary import Dataset
 from iclrace.validate.training import _flat
 
 TIMES = np.linspace(0.0, 1.0, 6)
 
 
-#: Networks that the table speaks of and no figure draws, with what stands there instead. Names start so.
-IN_THE_TABLE_ALONE = {
-    "memory_depth_raw_": "a slope for each kind of perceptron",
-    "memory_depth_layer-normed_": "a slope for each kind of perceptron",
-    "transformer_statistics_": "ratios of acquisition times",
-    "transience_transformer_": "a time of loss, or that there is none",
-    "transience_half_rate_": "the times of transience_decay again, at half the learning rate",
-    "toy_": "experiments at a size that runs the code and shows nothing",
-}
+#: Experiments at a size that runs the code and shows nothing; they answer to the names of no figure.
+TOYS = "toy_"
 
 
 def networks(runs):
@@ -57,53 +51,84 @@ def perceptron(training):
     )  # fmt: skip
 
 
-def dataset(jobs):
-    if isinstance(jobs[0], Run):
-        return described(networks(jobs), jobs)
-    return described(MemoryCurves(jobs, [perceptron(one) for one in jobs]), jobs)
+def trained(jobs):
+    """What training ``jobs`` might give."""
+    return networks(jobs) if isinstance(jobs[0], Run) else MemoryCurves(jobs, [perceptron(one) for one in jobs])
 
 
 class Watched(Results):
     """A folder that notes which of its datasets are read."""
 
-    def __init__(self, directory, datasets):
+    def __init__(self, directory, stored):
         super().__init__(directory)
-        self.datasets, self.read = datasets, set()
+        self.stored, self.read = stored, set()
 
-    @property
-    def names(self):
-        return sorted(self.datasets)
+    def _read(self, dataset, needs):
+        self.read.add(dataset.name)
+        found = self.stored[dataset.name]
+        assert not [one for one in needs if one not in found.variables]
+        return found
 
-    def _read(self, name, needs):
-        self.read.add(name)
-        assert not [one for one in needs if one not in self.datasets[name].variables]
-        return self.datasets[name]
+
+@pytest.fixture
+def equations(monkeypatch):
+    """Numbers in place of what takes seconds to solve: where a claim is drawn does not depend on them."""
+    one = Prediction(Estimate(100.0, 90.0, 110.0), ("chosen",))
+    lasting = lambda run, law, decay: (np.full(len(decay), 50.0), [TRANSIENT] * len(decay))  # noqa: E731
+    for place, put in {
+        "threshold_methods.predict_threshold": lambda *_: one,
+        "threshold_methods.predict_coupled": lambda *_: (one, one),
+        "threshold_methods.predict_repeats": lambda *_: (one, one),
+        "threshold_methods.threshold": lambda *_, **__: one.estimate,
+        "transformer_methods.predict_threshold_at": lambda *_: one,
+        "transformer_methods.measure_power_law": lambda *_: (one.estimate, Estimate.exact(0.8)),
+        "transformer_acquisition._width": lambda run: Estimate.exact(1.0),
+        "transformer_acquisition._theory": lambda run, width: (1.0 + width) * run.task.context_length,
+        "transience.coupled": lasting,
+        "transience_phases.coupled": lasting,
+        "depth.continued_clock": lambda curves, *_: float(curves.clock[-1]) + 1.0,
+    }.items():
+        monkeypatch.setattr(f"iclrace.validate.experiments.{place}", put)
+    monkeypatch.setattr("iclrace.figures.scan.coupled_accuracy", lambda task, memory, k, *_: np.ones(len(k)))
 
 
 def written(preset, path):
-    """A preset's folder without its numbers: every experiment, and the datasets that it would have."""
-    datasets = {
-        f"{one.name}_{label}": dataset(list(jobs))
-        for one in preset.experiments
-        for label, jobs in itertools.chain(one.calibration().items(), one.networks().items())
-    }
-    nothing = {"predictions": {}, "comparisons": []}
-    experiments = {one.name: nothing for one in preset.experiments}
-    summary = {"format": FORMAT, "preset": preset.name, "experiments": experiments}
-    (path / "summary.json").write_text(json_text(summary), "utf-8")
-    return Watched(path, datasets)
+    """A preset's folder: every claim, measured as predicted, and every dataset."""
+    claims, stored, listed = [], {}, []
+    for experiment in preset.experiments:
+        for stage, jobs in ("calibration", experiment.calibration()), ("networks", experiment.networks()):
+            for label, one in jobs.items():
+                name = f"{experiment.name}_{label}"
+                listed.append(Dataset(name, experiment.name, stage, label))
+                stored[name] = described(trained(list(one)), list(one))
+                (path / f"{name}.nc").touch()
+        calibrated = {label: trained(list(one)) for label, one in experiment.calibration().items()}
+        for claim in experiment.predict(calibrated):
+            measured = PValue(0.5, "dip", 0.1) if isinstance(claim.predicted, Answer) else claim.predicted
+            measured = Estimate.exact(100.0) if measured is None else measured
+            claims.append(replace(claim, experiment=experiment.name, measured=measured))
+    Summary(preset.name, "chosen", Claims(claims), listed).write(path)
+    return Watched(path, stored)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_dataset_reaches_a_figure(name, tmp_path, monkeypatch):
-    """What a prediction saw is not drawn; what the networks did is, or it is known why not."""
-    monkeypatch.setattr("iclrace.figures.accuracy.coupled_accuracy", lambda *_: None)  # seconds for a line
+def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
+    """What a prediction saw is not drawn; what the networks did is."""
     results = written(PRESETS[name], tmp_path)
+    drawn = set()
     for figure in FIGURES.values():
         try:
-            figure.picture(results) if figure.experiments else None
+            drawn |= {figure.name} if figure.experiments and figure.picture(results) else set()
         except MissingResults:
             continue
-    trained = {f"{one.name}_{label}" for one in PRESETS[name].experiments for label in one.networks()}
-    left = {one for one in trained - results.read if not one.startswith(tuple(IN_THE_TABLE_ALONE))}
+    networks = {one.name for one in results.summary.datasets if one.stage == "networks"}
+    left = {one for one in networks - results.read if not one.startswith(TOYS)}
     assert not left
+    if name == "workstation":  # the others leave out some questions
+        assert {figure.name for figure in FIGURES.values() if figure.experiments} - drawn == {"work_precision"}
+
+
+def test_a_dataset_that_no_figure_reads_is_found(tmp_path, equations):
+    results = written(PRESETS["laptop"], tmp_path)
+    FIGURES["verdicts"].picture(results)
+    assert not results.read

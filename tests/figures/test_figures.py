@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from iclrace.figures import MissingResults, draw, style
-from iclrace.figures import accuracy as accuracy_figure
+from iclrace.figures import MissingResults, draw, outcomes, style
+from iclrace.figures import scan as scan_figures
 from iclrace.figures.verdicts import COLOURS
-from iclrace.theory import PowerLawMemory, Task, crossover_slope, ladder, threshold
-from iclrace.validate import Run, acquisition_times
+from iclrace.theory import Estimate, PowerLawMemory, Task, crossover_slope, ladder, threshold
+from iclrace.validate import PValue, Run, acquisition_times, place
+from iclrace.validate.experiments.outcomes import FINAL, KINDS, TIME
 from iclrace.validate.store import StoreError
 from matplotlib import pyplot as plt
 
@@ -17,11 +18,6 @@ from matplotlib import pyplot as plt
 def _closed():
     yield
     plt.close("all")
-
-
-def estimate(value, low=None, high=None):
-    low, high = value if low is None else low, value if high is None else high
-    return {"value": value, "low": low, "high": high, "confidence": 0.95}
 
 
 def rises_at(when, time, low=0.5, high=1.0):
@@ -47,29 +43,34 @@ def points(ax, label="measured"):
     return bars.lines[0].get_ydata(), [(s[0][1], s[1][1]) for s in segments]
 
 
+def said(results, **fields):
+    """The number that the threshold experiment predicts."""
+    return results.select(experiment="threshold", **fields)[0].predicted.value
+
+
 def test_accuracies_are_the_last_ones_of_the_dataset(reference):
-    runs = reference.one_of("threshold_networks")
+    runs = reference.datasets("threshold")[0]
     ax = draw("accuracy_minimal", reference).axes[0]
     k, mean = line(ax, "ICL")
-    ends = accuracy_figure.last(runs.icl_accuracy)
+    ends = scan_figures.last(runs.icl_accuracy)
     assert k.tolist() == runs.task_diversity.values.tolist()
     assert np.allclose(mean, ends.mean("seed"))
     drawn = next(one for one in ax.get_lines() if one.get_marker() == "o" and one.get_color() == style.ICL)
     assert sorted(drawn.get_ydata()) == sorted(ends.values.ravel())
-    predicted = reference.experiments["threshold"]["predictions"]["threshold"]["value"]
+    predicted = said(reference, quantity="K*", method="memory alone")
     x, _ = line(ax, f"predicted $K^*$ = {predicted:.0f}")
     assert x[0] == predicted
 
 
 def test_the_coupled_line_crosses_95_percent_at_the_predicted_threshold(reference):
     k, accuracy = line(draw("accuracy_minimal", reference).axes[0], "ICL circuit, coupled equations")
-    predicted = reference.experiments["threshold"]["predictions"]["coupled_threshold"]["value"]
+    predicted = said(reference, quantity="K*", method="coupled equations")
     crossing = k[np.argmax(np.asarray(accuracy) > 0.95)]
     assert crossing == pytest.approx(predicted, rel=2 * math.log(k[-1] / k[0]) / len(k))  # two points of the line
 
 
 def test_clock_collapse_draws_every_network_over_its_own_clock(reference):
-    runs = reference.one_of("threshold_networks")
+    runs = reference.datasets("threshold")[0]
     ax = draw("clock_collapse", reference).axes[0]
     lines = [one for one in ax.get_lines() if len(one.get_xdata()) == runs.sizes["time"]]
     assert len(lines) == runs.sizes["task_diversity"] * runs.sizes["seed"]
@@ -79,24 +80,24 @@ def test_clock_collapse_draws_every_network_over_its_own_clock(reference):
 
 
 def test_the_race_marks_who_reaches_the_clock_that_icl_needs(reference):
-    runs = reference.one_of("threshold_networks")
+    runs = reference.datasets("threshold")[0]
     ax = draw("race", reference).axes[0]
     ends = {mark: [one for one in ax.get_lines() if one.get_marker() == mark] for mark in "ox"}
     acquired = np.isfinite(acquisition_times(runs, "circuit_accuracy"))
     assert len(ends["o"]) == int(acquired.sum()) and len(ends["x"]) == int((~acquired).sum()) > 0
     predicted = line(ax, "predicted $I^*$")[1][0]
-    assert predicted == reference.experiments["threshold"]["predictions"]["clock"]["value"]
+    assert predicted == said(reference, quantity="I*")
     readings = [float(one.get_ydata()[0]) for one in ends["o"]]
     assert np.allclose(readings, predicted, rtol=0.1)  # the experiment's own bar
 
 
 def test_the_verdicts_are_the_ratios_of_the_table_in_its_order(reference):
-    rows = [row for one in reference.experiments.values() for row in one["comparisons"]]
-    rows = [row for row in rows if row["predicted"] and row["scale"] == "ratio"]
+    claims = [claim for claim in reference.claims if claim.scale == "ratio" and claim.compared]
+    assert {"holds", "undecided"} <= {claim.verdict.kind for claim in claims}
     ax = draw("verdicts", reference).axes[0]
     drawn = [one for one in ax.get_lines() if one.get_marker() == "o" and len(one.get_xdata()) == 1]
-    assert [one.get_xdata()[0] for one in drawn] == [row["ratio"]["value"] for row in rows]
-    assert [one.get_color() for one in drawn] == [COLOURS[row["verdict"].split()[0]] for row in rows]
+    assert [one.get_xdata()[0] for one in drawn] == [claim.compared.value for claim in claims]
+    assert [one.get_color() for one in drawn] == [COLOURS[claim.verdict.kind] for claim in claims]
     assert np.all(np.diff([one.get_ydata()[0] for one in drawn]) >= 1)
 
 
@@ -120,11 +121,11 @@ def test_theory_figures_draw_the_theory():
 
 def test_the_ladder_shows_trained_networks_against_the_exact_field(reference):
     values, ((low, high),) = points(draw("approximation_ladder", reference).axes[0], "networks")
-    row = reference.experiments["acquisition_time"]["comparisons"][0]
-    measured, predicted = row["measured"], row["predicted"]["value"]
-    ends = [measured[end] / predicted - 1 for end in ("low", "high")]
+    (claim,) = reference.select(experiment="acquisition_time", quantity="t_ICL")
+    measured, predicted = claim.measured, claim.predicted.value
+    ends = [measured.low / predicted - 1, measured.high / predicted - 1]
     nearest = 0.0 if ends[0] < 0 < ends[1] else min(map(abs, ends))
-    assert values == pytest.approx([abs(measured["value"] / predicted - 1)])
+    assert values == pytest.approx([abs(measured.value / predicted - 1)])
     assert (low, high) == pytest.approx((nearest, max(map(abs, ends))))
 
 
@@ -135,48 +136,67 @@ def test_the_landscape_marks_minima_and_the_saddle():
     assert marks[2][1].get_markerfacecolor() == "white"  # the one in the middle is the saddle
 
 
-def scan(folder, experiment, label, n, threshold, **settings):
-    """Networks whose ICL circuit and accuracy are acquired at t = 100 for K above a threshold, else never."""
-    diversities = [threshold // 4, threshold // 2, threshold * 2, threshold * 4]
-    runs = [
-        minimal(task=Task(n, k, 63), **settings).with_(seed=s) for k in diversities for s in range(3)
-    ]  # fmt: skip
-
-    def curves(run, time):
-        accuracy = rises_at(100 if run.task.task_diversity > threshold else math.inf, time)
-        names = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy")
-        return dict.fromkeys(names, accuracy) | {"clock": time / 2}
-
-    return folder.networks(experiment, label, runs, ["task_diversity", "seed"], curves)
+def thresholds(folder, experiment, rows, method="memory alone", **fields):
+    """K* claimed at the places of runs: (label, run, predicted, measured)."""
+    for label, run, predicted, measured in rows:
+        at = place(run, task_diversity=None, parameters=run.parameters)
+        folder.claim(experiment, "K*", predicted, measured, run.network, method=method, at=at, data=(label,), **fields)
 
 
 def test_thresholds_stand_at_their_context_length_beside_their_predictions(folder):
-    for n, k in ((25, 128), (50, 400), (100, 1200)):
-        scan(folder, "threshold", f"n{n}", n, k)
-        folder.predict("threshold", **{f"n{n}_threshold": estimate(1.1 * k, k, 1.2 * k)})
+    known = ((50, 400), (25, 128), (100, 1200))
+    rows = [(f"n{n}", minimal(task=Task(n, k, 63)), 1.1 * k, Estimate(k, 0.8 * k, 1.3 * k)) for n, k in known]
+    thresholds(folder, "threshold", rows)
+    thresholds(folder, "threshold", [(*row[:2], 7.0, 7.0) for row in rows], part="whole")
+    thresholds(folder, "threshold", rows[:2], method="repeated items")
     ax = draw("threshold_minimal", folder.results()).axes[0]
     values, intervals = points(ax)
     x, predicted = line(ax, r"predicted, $I_K(T) = I^*$")
     assert x.tolist() == [25, 50, 100]
     assert predicted == pytest.approx([140.8, 440, 1320])
-    assert values == pytest.approx([128, 400, 1200], rel=0.02)  # the sigmoid's midpoint, between K/2 and 2K
-    assert all(low <= k <= high for (low, high), k in zip(intervals, (128, 400, 1200), strict=True))
+    assert values.tolist() == [128, 400, 1200]
+    assert np.allclose(intervals, [(0.8 * k, 1.3 * k) for k in values])
+    assert line(ax, "predicted, repeated items")[0].tolist() == [25, 50]
 
 
 def test_kinetics_stand_beside_what_capacity_would_say(folder):
-    for experiment, name, values in (
-        ("kinetics", "rate_ratio", (0.5, 1.0, 2.0)),
-        ("capacity", "width", (64, 128, 256)),
+    for experiment, name, symbol, rivals in (
+        ("kinetics", "rate_ratio", "r", {"capacity": 0.0}),
+        ("capacity", "width", "P", {"capacity: parameters": 1.0}),
     ):
+        values = (0.5, 1.0, 2.0) if name == "rate_ratio" else (64, 128, 256)
         for value, k in zip(values, (80, 160, 320), strict=True):
-            scan(folder, experiment, f"x{value}", 25, k, **{name: value})
-            folder.predict(experiment, **{f"x{value}_repeats_threshold": estimate(k)})
+            run = minimal(task=Task(25, k, 63), **{name: value})
+            thresholds(folder, experiment, [(f"x{value}", run, k, k)], "repeated items")
+        for words, slope in rivals.items():
+            folder.claim(experiment, f"d ln K*/d ln {symbol} is not the rival's", method=words, at={"rival": slope})
     rates, sizes = draw("kinetics_or_capacity", folder.results()).axes
-    values, _ = points(rates)
-    assert values == pytest.approx([80, 160, 320], rel=0.02)
+    assert points(rates)[0].tolist() == [80, 160, 320] and line(rates, "predicted, repeated items")[1][-1] == 320
     assert np.ptp(line(rates, "capacity")[1]) == 0
-    x, parameters = line(sizes, "capacity, $K^*$ ∝ parameters")
-    assert parameters[-1] / parameters[0] == pytest.approx((x[-1] / x[0]) ** 2)
+    x, parameters = line(sizes, "capacity: parameters")
+    assert x.tolist() == [minimal(task=Task(25, 2, 63), width=w).parameters for w in (64, 128, 256)]
+    assert parameters == pytest.approx(160 * x / x[1])
+
+
+def test_a_transformers_kinetics_stand_over_the_clock_that_each_needs(folder):
+    """The point that the law starts from is measured and not predicted."""
+    for label, ratio, clock, k in (("r1", 1.0, 80.04, 300), ("r2", 2.0, 160.0, 700)):
+        run = Run("transformer", Task(15, k, 31), 0, rate_ratio=ratio)
+        folder.claim("transformer_kinetics", "I*", clock, clock, "transformer", at=place(run), data=(label,))
+        thresholds(folder, "transformer_kinetics", [(label, run, None if label == "r1" else 650, k)], "one point")
+    ax = draw("kinetics_or_capacity", folder.results()).axes[0]
+    assert points(ax)[0].tolist() == [300, 700]
+    assert [one.tolist() for one in line(ax, "from one point")] == [[160], [650]]
+    assert [one.get_text() for one in ax.get_xticklabels()] == ["80", "160"]
+
+
+def test_one_set_of_networks_is_read_at_several_times(folder):
+    for time, k in ((100.0, 500), (200.0, 400)):
+        run = Run("minimal", Task(25, 2, 63), 0, budget=time)
+        thresholds(folder, "budget", [("networks", run, 1.1 * k, k)])
+    ax = draw("threshold_budget", folder.results()).axes[0]
+    assert points(ax)[0].tolist() == [500, 400]
+    assert line(ax, r"predicted, $I_K(T) = I^*$")[0].tolist() == [100, 200]
 
 
 def test_acquisition_times_and_predictions(folder):
@@ -188,7 +208,7 @@ def test_acquisition_times_and_predictions(folder):
             label, runs, ["seed"],
             lambda run, time: {"circuit_accuracy": np.interp(time, [0, 4 * run.task.context_length], [0.5, 1.0])},
         )  # fmt: skip
-        folder.predict("acquisition_time", **{label: estimate(3.6 * n)})
+        folder.claim("acquisition_time", "t_ICL", 3.6 * n, 3.6 * n, at=place(runs[0]), data=(label,))
     ax = draw("acquisition_minimal", folder.results()).axes[0]
     assert np.allclose(line(ax, r"$\beta_0$ = 0, predicted")[1], [90, 180])
     x, times = line(ax, r"$\beta_0$ = 0")
@@ -204,13 +224,12 @@ def rising_by(factor):
 
 
 def test_a_smoother_attention_shows_the_ratio_of_times(folder):
-    for kind, factor, scale in (("plain", 8, 1.0), ("scaled", 4, 0.5)):
-        for n in (15, 31):
-            runs = [Run("transformer", Task(n, dimension=31), s, budget=400.0, attention_scale=scale) for s in range(3)]
-            folder.networks("attention_control", f"{kind}_n{n}", runs, ["seed"], rising_by(factor))
-            folder.predict("attention_control", **{f"n{n}": estimate(0.6)})
+    for n in (31, 15):
+        run = Run("transformer", Task(n, dimension=31), 0, budget=400.0, attention_scale=0.5)
+        data = (f"scaled_n{n}", f"plain_n{n}")
+        folder.claim("attention_control", "t_ICL ratio", 0.6, 8 / n, "transformer", at=place(run), data=data)
     ax = draw("attention_control", folder.results()).axes[0]
-    assert points(ax)[0] == pytest.approx([0.5, 0.5])
+    assert points(ax)[0] == pytest.approx([8 / 15, 8 / 31])
     assert line(ax, "predicted from $σ_s$")[0].tolist() == [15, 31]
 
 
@@ -218,8 +237,11 @@ def test_burstiness_stands_over_the_copies(folder):
     for m in (1, 2, 4):
         runs = [minimal(task=Task(24, dimension=63, copies=m)).with_(seed=s) for s in range(2)]
         folder.networks("burstiness", f"m{m}", runs, ["seed"], rising_by(16 / m))
-        folder.predict("burstiness", **{f"m{m}": estimate(170 / m)})
-    ax = draw("burstiness", folder.results()).axes[0]
+        folder.claim("burstiness", "t_ICL", 170 / m, 170 / m, at=place(runs[0]), data=(f"m{m}",))
+        run = Run("transformer", Task(32, dimension=31, copies=m), 0)
+        folder.claim("transformer_statistics", "t_ICL ratio", 1 / m, 0.9 / m, "transformer", at=place(run))
+    ax, ratios = draw("burstiness", folder.results()).axes
+    assert points(ratios)[0] == pytest.approx([0.9, 0.45, 0.225])
     x, times = line(ax, "networks")
     assert x.tolist() == [1, 1, 2, 2, 4, 4]
     assert times == pytest.approx([0.9 * 16 * 24 / m for m in x])
@@ -236,31 +258,37 @@ def test_outcomes_of_two_kinds_are_found_and_one_kind_is_not(folder):
             return dict.fromkeys(("icl_accuracy", "circuit_accuracy"), curve)
 
         folder.networks("bimodality", label, runs, ["seed"], curves)
+        for outcome, p in (TIME, 1e-9 if share else 0.9), (FINAL, 1e-9 if share else 0.9):
+            dip = PValue(p, "Hartigan's dip", 0.123)
+            at = {**place(runs[0]), "outcome": outcome}
+            folder.claim("bimodality", KINDS, measured=dip, at=at, data=(label,))
     panels = draw("bimodality", folder.results()).axes
     for near, far in (panels[::2], panels[1::2]):  # t_ICL, and final accuracies
         assert sum(bar.get_height() for bar in near.patches) == sum(bar.get_height() for bar in far.patches) == 40
         assert near.patches[0].get_facecolor() != far.patches[0].get_facecolor()
     assert panels[0].patches[-1].get_height() == 20  # those that never acquire stand at the budget
-    assert "$K$ = 128" in panels[0].get_title(loc="left")
+    assert "$K$ = 128" in panels[0].get_title(loc="left") and "dip 0.123" in panels[1].texts[0].get_text()
 
 
-def test_balanced_labels_show_fractions_with_wilsons_intervals(folder):
-    for labels, acquiring in (("iid", 8), ("balanced", 4)):
-        runs = [minimal(task=Task(24, k, 63, labels=labels), beta0=None).with_(seed=s)
-                for k in (48, 112) for s in range(8)]  # fmt: skip
-        folder.networks(
-            "context_labels",
-            f"{labels}_finite", runs, ["task_diversity", "seed"],
-            lambda run, time, acquiring=acquiring: {
-                "circuit_accuracy": rises_at(50 if run.seed < acquiring else math.inf, time)
-            },
-        )  # fmt: skip
-        for k in (48, 112):
-            folder.predict("context_labels", **{f"{labels}_{k}": estimate(acquiring / 8)})
+def test_a_dip_that_no_claim_states_is_that_of_the_samples():
+    ax = outcomes.draw(np.concatenate([np.linspace(0.5, 0.55, 30), np.linspace(0.95, 1.0, 30)]))
+    assert "$p$ < 0.0001" in ax.texts[0].get_text() and ax.patches[0].get_facecolor()[:3] != (0.6, 0.6, 0.6)
+
+
+def test_balanced_labels_show_fractions_and_what_is_known_at_every_k(folder):
+    for labels, share in (("iid", 1.0), ("balanced", 0.5)):
+        for k in (112, 48, math.inf, (48, 112)):
+            at = {**place(minimal(task=Task(24, 48, 63, labels=labels), beta0=None)), "task_diversity": k}
+            fields = {"at": at, "scale": "difference", "bar": 0.2}
+            folder.claim("context_labels", "fraction acquiring ICL", share, Estimate(share, 0.4, 1.0), **fields)
+    run = Run("transformer", Task(32, dimension=31, labels="balanced"), 0)
+    folder.claim("transformer_statistics", "fraction acquiring ICL", None, 0.75, "transformer", at=place(run))
     ax = draw("balanced_labels", folder.results()).axes[0]
     drawn = [bars.lines[0].get_ydata().tolist() for bars in ax.containers]
-    assert drawn == [[1.0, 1.0], [0.5, 0.5]]
-    assert np.allclose(line(ax, "balanced labels, predicted")[1], 0.5)
+    assert drawn == [[1.0] * 3, [0.5] * 3, [0.75]]
+    x, predicted = line(ax, "balanced labels, predicted")
+    assert x.tolist() == [48, 112] and predicted.tolist() == [0.5, 0.5]
+    assert ax.get_xticklabels()[-1].get_text() == "∞"
 
 
 def transient(run, time):
@@ -277,16 +305,19 @@ def decaying(folder):
             for d in (5e-4, 1e-3, 2e-3) for s in range(3)]  # fmt: skip
     for experiment in ("transience_phases", "transience_decay", "transience_losses"):
         folder.networks(experiment, "networks", runs, ["decay_attention", "seed"], transient)
-    folder.predict("transience_decay", **{f"coupled equations {d:g}": estimate(0.1 / d) for d in (5e-4, 1e-3, 2e-3)})
+    for d in (2e-3, 5e-4, 1e-3):
+        at = place(runs[0], decay=d)
+        folder.claim("transience_decay", "t_loss", 0.1 / d, 0.08 / d, at=at, method="coupled equations")
+        folder.claim("transience_decay", "t_loss", 0.2 / d, 0.07 / d, at=at, method="co-integration", part="whole")
     return folder.results()
 
 
-def test_transience_times_are_those_of_the_curves(decaying):
+def test_transience_times_are_the_claimed_ones_over_the_decay(decaying):
     ax = draw("transience_time", decaying).axes[0]
-    values, _ = points(ax, "ICL circuit")
-    # Read between evaluations 10 apart: 0.95 of a step from 0.5 to 1 is passed 9 late, 0.75 on the way back 5 early.
-    assert values == pytest.approx([200 - 14, 100 - 14, 50 - 14])
-    assert np.allclose(line(ax, "coupled equations, predicted")[1], [200, 100, 50])
+    assert points(ax, "ICL circuit")[0] == pytest.approx([160, 80, 40])
+    assert points(ax, "whole network")[0] == pytest.approx([140, 70, 35])
+    assert np.allclose(line(ax, "coupled equations, predicted"), [[5e-4, 1e-3, 2e-3], [200, 100, 50]])
+    assert np.allclose(line(ax, "co-integration, predicted")[1], [400, 200, 100])
 
 
 def test_transience_curves_plane_and_losses(decaying):
@@ -299,17 +330,15 @@ def test_transience_curves_plane_and_losses(decaying):
 
 
 def test_audit_shows_every_rung_and_the_measurement(folder):
-    scan(folder, "audit", "networks", 31, 400)
-    folder.predict(
-        "audit",
-        **{"layer-normed": estimate(900, 800, 1000)},
-        frozen=estimate(600, 500, 700),
-        scrambled=estimate(math.inf),
-    )
+    run = Run("transformer", Task(31, 2, 31), 0)
+    rungs = {"layer-normed perceptrons": Estimate(900, 800, 1000), "frozen transformers": Estimate(600, 500, 700),
+             "scrambled transformers": math.inf}  # fmt: skip
+    for method, predicted in rungs.items():
+        thresholds(folder, "audit", [("networks", run, predicted, Estimate(400, 300, 500))], method)
     ax = draw("independence_audit", folder.results()).axes[0]
     assert [bars.lines[0].get_xdata()[0] for bars in ax.containers] == [900, 600]
-    assert line(ax, "measured")[0][0] == pytest.approx(400, rel=0.02)
-    assert len(ax.get_yticklabels()) == 3
+    assert line(ax, "measured")[0][0] == 400
+    assert [one.get_text() for one in ax.get_yticklabels()] == list(rungs)
 
 
 def test_work_precision_draws_the_benchmarks_file(folder):

@@ -1,8 +1,11 @@
 """The report in a real browser, and the Markdown page: whole, self-contained, escaped."""
 
+import math
 import re
 import shlex
 import sys
+from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from itertools import takewhile
 
@@ -10,16 +13,18 @@ import pytest
 from iclrace.cli import main
 from iclrace.figures import FIGURES, Results
 from iclrace.figures.report import write_html, write_markdown
-from iclrace.figures.table import COLUMNS, cells, count, interval
+from iclrace.figures.verdicts import COLUMNS, cells, count, interval
+from iclrace.theory import Estimate
+from iclrace.validate import Claim, Claims, PValue, Range
 from iclrace.validate.store import StoreError
+from iclrace.validate.values import Answer
 
+#: A claim whose words ask to be escaped.
 ROW = {
     "quantity": "K* <script>alert(1)</script> & co | x",
-    "predicted": {"value": 100.0, "low": 100.0, "high": 100.0, "confidence": 0.95},
-    "measured": {"value": 12345.0, "low": 0.0, "high": "inf", "confidence": 0.95},
-    "ratio": {"value": 123.45, "low": 0.0, "high": "inf", "confidence": 0.95},
+    "predicted": 100.0,
+    "measured": Estimate(12345.0, 11000.0, 14000.0),
     "bar": 1.25,
-    "verdict": "fails by factor 1.2e+02",
 }
 
 
@@ -49,7 +54,9 @@ def test_the_page_in_a_browser(browser, page, reference):
         assert browser.overflow() == 0
         rows = browser.run("return [...document.querySelectorAll('table.verdicts tbody tr:not(.group)')]"
                            ".map(r => [...r.cells].map(c => c.innerText))")  # fmt: skip
-        assert rows == [list(cells(row)) for row in reference.rows]
+        assert rows == [
+            list(cells(name, claim)) for name, claim in zip(reference.claims.names, reference.claims, strict=True)
+        ]
     assert browser.run("return getComputedStyle(document.querySelector('thead')).display") == "none"  # on a phone
     size = browser.run("return Math.min(...[...document.querySelectorAll('td, figcaption')].map(e => "
                        "parseFloat(getComputedStyle(e).fontSize)))")  # fmt: skip
@@ -65,8 +72,8 @@ def test_the_page_needs_nothing_from_elsewhere(page, reference):
     assert not re.search(r"url\(|@import|https?://", text)
     drawn = {attributes["id"] for tag, attributes in tags if tag == "figure"}
     assert {"accuracy_minimal", "clock_collapse", "landscape"} <= drawn <= set(FIGURES)
-    for said in reference.experiments["threshold"]["predictions"].values():
-        assert all(entry in text for entry in said["inputs"])
+    for claim in reference.claims:
+        assert all(escape(entry) in text for entry in claim.inputs)
     assert "torch" in text and "iclrace validate --preset laptop" in text
     assert "-e kinetics" in text  # what makes the figures that are not there
 
@@ -79,20 +86,20 @@ def one_figure(monkeypatch):
 
 
 def test_what_a_folder_says_is_escaped(folder, tmp_path, one_figure):
-    folder.compare("threshold", **ROW)
+    folder.claim("threshold", **ROW)
     results = folder.results(note="chosen <afterwards>")
     html = write_html([results], tmp_path / "report.html").read_text()
     assert "<script>" not in html and "&lt;script&gt;alert(1)" in html
     assert "chosen &lt;afterwards&gt;" in html
     markdown = write_markdown([results], tmp_path / "RESULTS.md").read_text()
-    (row,) = [line for line in markdown.splitlines() if "alert" in line]
+    (row,) = [line for line in markdown.splitlines() if line.startswith("| K")]
     assert row.replace("\\|", "").count("|") == len(COLUMNS) + 1
     assert "<script>" not in markdown
-    assert "12300 [0, ∞]" in row and "**fails by factor" in row
+    assert "12300 [11000, 14000]" in row and "**fails by factor" in row
 
 
 def test_two_folders_make_one_page_with_the_theory_once(reference, folder, tmp_path, one_figure):
-    folder.compare("threshold", **ROW)
+    folder.claim("threshold", **ROW)
     text = write_html([reference, folder.results()], tmp_path / "both.html").read_text()
     assert text.count('<figure id="landscape">') == 1
     assert text.count("<h2>Verdicts: ") == 2
@@ -120,12 +127,17 @@ def test_the_readme_quotes_rows_of_the_committed_page(reference):
 
 
 def test_words_of_the_table():
-    assert cells(ROW)[1:5] == ("100", "12300 [0, ∞]", "123 [0, ∞]", "× 1.25")
-    difference = ROW | {"scale": "difference", "difference": ROW["predicted"], "bar": 0.1}
-    assert cells(difference)[3:5] == ("difference 100", "± 0.1")
-    assert cells(ROW | {"predicted": None, "ratio": None})[1:5:2] == ("–", "–")
-    assert interval({"value": 0.0123456, "low": 0.01, "high": 0.0156}) == "0.0123 [0.01, 0.0156]"
-    assert count([ROW, ROW | {"verdict": "holds"}]) == "2 predictions: 1 hold, 1 fail, 0 undecided"
+    claim = Claim("K*", "minimal", Estimate.exact(100.0), 1.25, measured=Estimate(12345.0, 0.0, math.inf))
+    assert cells("K*", claim)[:3] == ("K*", "100", "12300 [0, ∞]") and cells("K*", claim)[4] == "× 1.25"
+    difference = replace(claim, scale="difference", bar=0.1, measured=Range(100.0, 99.95, 100.05))
+    assert cells("", difference)[3:] == ("difference 0 [-0.05, 0.05]", "± 0.1", "holds")
+    assert cells("", replace(claim, predicted=None, bar=None))[1:5:2] == ("–", "–")
+    asked = replace(claim, predicted=Answer(True), bar=0.01, measured=PValue(0.004, "dip"))
+    assert cells("", asked)[1:] == ("yes", "p = 0.004", "–", "p < 0.01", "holds")
+    assert interval(Estimate(0.0123456, 0.01, 0.0156)) == "0.0123 [0.01, 0.0156]"
+    held = replace(claim, measured=Estimate.exact(100.0))
+    claims = Claims([replace(claim, measured=Estimate.exact(200.0)), held, replace(held, bar=None)])
+    assert count(claims) == "2 predictions: 1 hold, 1 fail, 0 undecided; 1 without a prediction or a bar"
 
 
 def test_commands(reference, tmp_path, monkeypatch, capsys):
@@ -159,8 +171,8 @@ HOSTILE = "x; rm -rf ~ `id` $(id) <script>alert(1)</script>\n```\n# head\n[a](ja
 
 
 def test_names_from_a_folder_are_text_in_markdown_and_words_in_the_shell(folder):
-    folder.compare("exp | <b>", **ROW, scale="ratio")
-    folder.experiments["exp | <b>"]["predictions"]["p"] = {"quantity": HOSTILE, **ROW["predicted"], "inputs": [HOSTILE]}
+    folder.claim("exp | <b>", **ROW)
+    folder.claim("exp | <b>", **ROW | {"quantity": HOSTILE}, method=HOSTILE, inputs=[HOSTILE])
     provenance = {HOSTILE: {HOSTILE: HOSTILE}}
     text = {"description": HOSTILE, "note": f"{HOSTILE}\n\n- item"}
     for preset in (HOSTILE, "workstation"):

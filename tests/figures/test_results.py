@@ -1,11 +1,12 @@
 """Results folders that lack something or are damaged, and what every figure has in common."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, thresholds
+from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, threshold
 from iclrace.theory import Estimate, Task
-from iclrace.validate import Run
+from iclrace.validate import Run, place
 from iclrace.validate.store import StoreError
 from matplotlib import pyplot as plt
 
@@ -22,8 +23,10 @@ def scanned(folder):
     runs = [Run("minimal", Task(25, k, 63), seed, budget=400.0) for k in (64, 128, 256) for seed in range(2)]
     names = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock")
     folder.networks(
-        "threshold", "networks", runs, ["task_diversity", "seed"], lambda run, time: dict.fromkeys(names, time / 400)
+        "threshold", "n25", runs, ["task_diversity", "seed"], lambda run, time: dict.fromkeys(names, time / 400)
     )
+    at = place(runs[0], task_diversity=None)
+    folder.claim("threshold", "K*", 100.0, 110.0, method="memory alone", at=at, data=("n25",))
     return folder
 
 
@@ -34,11 +37,29 @@ def test_missing_results_name_the_command(reference):
         draw("clock_collapse")
 
 
-def test_a_dataset_of_an_earlier_call_is_not_drawn(scanned):
+def test_claims_and_datasets_are_found_by_their_fields(scanned):
     results = scanned.results()
-    assert results.find("threshold_*")
+    (claim,) = results.select(quantity="K*", network="minimal", context_length=25)
+    (runs,) = results.behind(claim, needs=["clock"])
+    assert results.behind([claim, claim])[0].equals(runs) and len(results.behind([claim, claim])) == 1
+    assert len(results.datasets("threshold", label="n25")) == len(results.datasets("threshold")) == 1
+    assert not results.datasets("threshold", "calibration") and not results.datasets("threshold", label="n50")
+
+
+def test_a_dataset_of_an_earlier_call_is_not_drawn(scanned):
+    assert draw("clock_collapse", scanned.results())
+    results = scanned.results(datasets=[])
+    assert not results.datasets("threshold")
     with pytest.raises(MissingResults, match="-e threshold"):
-        scanned.results(experiments={}).find("threshold_*")
+        draw("clock_collapse", results)
+
+
+def test_claims_without_their_networks_are_described_by_their_own_fields(scanned):
+    (claim,) = scanned.claims
+    scanned.claims.append(replace(claim, at={**claim.at, "context_length": 50}, data=("n50",)))
+    (scanned.path / "threshold_n25.nc").unlink()
+    caption = FIGURES["threshold_minimal"].picture(scanned.results()).caption
+    assert "minimal models, N = 25–50, D = 63, width = 512, T = 400, 3 seeds each" in caption
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"preset": "laptop"}', '{"format": 0, "preset": "x", "experiments": {}}'])
@@ -50,11 +71,11 @@ def test_a_damaged_or_other_summary_is_named(tmp_path, text):
 
 def test_a_damaged_dataset_and_one_of_another_version_are_named(scanned):
     results = scanned.results()
-    with pytest.raises(StoreError, match=r"threshold_networks\.nc.*lacks absent"):
-        results.find("threshold_*", needs=["absent"])
-    path = scanned.path / "threshold_networks.nc"
+    with pytest.raises(StoreError, match=r"threshold_n25\.nc.*lacks absent"):
+        results.datasets("threshold", needs=["absent"])
+    path = scanned.path / "threshold_n25.nc"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(StoreError, match=r"threshold_networks\.nc"):
+    with pytest.raises(StoreError, match=r"threshold_n25\.nc"):
         draw("clock_collapse", results)
 
 
@@ -90,7 +111,7 @@ def test_an_infinite_estimate_is_not_drawn_and_an_open_one_is_marked():
         ax, [1, 2, 3], [Estimate.exact(1.0), Estimate(math.inf, 0, math.inf), Estimate(2, 1, math.inf)]
     )
     assert ax.containers[0].lines[0].get_ydata().tolist() == [1.0, 2.0]
-    style.mark_prediction(ax, Estimate(math.inf, 0.0, math.inf))
+    style.mark(ax, Estimate(math.inf, 0.0, math.inf), "nothing")
     assert not [one for one in ax.get_lines() if one.get_linestyle() == "--"]
 
 
@@ -105,7 +126,7 @@ def test_a_band_shows_only_the_intervals_that_say_something():
 
 def test_a_panel_without_a_known_place_says_so():
     with style.look():
-        ax = thresholds.draw([], [], {}, "reading", {"capacity": 0.0})
+        ax = threshold.draw([], [], {}, "reading", {"capacity": 0.0})
     assert "no threshold" in ax.texts[0].get_text()
 
 

@@ -24,8 +24,8 @@ from .transience_tools import ACCURACY
 
 #: p-value of Hartigan's dip below which outcomes count as of two kinds, as in the paper's question.
 LEVEL = 0.01
-_TIME, _FINAL = "t_ICL", "final accuracy"
-_KINDS, _MODES = "two kinds of outcome", ("lower mode", "upper mode")
+TIME, FINAL = "t_ICL", "final accuracy"
+KINDS, _MODES = "two kinds of outcome", ("lower mode", "upper mode")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Outcomes:
         for k in (*self.near, *self.far):
             asked = Answer(k == nearest) if k == nearest or k in self.far else None
             bar = None if asked is None else LEVEL
-            for part, outcome in itertools.product(parts, (_TIME, _FINAL) if self.times else (_FINAL,)):
+            for part, outcome in itertools.product(parts, (TIME, FINAL) if self.times else (FINAL,)):
                 at = {**place(self.run, task_diversity=k), "outcome": outcome}
                 common = {"part": part, "at": at, "inputs": inputs, "data": (f"k{k}",)}
-                claims.append(Claim(_KINDS, self.run.network, asked, bar, **common))
+                claims.append(Claim(KINDS, self.run.network, asked, bar, **common))
                 told = ("upper fraction", *_MODES) if self.times else ("upper fraction",)
                 claims += [Claim(quantity, self.run.network, None, None, **common) for quantity in told]
         return claims
@@ -92,13 +92,13 @@ class Outcomes:
         if claim.quantity == "K*":
             return None
         runs, accuracy = networks_in(trained[claim.data[0]]), ACCURACY[claim.part]
-        if claim.at["outcome"] == _TIME:
+        if claim.at["outcome"] == TIME:
             times = acquisition_times(runs, accuracy).values.ravel()
             sample = np.where(np.isfinite(times), times, self.run.budget)
         else:
             sample = accuracy_at(runs, self.run.budget, accuracy).values.ravel()
-        counts = None if claim.at["outcome"] == _TIME else self.run.test_size
+        counts = None if claim.at["outcome"] == TIME else self.run.test_size
         found = measure_bimodality(sample, test_size=counts, confidence=confidence)
-        if claim.quantity == _KINDS:
+        if claim.quantity == KINDS:
             return PValue(found.p_value, "Hartigan's dip", found.dip)
         return Estimate.exact(found.means[_MODES.index(claim.quantity)]) if claim.quantity in _MODES else found.upper

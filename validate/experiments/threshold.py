@@ -91,6 +91,11 @@ class ThresholdScan:
         for label, scan in self.scans.items():
             said = {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
             claims += [one for method in self.methods for one in self._of_scan(label, scan, method, said[method.name])]
+            if not any("K*" in made for made in said.values()):  # the point that a law starts from
+                part = "circuit" if scan.run.network == "minimal" else "whole"
+                claims.append(
+                    Claim("K*", scan.run.network, None, None, part, at=scan.place(), data=(self.shared or label,))
+                )
             claims += self._ladder(label, scan, {name: made["K*"] for name, made in said.items() if "K*" in made})
             for name, made in said.items():
                 known.setdefault(name, []).extend([made["K*"]] if "K*" in made else [])

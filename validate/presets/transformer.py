@@ -81,8 +81,11 @@ _KINETICS = {
     "smoother": _changed(_scan(16, 200.0, 4.0, [68, 102, 154, 230, 346, 518, 778], [154]), attention_scale=0.5),
 }
 
+#: The clocks of all memories are compared at K = 402, so the perceptrons alone are trained there, too.
+_AUDITED = replace(_SCANS["n32"], memory={"layer-normed": [*_NORMED, *memories({402: 2}, layer_norm=True, **_ALONE)]})
+
 WORKSTATION: tuple[Experiment, ...] = (
-    audit(_SCANS["n32"], memory_seeds=4, endless_seeds=12, reference=402, large=8192),
+    audit(_AUDITED, memory_seeds=4, endless_seeds=12, reference=402, large=8192),
     scaling(_SCANS, "n16", memory_seeds=2, endless_seeds=12),
     budgets(_SCANS["n32"], [200.0, 300.0, 400.0], memory_seeds=4, endless_seeds=12),
     TransformerAcquisition(

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..simulate import CoupledModel
-from ..theory import PowerLawMemory, Task, acquired_beta
-from ..theory import _rodas5p as rodas5p
-from ..theory._arguments import require
-from ..theory.accuracy import ACQUIRED
+from ... import __version__
+from ...simulate import CoupledModel
+from ...theory import PowerLawMemory, Task, acquired_beta
+from ...theory import _rodas5p as rodas5p
+from ...theory._arguments import require
+from ...theory.accuracy import ACQUIRED
 
 #: The page's own settings when it opens: figure 6d's context length, and the memory law of the paper's setting.
 DEFAULTS: dict[str, Any] = {
@@ -64,11 +64,11 @@ def page(defaults: dict[str, Any] | None = None) -> str:
     folder = Path(__file__).parent
     # JSON has no infinity; the page reads null as D = ∞
     numbers = {**constants(), "defaults": {k: None if v == math.inf else v for k, v in chosen.items()}}
-    text = (folder / "explorer.html").read_text("utf-8")
+    text = (folder / "page.html").read_text("utf-8")
     for mark, content in (
         ("/*CONSTANTS*/", json.dumps(numbers).replace("<", "\\u003c")),
-        ("/*MODEL*/", (folder / "explorer_model.js").read_text("utf-8")),
-        ("/*PAGE*/", (folder / "explorer_page.js").read_text("utf-8")),
+        ("/*MODEL*/", (folder / "model.js").read_text("utf-8")),
+        ("/*PAGE*/", (folder / "page.js").read_text("utf-8")),
     ):
         text = text.replace(mark, content)
     return text

@@ -1,0 +1,297 @@
+"""Scans of K: final accuracies, the race of the two circuits, and its collapse on one clock (paper, 2b, 2c, 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from ..theory import Task
+from ..validate import Claim, Claims, acquisition_times
+from ..validate.claim import NETWORKS, SYMBOLS
+from ..validate.clocks import stored_memory
+from ..validate.experiments.scan import memory_label
+from ..validate.predict import coupled_accuracy
+from ..validate.values import Value
+from . import picture, style
+from .picture import Figure, Picture
+from .results import Results, setting
+
+Curve = tuple[Sequence[float], Sequence[float]]
+
+_NEEDS = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock", "seed", "time")
+#: What a scan may differ in from one with the plain task and rates.
+_PLAIN = {"copies": 1, "frequency_exponent": 0.0, "rate_ratio": 1.0}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Networks over (task_diversity, seed), and the claims that are measured on them."""
+
+    claims: Claims
+    runs: xr.Dataset
+
+    @property
+    def at(self) -> dict[str, Any]:
+        """The coordinates of its K*."""
+        return dict(self.claims.select(quantity="K*")[0].at)
+
+    @property
+    def title(self) -> str:
+        """Network and N, and what is not plain."""
+        where = [f"{SYMBOLS[name]} = {self.at[name]:g}" for name, plain in _PLAIN.items() if self.at[name] != plain]
+        network = NETWORKS[self.claims[0].network]
+        return ", ".join([network, f"N = {self.at['context_length']}", *where])
+
+    def predicted(self, quantity: str, **fields: Any) -> Value | None:
+        """What the first claim about the quantity with these fields says; None if there is none."""
+        found = self.claims.select(quantity=quantity, **fields)
+        return found[0].predicted if found else None
+
+    def memory(self, results: Results) -> xr.Dataset | None:
+        """The perceptrons alone that predict it."""
+        first: Claim = self.claims[0]
+        found = results.datasets(
+            first.experiment, "calibration", memory_label("raw", first.data[0]), needs=["clock_at_budget", "margins"]
+        )
+        return found[0] if found else None
+
+
+def scans(results: Results, *experiments: str) -> list[Scan]:
+    """The scans of the first of the experiments that the folder holds, in increasing N.
+
+    Raises
+    ------
+    MissingResults
+        If it holds none of them.
+    """
+    for experiment in experiments:
+        found = []
+        for data in dict.fromkeys(claim.data for claim in results.select(experiment=experiment, quantity="K*")):
+            claims = Claims(claim for claim in results.select(experiment=experiment) if claim.data == data)
+            found += [Scan(claims, runs) for runs in results.behind(claims, needs=_NEEDS)]
+        if found:
+            return sorted(found, key=lambda scan: scan.at["context_length"])
+    raise results.missing(*experiments)
+
+
+def draw_accuracy(
+    runs: xr.Dataset,
+    predicted: Value | None = None,
+    ax: Axes | None = None,
+    title: str = "",
+    theory: Curve | None = None,
+) -> Axes:
+    """Circles: final accuracies of single networks; lines: their means; vertical line and band: predicted K*.
+
+    Parameters
+    ----------
+    runs : Dataset with ``icl_accuracy`` and ``iwl_accuracy`` over (task_diversity, seed, time)
+    predicted : Estimate, optional
+        K* and its interval; not drawn where infinite.
+    theory : (K, accuracy), optional
+        ICL accuracy of the circuit that the coupled equations end with; ``circuit_accuracy`` is then drawn as crosses.
+    """
+    with style.axes(ax) as ax:
+        k = runs.task_diversity.values
+        for name, label, colour in (("icl_accuracy", "ICL", style.ICL), ("iwl_accuracy", "IWL", style.IWL)):
+            ends = last(runs[name])
+            ax.plot(k, ends.mean("seed"), color=colour, label=label, alpha=0.6)
+            _each(ax, ends, "o", color=colour, markerfacecolor="none")
+        if theory is not None:
+            ax.plot(*theory, color=style.THEORY, linewidth=1.0, label="ICL circuit, coupled equations")
+            _each(ax, last(runs.circuit_accuracy), "x", color=style.MEASURED, label="ICL circuit alone")
+        for value, *_ in style.known([predicted]):
+            style.mark(ax, predicted, f"predicted $K^*$ = {value:.0f}")
+        ax.set(xscale="log", xlabel="task diversity $K$", ylabel="accuracy", ylim=(0.4, 1.03))
+        style.label_ticks(ax, k)
+        style.legend_above(ax, title)
+    return ax
+
+
+def _each(ax: Axes, ends: xr.DataArray, marker: str, **options: Any) -> None:
+    """One point a network over its K."""
+    values = ends.transpose("task_diversity", "seed")
+    ax.plot(np.repeat(ends.task_diversity.values, ends.sizes["seed"]), values.values.ravel(), marker, **options)
+
+
+def last(values: xr.DataArray) -> xr.DataArray:
+    """The last finite value along ``time``; NaN where there is none."""
+
+    def end(one: np.ndarray) -> float:
+        finite = one[np.isfinite(one)]
+        return float(finite[-1]) if finite.size else np.nan
+
+    return xr.apply_ufunc(end, values, input_core_dims=[["time"]], vectorize=True)
+
+
+def draw_race(runs: xr.Dataset, predicted: Value | None = None, ax: Axes | None = None, title: str = "") -> Axes:
+    """I_K(t), one line a network, coloured by K; a dot where its circuit reaches 95 %, a cross where it ends without.
+
+    Parameters
+    ----------
+    runs : Dataset with ``clock`` and ``circuit_accuracy`` over (task_diversity, seed, time)
+    predicted : Estimate, optional
+        I*, in gradient-flow time: the dashed line.
+    """
+    times = acquisition_times(runs, "circuit_accuracy")
+    with style.axes(ax) as ax:
+        for at, colour, label in _networks(runs):
+            clock = runs.clock.sel(at).dropna("time")
+            ax.plot(clock.time, clock, color=colour, linewidth=0.9, label=label)
+            acquired = float(times.sel(at))
+            if np.isfinite(acquired):
+                ax.plot(acquired, np.interp(acquired, clock.time, clock), "o", color=colour, zorder=3)
+            elif clock.size:
+                ax.plot(clock.time[-1], clock[-1], "x", color=colour, zorder=3)
+        for value, *_ in style.known([predicted]):
+            ax.axhline(value, color=style.THEORY, linestyle="--", label="predicted $I^*$")
+        t = np.array([0.0, 2 * float(runs.clock.max())])
+        ax.plot(t, t / 2, color=style.THEORY, linestyle=":", linewidth=0.9, label="$t/2$ ($K → ∞$)")
+        ax.set(xlabel="gradient-flow time $t$", ylabel="memory's clock $I_K(t)$ (time)")
+        style.legend_above(ax, title, 3)
+    return ax
+
+
+def draw_collapse(
+    runs: xr.Dataset,
+    context_length: int,
+    predicted: Value | None = None,
+    ax: Axes | None = None,
+    accuracy: str = "circuit_accuracy",
+    title: str = "",
+) -> Axes:
+    """One line a network, coloured by K; vertical line: the predicted reading I*/N at acquisition.
+
+    Parameters
+    ----------
+    runs : Dataset with ``clock`` and the named accuracy over (task_diversity, seed, time)
+    context_length : int, N
+    predicted : Estimate, optional
+        I*, in gradient-flow time.
+    """
+    with style.axes(ax) as ax:
+        for at, colour, label in _networks(runs):
+            one = runs.sel(at)
+            ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9, label=label)
+        for value, *_ in style.known([predicted]):
+            ax.axvline(value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
+        ax.axhline(0.95, color="0.7", linewidth=0.6)
+        ax.set(xlabel="clock $I_K(t)/N$", ylabel="ICL accuracy", ylim=(0.45, 1.03))
+        style.legend_above(ax, title, 3)
+    return ax
+
+
+def _networks(runs: xr.Dataset) -> list[tuple[dict[str, Any], Any, str | None]]:
+    """Where each network is, its colour by K, and a label for the first one of each of five K."""
+    diversities = runs.task_diversity.values
+    named = set(diversities[:: -(-len(diversities) // 5)])  # enough to tell which colours are small and large K
+    return [
+        ({"task_diversity": k, "seed": seed}, colour, f"K = {k:g}" if i == 0 and k in named else None)
+        for k, colour in zip(diversities, style.shades(diversities), strict=True)
+        for i, seed in enumerate(runs.seed.values)
+    ]
+
+
+def _captions(found: Sequence[Scan]) -> str:
+    return "; ".join(picture.networks(scan.runs) for scan in found)
+
+
+def _theory(scan: Scan, results: Results) -> Curve | None:
+    """Accuracy of the circuit by the coupled equations over the K of a scan, where perceptrons and β0 are known."""
+    alone, fixed, k = scan.memory(results), setting(scan.runs), scan.runs.task_diversity.values
+    if alone is None or fixed["beta0"] is None:
+        return None
+    task = Task(fixed["context_length"], task_diversity=float(k[0]), dimension=fixed["dimension"])
+    diversities = np.geomspace(k.min(), k.max(), 120)
+    start = fixed["beta0"], fixed["w0"]
+    accuracy = coupled_accuracy(task, stored_memory(alone), diversities, *start, fixed["budget"])
+    return diversities.tolist(), accuracy.tolist()
+
+
+def prepare_minimal(results: Results) -> Picture:
+    found, panels = scans(results, "threshold"), []
+    for scan in found:
+        theory = _theory(scan, results)
+        predicted = scan.predicted("K*", method="memory alone")
+        panels.append(partial(draw_accuracy, scan.runs, predicted, title=scan.title, theory=theory))
+    caption = (
+        "Final accuracy on novel items with a copy in the context (ICL) and on training items without one (IWL); lines "
+        "are means. Dashed with band: K* predicted from perceptrons trained alone; black: the circuit's accuracy by "
+        f"the coupled equations with their memory curves, crosses: as measured. {_captions(found)}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_other(results: Results) -> Picture:
+    found = []
+    for experiment in OTHER.experiments:
+        found += scans(results, experiment) if results.select(experiment=experiment) else []
+    if not found:
+        raise results.missing(*OTHER.experiments)
+    panels = [
+        partial(draw_accuracy, scan.runs, scan.predicted("K*", method="repeated items"), title=scan.title)
+        for scan in found
+    ]
+    caption = (
+        "Final accuracy where the data or the rates are others: m copies of the target in the context, items drawn "
+        "with frequencies ∝ k^−α, or a memory that learns r times as fast. Dashed with band: K* predicted with "
+        f"repeated items, from perceptrons trained alone on the same data. {_captions(found)}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_transformer(results: Results) -> Picture:
+    found = scans(results, "transformer_scaling", "audit")
+    panels = [
+        partial(draw_accuracy, scan.runs, scan.predicted("K*", method="layer-normed perceptrons"), title=scan.title)
+        for scan in found
+    ]
+    caption = (
+        "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
+        "without one (IWL); lines are means. Dashed with band: K* from layer-normed perceptrons trained alone and the "
+        f"transformer's own t_ICL at K → ∞. {_captions(found)}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_race(results: Results) -> Picture:
+    found = scans(results, "threshold")
+    panels = [partial(draw_race, scan.runs, scan.predicted("I*"), title=scan.title) for scan in found]
+    caption = (
+        "The race: the memory's clock runs at half the speed of time until the items are memorised, and stops. A "
+        "network whose clock reaches I* has acquired ICL (dot: its circuit reaches 95 %); one whose clock stops below "
+        "ends with memory alone (cross). Dashed: I* predicted for K → ∞ without a fit. "
+        f"{_captions(found)}."
+    )
+    return Picture(caption, panels, height=2.8)
+
+
+def prepare_collapse(results: Results) -> Picture:
+    found = scans(results, "threshold")
+    panels = [
+        partial(draw_collapse, scan.runs, scan.at["context_length"], scan.predicted("I*"), title=scan.title)
+        for scan in found
+    ]
+    caption = (
+        "Clock collapse: ICL accuracy of the circuit against the memory's clock, one line a network, coloured by K. "
+        "Networks that acquire ICL do so at one reading, whatever K; dashed: the reading predicted for K → ∞ without a "
+        f"fit. {_captions(found)}."
+    )
+    return Picture(caption, panels)
+
+
+MINIMAL = Figure(
+    "accuracy_minimal", "Accuracy against K, minimal model", prepare_minimal, ("2b", "2c", "3"), ("threshold",)
+)
+OTHER = Figure("accuracy_other_data", "Accuracy against K with copies, skewed frequencies and other rates",
+               prepare_other, (), ("threshold_burstiness", "threshold_skew", "kinetics_half_rate"))  # fmt: skip
+TRANSFORMER = Figure("accuracy_transformer", "Accuracy against K, transformer", prepare_transformer, ("2b", "2c"),
+                     ("transformer_scaling", "audit"))  # fmt: skip
+RACE = Figure("race", "Memory's clock against the reading that ICL needs", prepare_race, (), ("threshold",))
+COLLAPSE = Figure("clock_collapse", "ICL is acquired at one reading of the clock", prepare_collapse, (), ("threshold",))

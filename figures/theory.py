@@ -1,0 +1,286 @@
+"""Theory alone: curves, crossover of the exponents, loss landscape, phase diagrams, ladder (paper, 4, 6a, A6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from numpy.typing import ArrayLike
+
+from ..simulate import PHASES, CoupledModel, Trajectory, acquisition_time, phase_diagram, solve, transience
+from ..theory import (
+    Estimate,
+    PowerLawMemory,
+    Rung,
+    Task,
+    critical_decay,
+    crossover_regimes,
+    crossover_slope,
+    early_drag,
+    fixed_points,
+    fold,
+    ladder,
+    population_loss,
+    threshold,
+)
+from ..theory.labels import Average
+from . import picture, style
+from .picture import Figure, Picture
+from .results import Results
+
+_MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
+_BUDGET = 1e5
+_DRAWS = 64
+_PHASE_COLOURS = ("#DDDDDD", "#E69F00", style.ICL)
+#: Of the landscape.
+_TASK = Task(context_length=100)
+_DECAY = 1e-3
+_MARGINS = (0.0, 2.0, 3.5, 5.0)
+_DIVERSITIES = (350, 3000)
+#: N and the step in β0 of the crossover.
+_CROSSOVER, _STEP = (100, 1600), 0.05
+#: Of the ladder.
+_LENGTHS, _DIMENSION = (12, 25, 50, 100, 200, 400, 800), 63
+
+
+def draw_curves(rows: Sequence[dict[str, float]], x: str, y: str, group: str, ax: Axes | None = None) -> Axes:
+    """One line a value of ``group``: column ``y`` against column ``x``, both logarithmic, without infinite points."""
+    with style.axes(ax) as ax:
+        for value in dict.fromkeys(row[group] for row in rows):
+            points = np.array([(row[x], row[y]) for row in rows if row[group] == value and np.isfinite(row[y])])
+            if points.size:
+                ax.plot(points[:, 0], points[:, 1], label=f"{group} = {value:g}")
+        ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+        ax.legend()
+    return ax
+
+
+def draw_crossover(solved: dict[int, tuple[ArrayLike, ArrayLike]], ax: Axes | None = None) -> Axes:
+    """Line: the universal crossover function's slope; points: slopes of the integrated equations.
+
+    ``solved[N]`` holds b = β0 − ln κ and the slope there.
+
+    Dotted lines bound the regimes where the slope is within 5 % of −2 and −1.
+    """
+    b = np.linspace(-4, 4, 200)
+    with style.axes(ax) as ax:
+        ax.plot(b, crossover_slope(b), color=style.THEORY, label="closed form, $N → ∞$")
+        for i, (length, (at, slope)) in enumerate(solved.items()):
+            ax.plot(at, slope, style.MARKERS[i], color=style.SERIES[i], markerfacecolor="none",
+                    label=f"integrated, $N$ = {length}")  # fmt: skip
+        for edge in crossover_regimes():
+            ax.axvline(edge, color="0.6", linestyle=":", linewidth=0.8)
+        ax.set(xlabel=r"$b = \beta_0 - \ln\kappa$", ylabel=r"$d \ln t_{ICL}/d\beta_0$", ylim=(-2.15, -0.75))
+        ax.text(-3.9, -0.85, "drag", color="0.4")
+        ax.text(3.9, -0.85, "no drag", color="0.4", ha="right")
+        ax.legend(loc="lower right")
+    return ax
+
+
+def prepare_crossover(_: None = None) -> Picture:
+    solved = {}
+    for length in _CROSSOVER:
+        task = Task(length)
+        b = np.linspace(-3.5, 3.5, 15)
+        beta0 = b + float(np.log(early_drag(task)))
+        ends = np.stack([beta0 - _STEP, beta0 + _STEP])
+        times = acquisition_time(CoupledModel(task), ends, budget=1e12, rtol=1e-9, atol=1e-12)
+        late = np.all(times > 0, axis=0)  # from a larger β0 the accuracy is there at once
+        solved[length] = (b[late], np.diff(np.log(times[:, late]), axis=0)[0] / (2 * _STEP))
+    low, high = crossover_regimes()
+    caption = (
+        "Local exponent of the acquisition time in e^{β0}, K → ∞, D → ∞, w0 = 0: "
+        f"−2 within 5 % for b < {low:.2f}, −1 for b > {high:.2f} (dotted). Points: exact averaged field, integrated to "
+        "95 % ICL accuracy; they leave the line on the right where β0 alone nearly reaches that accuracy. Theory alone."
+    )
+    return Picture(caption, [partial(draw_crossover, solved)])
+
+
+def draw_landscape(
+    task: Task, decay: float, margin: float, trajectories: Sequence[Trajectory] = (), ax: Axes | None = None
+) -> Axes:
+    """Filled contours: ln of L(w, β; φ) + λ (w² + β²)/2, L the population loss with the memory margin φ held fixed.
+
+    Full circles: stable fixed points; open ones: saddles. A line is a trajectory as far as its own margin is below φ,
+    and its square is where it then is.
+
+    Parameters
+    ----------
+    task : Task
+    decay : float, λ > 0
+    margin : float, φ
+    trajectories : sequence of Trajectory
+        Of a memory law whose state is the margin.
+    """
+    w, beta = np.linspace(-0.6, 8.0, 120), np.linspace(-0.8, 7.2, 120)
+    grid_w, grid_beta = np.meshgrid(w, beta)
+    loss = population_loss(grid_w, grid_beta, task, margin) + 0.5 * decay * (grid_w**2 + grid_beta**2)
+    with style.axes(ax) as ax:
+        ax.contourf(w, beta, np.log(loss), levels=18, cmap="cividis_r", alpha=0.85)
+        ax.contour(w, beta, np.log(loss), levels=18, colors="white", linewidths=0.3, linestyles="solid")
+        for path, colour in zip(trajectories, (style.IWL, style.ICL), strict=False):
+            end = max(int(np.searchsorted(path.memory, margin)), 1)
+            ax.plot(path.w[:end], path.beta[:end], color="white", linewidth=2.4)
+            ax.plot(path.w[:end], path.beta[:end], color=colour, label=f"K = {path.model.task.task_diversity:g}")
+            ax.plot(path.w[end - 1], path.beta[end - 1], "s", color=colour, markeredgecolor="white", markersize=5)
+        for point in fixed_points(task, decay, margin):
+            fill = "black" if point.stable else "white"
+            ax.plot(point.w, point.beta, "o", markerfacecolor=fill, markeredgecolor="black", markersize=4.5)
+        ax.set(xlim=(w[0], w[-1]), ylim=(beta[0], beta[-1]), title=rf"memory margin $\varphi$ = {margin:g}")
+        ax.set(xlabel="readout weight $w$", ylabel=r"attention strength $\beta$")
+        ax.label_outer()
+    return ax
+
+
+def prepare_landscape(_: None = None) -> Picture:
+    paths = []
+    for k in _DIVERSITIES:
+        task = Task(_TASK.context_length, task_diversity=k)
+        model = CoupledModel(task, _MEMORY, decay_w=_DECAY, decay_beta=_DECAY)
+        paths.append(solve(model, [0.0, 0.0, 0.0], (0.0, _BUDGET)))
+    end = fold(_TASK, _DECAY)
+    assert end is not None
+    caption = (
+        f"Loss landscape of the ICL circuit, N = {_TASK.context_length}, D → ∞, weight decay λ = {_DECAY:g}, at four "
+        f"memory margins φ. Blue: K = {_DIVERSITIES[1]}, which acquires ICL and then tracks its valley until that "
+        f"ends at φ = {end.margin:.2f} (fold); orange: K = {_DIVERSITIES[0]}, which memorises first. Full circles: "
+        f"stable fixed points, open: saddles. I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}, w0 = β0 = 0. "
+        "Theory alone."
+    )
+    return Picture(
+        caption, [partial(draw_landscape, _TASK, _DECAY, margin, paths) for margin in _MARGINS], height=1.9, columns=2
+    )
+
+
+def draw_probability(found: xr.Dataset, lines: Mapping[str, ArrayLike] | None = None, ax: Axes | None = None) -> Axes:
+    """P(acquire) as shades over (context_length, task_diversity); ``lines``: K* over the same N, by label."""
+    with style.axes(ax) as ax:
+        values = found.probability.transpose("task_diversity", "context_length")
+        mesh = ax.pcolormesh(
+            found.context_length, found.task_diversity, values, cmap="cividis", vmin=0, vmax=1, rasterized=True
+        )  # fmt: skip
+        for (label, diversities), dashes in zip((lines or {}).items(), ("--", ":"), strict=False):
+            ax.plot(found.context_length, diversities, color="white", linestyle=dashes, label=label)
+        ax.legend(loc="lower right", labelcolor="white")
+        limits = (float(found.task_diversity.min()), float(found.task_diversity.max()))
+        ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="task diversity $K$", ylim=limits)
+        shortest, longest = int(found.context_length.min()), int(found.context_length.max())
+        style.label_ticks(ax, [n for n in (12, 25, 50, 100, 200, 400) if shortest <= n <= longest], 6)
+        bar = ax.figure.colorbar(mesh, ax=ax)
+        bar.set_label("P(acquire ICL)")
+    return ax
+
+
+def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | None = None) -> Axes:
+    """The phase of each (decay, task_diversity) as one of three colours; ``critical``: above it none acquires."""
+    with style.axes(ax) as ax:
+        norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
+        mesh = ax.pcolormesh(
+            found.decay, found.task_diversity, found.phase.transpose("task_diversity", "decay"), norm=norm,
+            cmap=ListedColormap(_PHASE_COLOURS), rasterized=True,
+        )  # fmt: skip
+        if critical is not None:
+            ax.axvline(critical, color=style.THEORY, linestyle="--")
+            ax.annotate(r"critical $\lambda$", (critical, float(found.task_diversity[0]) * 1.1), xytext=(-2, 0),
+                        textcoords="offset points", rotation=90, ha="right", va="bottom")  # fmt: skip
+        ax.set(xscale="log", yscale="log", xlabel=r"weight decay $\lambda$ (1/time)", ylabel="task diversity $K$")
+        bar = ax.figure.colorbar(mesh, ax=ax, ticks=[0, 1, 2])
+        bar.ax.set_yticklabels(PHASES)
+    return ax
+
+
+def prepare_probability(_: None = None) -> Picture:
+    lengths, diversities = np.geomspace(12, 400, 16).astype(int), np.geomspace(10, 1e4, 24)
+    task = Task(int(lengths[0]))
+    found = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
+    tasks = [Task(int(n)) for n in lengths]
+    lines = {
+        r"$I_K(\infty) = I^*$": [threshold(one, _MEMORY, 0.0).value for one in tasks],
+        r"$I_K(T) = I^*$": [threshold(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
+    }
+    caption = (
+        f"P(acquire ICL) by t = {_BUDGET:g} for β0 ~ N(0, 1) ({_DRAWS} quantiles), coupled equations, D → ∞, "
+        f"I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}, N = {lengths[0]}–{lengths[-1]}, "
+        f"K = {diversities[0]:g}–{diversities[-1]:g}. Lines: closed forms of K* at β0 = 0, for the memory alone "
+        "with all the time and by t. Theory alone."
+    )
+    return Picture(caption, [partial(draw_probability, found, lines)])
+
+
+def prepare_phases(_: None = None) -> Picture:
+    task = Task(context_length=100)
+    decays, diversities = np.geomspace(3e-5, 1e-2, 40), np.geomspace(100, 3e4, 40)
+    found = transience(task, _MEMORY, decays, diversities, budget=_BUDGET)
+    caption = (
+        f"How training with weight decay λ on (w, β) has ended by t = {_BUDGET:g}: coupled equations, "
+        f"N = {task.context_length}, D → ∞, β0 = w0 = 0, I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}. "
+        "Dashed: the decay above which w = 0 stays stable while nothing is memorised. Theory alone."
+    )
+    return Picture(caption, [partial(draw_phases, found, float(critical_decay(task)))])
+
+
+def draw_ladder(
+    rungs: Mapping[int, Sequence[Rung]], trained: Mapping[int, Estimate] | None = None, ax: Axes | None = None
+) -> Axes:
+    """|t/t_above − 1| of every rung below the first against N, t_above being the rung above: ``rungs[N]``.
+
+    Points: networks, |ratio − 1| of their t_ICL to the topmost rung, with intervals; ``trained[N]`` is the ratio.
+    """
+    with style.axes(ax) as ax:
+        lengths = list(rungs)
+        for i in range(1, len(next(iter(rungs.values())))):
+            errors = [abs(rungs[n][i].error) for n in lengths]
+            ax.plot(lengths, errors, marker=style.MARKERS[i - 1], color=style.SERIES[i - 1], linewidth=0.9,
+                    label=rungs[lengths[0]][i].name)  # fmt: skip
+        if trained:
+            errors = [_distance(one) for one in trained.values()]
+            style.plot_estimates(ax, list(trained), errors, color="black", fmt="*", label="networks", zorder=5)
+        ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="relative error added")
+        style.label_ticks(ax, lengths, len(lengths))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=3, columnspacing=1.0)
+    return ax
+
+
+def _distance(ratio: Estimate) -> Estimate:
+    """|ratio − 1| and its interval."""
+    ends = abs(ratio.low - 1), abs(ratio.high - 1)
+    nearest = 0.0 if ratio.contains(1.0) else min(ends)
+    return Estimate(abs(ratio.value - 1), nearest, max(ends))
+
+
+def networks_over_theory(results: Results) -> tuple[dict[int, Estimate], str]:
+    """Measured over predicted t_ICL of the minimal model from β0 = 0, by N, and the words for the caption."""
+    claims = results.select(experiment="acquisition_time", quantity="t_ICL", beta0=0.0)
+    found = {int(claim.at["context_length"]): claim.compared for claim in claims}  # pyright: ignore[reportArgumentType]
+    return {n: ratio for n, ratio in sorted(found.items()) if ratio}, picture.behind(results, claims) if claims else ""
+
+
+def integrated(task: Task, beta0: float, w0: float, average: Average) -> float:
+    """t_ICL from the integrated field with a Gaussian label sum; the binomial's part, below 1e-4, by closed forms."""
+    time = float(acquisition_time(CoupledModel(task, nodes=32), beta0, w0, rtol=1e-10, atol=1e-12))
+    if average == "gaussian":
+        return time
+    binomial, gaussian = ladder(task, beta0, w0)[:2]
+    return time * binomial.time / gaussian.time
+
+
+def prepare_ladder(results: Results | None = None) -> Picture:
+    trained, words = ({}, "") if results is None else networks_over_theory(results)
+    rungs = {n: ladder(Task(n, dimension=_DIMENSION), 0.0, integrate=integrated) for n in _LENGTHS}
+    caption = (
+        f"Error that each approximation adds to t_ICL (K → ∞), as |t/t_above − 1|, from the binomial label sum at "
+        f"D = {_DIMENSION} down to the Mills ratio, N = {_LENGTHS[0]}–{_LENGTHS[-1]}, β0 = w0 = 0. "
+        + (f"Stars: trained networks against the topmost rung. {words}." if words else "Theory alone.")
+    )
+    return Picture(caption, [partial(draw_ladder, rungs, trained)])
+
+
+CROSSOVER = Figure("exponent_crossover", "Crossover of the exponent of t_ICL in β0", prepare_crossover)
+LANDSCAPE = Figure("landscape", "Loss landscape over (w, β), with trajectories", prepare_landscape, paper=("4",))
+PROBABILITY = Figure("phase_diagram", "P(acquire ICL) over N and K", prepare_probability, paper=("6a",))
+PHASES_OF_DECAY = Figure("phases_decay", "Phases of training over λ and K", prepare_phases, paper=("A6",))
+LADDER = Figure("approximation_ladder", "Error added at every rung of the approximation ladder", prepare_ladder)
