@@ -25,15 +25,15 @@ dimension = 5
 width = 8
 batch_size = 16
 test_size = 20
-budget = 4.0
-evaluate_every = 1.0
+budget = 60.0
+evaluate_every = 6.0
 seed = 3
 
 [memories.alone]
 seeds = { 8 = 1, 16 = 1, 32 = 1 }
 dimension = 5
-width = 8
-until = 0.3
+width = 16
+until = 0.1
 
 [[experiment]]
 kind = "MemoryLaw"

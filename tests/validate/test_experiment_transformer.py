@@ -105,7 +105,7 @@ def test_rates_move_the_threshold_by_the_memorys_exponent_or_the_verdict_says_no
         said = Claims(experiment.predict(calibrated))
         slope_, rival = said.where(f"quantity == d ln K*/d ln {symbol}"), f"d ln K*/d ln {symbol} is not the rival's"
         assert slope_[0].predicted.value == pytest.approx(1 / EXPONENT, rel=1e-6)
-        predicted[symbol] = [one.predicted.value for one in said.select(quantity="K*")]
+        predicted[symbol] = [one.predicted.value for one in said.select(quantity="K*") if one.predicted is not None]
         found = judged(experiment, said, trained)
         assert {one.verdict.kind for one in found.select(quantity=(slope_[0].quantity, rival))} == {verdict}
     assert predicted["I*"] == pytest.approx(predicted["r"])  # at half the rate, and at twice it

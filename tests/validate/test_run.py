@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from iclrace.figures import Results
-from iclrace.figures.report import validations
+from iclrace.figures.report import _validations as validations
 from iclrace.theory import Task
 from iclrace.validate import PRESETS, MemoryTraining, Preset, Run, run
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, MemoryLaw, Scan, ThresholdScan
