@@ -62,7 +62,7 @@ class Summary:
     def write(self, directory: Path) -> None:
         """Write ``summary.json``, unless it says the same already: who reads it sees by its date whether it changed."""
         path, content = directory / "summary.json", schema.sealed(self.as_json())
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, TypeError):
             before = json.loads(path.read_text("utf-8"))
             now, apart = json.loads(json_text(content)), {"provenance": None, "checksum": None}
             past, now = {**before, **apart}, {**now, **apart}
