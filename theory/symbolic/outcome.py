@@ -213,7 +213,7 @@ def _tail_step() -> Step:
             "The label variance of the drag is that of the other labels, the copy's staying ±1; if all labels are "
             "scaled, t_ICL goes with their variance as −1/2 without drag and 0 with it. To 95 % accuracy the first "
             "branch ends where β0 nears β_e ≈ ½ ln N + 0.5: the time vanishes there, and its slope grows without bound "
-            "(β0 = 2: −6.4, −1.7, −1.3 at N = 25, 50, 100), and copies, which lower β_e as well, do the same (−1.14 for "
+            "(β0 = 2: −6.4, −1.7, −1.3 at N = 25, 50, 100), and copies, which lower β_e too, do the same (−1.14 for "
             "m = 4 → 5, −1.55 for 8 → 9, N = 100, β0 = 0).",
         ),
         (Check("d ln t/dβ0 = −1 and −2", "identity", (sp.Integer(-1), sp.Integer(-2)), _lognormal_residual),),
