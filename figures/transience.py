@@ -87,7 +87,7 @@ def draw_times(
 def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
     """L_ICL against L_IWL from acquisition to loss of ICL: points of every network, coloured by λ.
 
-    Lines: the stable ICL branch at the same λ; dotted: the asymptotic law L_ICL · L_IWL = λ W(L_IWL/λ).
+    Lines: the stable ICL branch at the same λ; dotted: the asymptotic law L_ICL · L_IWL = λ w/a.
     """
     with style.axes(ax) as ax:
         decays = [float(d) for d in runs.decay_attention.values]
@@ -212,7 +212,7 @@ def prepare_losses(results: Results) -> Picture:
     task = Task(fixed["context_length"], dimension=fixed["dimension"])
     caption = (
         "How the two losses are tied from acquisition to loss of ICL: L_ICL against L_IWL, coloured by λ. Lines: the "
-        "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ W(L_IWL/λ). "
+        "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ w/a. "
         f"{picture.networks(runs)}."
     )
     return Picture(caption, [partial(draw_losses, runs, task)])

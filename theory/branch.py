@@ -170,7 +170,7 @@ def loss_product(task: Task, decay: ArrayLike, margin: ArrayLike) -> Array:
     task : Task
         As for :func:`branch_point`.
     decay : array_like, λ > 0
-    margin : array_like, φ >= 0
+    margin : array_like, φ >= −30
 
     Returns
     -------
@@ -189,7 +189,7 @@ def loss_product(task: Task, decay: ArrayLike, margin: ArrayLike) -> Array:
     5.92
     """
     decay, margin = broadcast(
-        decay=real("decay", decay, minimum=0.0, exclusive=True), margin=real("margin", margin, minimum=0.0)
+        decay=real("decay", decay, minimum=0.0, exclusive=True), margin=real("margin", margin, minimum=LEAST_MARGIN)
     )
     ends, folds = fold_point(task, decay)
     inside = margin < folds  # false where there is no fold, too

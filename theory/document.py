@@ -108,7 +108,7 @@ def _validity_table() -> str:
         "## What holds where",
         "",
         "The errors are measured against the rung above or against integration, in the domain given; the tests of the",
-        "functions named hold them. Assumptions are by number of step, and add to those of the steps above.",
+        "functions named hold them. What a step assumes adds to what the steps above it assume.",
         "",
         "| step | statement | assumes | domain | error there | in the code |",
         "|---|---|---|---|---|---|",

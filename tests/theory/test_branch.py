@@ -155,7 +155,7 @@ def test_weight_after_acquisition_by_integration():
         (lambda: branch_point(TASK, 0.0), "beta"),
         (lambda: branch_point(Task(10, labels="balanced"), 1.0), "task"),
         (lambda: fold_margin(TASK, 0.0), "decay"),
-        (lambda: loss_product(TASK, 1e-3, -1.0), "margin"),
+        (lambda: loss_product(TASK, 1e-3, -31.0), "margin"),
         (lambda: mean_transience_time(TASK, "memory", 1e-3), "memory"),
         (lambda: weight_after_acquisition(TASK, -1.0, 1.0, 1.0), "clock"),
         (lambda: weight_after_acquisition(TASK, 1.0, 0.0, 1.0), "w"),

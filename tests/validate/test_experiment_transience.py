@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from iclrace.simulate import CoupledModel, EventLevels, solve
-from iclrace.theory import PowerLawMemory, Task, tracking_weight
+from iclrace.theory import PowerLawMemory, Task, loss_product
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Range, Run
 from iclrace.validate.evaluation import METRICS
 from iclrace.validate.experiments import (
@@ -194,7 +194,9 @@ def with_losses(runs, product):
 
 
 def tracking(decay, loss):
-    return decay * tracking_weight(loss, decay)
+    """λ w/a at the margin of L_IWL, up to the fold; beyond it ICL is lost, whatever its loss."""
+    product = loss_product(RUN.task, decay, -np.log(np.expm1(loss)))
+    return np.where(np.isnan(product), loss, product)
 
 
 def test_the_asymptotic_relation_holds_for_networks_that_obey_it_and_fails_for_others():
@@ -203,7 +205,7 @@ def test_the_asymptotic_relation_holds_for_networks_that_obey_it_and_fails_for_o
     predictions = experiment.predict({"cointegration": with_losses(runs, tracking)})
     found = judged(experiment, predictions, {"networks": with_losses(runs, tracking)})
     assert [one.verdict.kind for one in found[:3]] == 3 * ["holds"]
-    # L_ICL is read near the level of L_IWL, within five evaluations: λW(L/λ)/L changes by less than a per cent.
+    # L_ICL is read near the level of L_IWL, within five evaluations: λ(w/a)/L changes by less than a per cent.
     assert found[-1].measured.value == pytest.approx(1.0, abs=0.01)
     double = with_losses(runs, lambda decay, loss: 2 * tracking(decay, loss))
     found = judged(experiment, predictions, {"networks": double})

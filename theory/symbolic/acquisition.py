@@ -29,8 +29,8 @@ def steps() -> tuple[Step, ...]:
 
 def _time_step() -> Step:
     scale, c1 = 2 * N / m, sp.Rational(1, 2)
-    i, first = sp.Symbol("i"), sp.Symbol("Y_0")
-    iterate, field_y = sp.Function("C"), sp.Function("\\dot{Y}")
+    first = sp.Symbol("Y_0")
+    this, following, field_y = sp.Symbol("C_i"), sp.Symbol("C_{i+1}"), sp.Function("\\dot{Y}")
     return Step(
         "acquisition time",
         "Acquisition time",
@@ -45,8 +45,8 @@ def _time_step() -> Step:
             "which vanishes for the early system, where β̇ = w Ẏ. **The iteration.** C_0 is the constant of the "
             "start. Given C_i(Y), the path is e^β = C_i e^{Y²/2} + κ M(−Y), w = Y + κ e^{−β}; on it the field gives "
             "β̇ and Ẏ = ẇ + κ e^{−β} β̇, hence the next constant and the time",
-            eq(iterate(i + 1), sp.Symbol("C_0") + sp.Integral(sp.Derivative(iterate(i), Y), (Y, first, Y))),
-            eq(sp.Symbol("t_{ICL}"), sp.Integral(1 / field_y(iterate(i)), (Y, first, sp.Symbol("Y_e")))),
+            eq(following, sp.Symbol("C_0") + sp.Integral(sp.Derivative(this, Y), (Y, first, Y))),
+            eq(sp.Symbol("t_{ICL}"), sp.Integral(1 / field_y(this), (Y, first, sp.Symbol("Y_e")))),
             "**The end** Y_e is where the path's β is β_e; as C moves, so does it, by one Newton step (dβ/dY = w) in "
             "every pass. The drift lives in the last e-folds of e^β before β_e, so few passes do: one leaves 0.8 %, "
             "two 0.06 %, three 0.005 % (N = 50, β0 = 2).",

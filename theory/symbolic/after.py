@@ -209,7 +209,7 @@ def _fold_step() -> Step:
             "Its right side depends on N/m alone, and is −2.52, −2.69, −3.10, −3.59 at N/m = 50, 100, 1000, 1e5: it "
             "falls like −ln ln N. With w′/w = (1/β + a)/2 and a′ = a(1 − a) the derivative along the branch is "
             "elementary,",
-            eq(sp.Derivative(sp.Symbol("\\varphi_c") - sp.log(1 / decay), beta),
+            eq(sp.Derivative(phi - sp.log(1 / decay), beta),
                   1 - a_symbol - (1 / beta + a_symbol) / 2 - w * a_symbol * (1 - a_symbol + (1 / beta + a_symbol) / 2)),
             "and at its zero a = 0.23, w = 2.1, β = 3.4 (N = 100): ICL is lost while attention still rests on the "
             "others.",
@@ -254,7 +254,7 @@ def _loss_step() -> Step:
             "proportional to 1/r_K, and t_loss ∝ K^ν exactly. λ r_K t_loss is **no invariant**: with λ, I_c grows to "
             "I_K(∞) and w̄ like ln(1/λ), and it goes through a maximum, 0.194, 0.196, 0.171, 0.144, 0.124 at λ = "
             "1e-3, 1e-4, 1e-6, 1e-8, 1e-10. In K, from acquisition at a fixed I*,",
-            eq(sp.Symbol("d\\ln t_{loss}") / sp.Symbol("d\\ln K"), nu * last / (last - first)),
+            eq(sp.Symbol("{d\\ln t_{loss}}") / sp.Symbol("{d\\ln K}"), nu * last / (last - first)),
             "is steeper than ν, as I_c − I* vanishes at a finite K.",
         ),
         (

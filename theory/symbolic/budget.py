@@ -128,7 +128,7 @@ def _budget_step() -> Step:
             "Close to K*, I* asks for the margin (1 + φ/p)^{1−q} = 1 − I*/I_K(∞), hence for times of order e^φ. Its "
             "integral is e^φ/(r_K (1 + φ/p)^q) to leading order, so that a budget T reads the clock up to φ_T, with",
             eq(sp.exp(small), time * r * (1 + small / p) ** q_symbol),
-            eq(sp.Symbol("K^*(T)") / sp.Symbol("K^*"), ratio_at_budget.subs(q, q_symbol)),
+            eq(sp.Symbol("{K^*(T)}") / sp.Symbol("K^*"), ratio_at_budget.subs(q, q_symbol)),
             "K*(T) nears K* more slowly than 1/ln T: at N = 100, β0 = 0, A = 3.9, ν = 0.7, p = 1, L = 3, K*(1e6) is "
             "2.16 K*. Just above K*, at K = K*(1 + δ), ln t_ICL = φ* − q ln(1 + φ*/p) − ln r_K, whose leading term "
             "for δ → 0 is",
@@ -159,14 +159,14 @@ def _slopes_step() -> Step:
             "Write I_K = I_K(∞) g(φ) and T = I_K(∞) (q − 1) H(φ)/p. At fixed T a larger I_K(∞) costs margin, dφ = "
             "−(H/H′) d ln I_K(∞), so that d ln I_K/d ln I_K(∞) = 1 − g′H/(gH′); as dI_K = c1 dt, that is 1 − c1(T) "
             "T/I_K. Inverted at I_K = I*,",
-            eq(sp.Symbol("d\\ln K^*(T)") / sp.Symbol("d\\ln I^*"),
-                  1 / (nu * (1 - sp.Symbol("c_1(T)") * time / inverse))),
+            eq(sp.Symbol("{d\\ln K^*(T)}") / sp.Symbol("{d\\ln I^*}"),
+                  1 / (nu * (1 - sp.Symbol("{c_1(T)}") * time / inverse))),
             "which falls to 1/ν for T → ∞ and grows without bound as T → 2I* = t_ICL(K → ∞): 2.08, 1.73, 1.50 at T = "
             "600, 1e3, 1e4 (ν = 0.7, I* = 138.5). N, β0 and m act through I* alone, and their exponents are those of "
             "I* times this; A and ρ act through I_K(∞) alone, and keep −1/ν and 1/ν at any T. Of two seeds that "
             "differ in β0 the thresholds differ by as much, so the transition has the width",
-            eq(sp.Symbol("\\sigma_{\\ln K}"), sigma * sp.Abs(sp.Symbol("d\\ln\\tau^*") / sp.Symbol("d\\beta_0"))
-                  * sp.Symbol("d\\ln K^*(T)") / sp.Symbol("d\\ln I^*")),
+            eq(sp.Symbol("\\sigma_{\\ln K}"), sigma * sp.Abs(sp.Symbol("{d\\ln\\tau^*}") / sp.Symbol("{d\\beta_0}"))
+                  * sp.Symbol("{d\\ln K^*(T)}") / sp.Symbol("{d\\ln I^*}")),
         ),
         (Check("d ln I_K/d ln K at fixed T = ν [1 − c1 T/I]", "identity", slope_at_budget, _slope_residual),),
         Validity("d ln K*/d ln I* = 1/(ν[1 − c1(T)T/I*])", "T > 2I*, any p, L",

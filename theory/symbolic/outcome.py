@@ -145,7 +145,7 @@ def _threshold_step() -> Step:
         "threshold",
         "Threshold",
         (
-            "An infinite time: the budget of the next step but one is put in place of it there.",
+            "Training goes on for ever; for a finite budget see the step on it.",
             "Until acquisition the memory does not feel the ICL circuit: its clock is that of the memory alone.",
             "c2 keeps its initial value 1/2 until acquisition: see the bracket.",
             "No item is repeated within a context, K ≫ N: see the step on repeated items.",
@@ -210,8 +210,11 @@ def _tail_step() -> Step:
             "t_ICL ∝ e^{−β0} without drag and ∝ e^{−2β0} deep in the drag branch: log-normal, of width σ_β or 2σ_β.",
             eq(sp.Symbol("t_{ICL}"), 2 * N / m * sp.sqrt(sp.pi / 2) * sp.exp(-beta0)),
             eq(sp.Symbol("t_{ICL}"), N * kappa / m * sp.exp(-2 * beta0)),
-            "To 95 % accuracy the first branch ends where β0 nears β_e ≈ ½ ln N + 0.5: the time vanishes there, and "
-            "its slope grows without bound (β0 = 2: −6.5, −1.7, −1.3 at N = 25, 50, 100).",
+            "The label variance of the drag is that of the other labels, the copy's staying ±1; if all labels are "
+            "scaled, t_ICL goes with their variance as −1/2 without drag and 0 with it. To 95 % accuracy the first "
+            "branch ends where β0 nears β_e ≈ ½ ln N + 0.5: the time vanishes there, and its slope grows without bound "
+            "(β0 = 2: −6.4, −1.7, −1.3 at N = 25, 50, 100), and copies, which lower β_e too, do the same (−1.14 for "
+            "m = 4 → 5, −1.55 for 8 → 9, N = 100, β0 = 0).",
         ),
         (Check("d ln t/dβ0 = −1 and −2", "identity", (sp.Integer(-1), sp.Integer(-2)), _lognormal_residual),),
         Validity("ln t_ICL = const − β0, const − 2β0", "b = β0 − ln κ above 1.26 and β0 ≪ β_e; b < −2.32",

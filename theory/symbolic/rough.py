@@ -66,7 +66,7 @@ def _rough_step() -> Step:
         (
             "The score of every item carries a ξ ~ N(0, σ_s²) of its own. Copies are one item with one label, and "
             "share theirs; for copies with scores of their own the formula is given beside.",
-            "D → ∞; i.i.d. labels; the early system, with attention not flat but e^β a_c ≪ 1 still.",
+            "D → ∞; i.i.d. labels; the early system, with attention that is not flat, |w a| ≪ 1.",
         ),
         (
             "**The early system** keeps its form: dw/dt = E[σ(−u) a], with a = m a_c + Σ_{j≠c} a_j ℓ_j, and to first "
@@ -94,7 +94,7 @@ def _rough_step() -> Step:
             ),
             "**Copies with scores of their own** have Z = Σ_c X_c + …: ⟨Xe^{−tmX}⟩ becomes "
             "⟨Xe^{−tX}⟩⟨e^{−tX}⟩^{m−1}. At N = 100, m = 4, σ_s = 2, β = 0, A = 1 exactly by symmetry; with one score "
-            "for all copies 0.78.",
+            "for all copies 0.81.",
         ),
         (
             Check("1/Z = ∫ e^{−tZ} dt", "identity", 1 / z, lambda statement: _laplace(1) - statement),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ...theory import Estimate, Task, fixed_points, fold, population_loss, tracking_weight
+from ...theory import Estimate, Task, fixed_points, fold, loss_product, population_loss
 from ..claim import Claim
 from ..cointegration import cointegrated
 from ..config import Run, addresses
@@ -33,7 +33,7 @@ class LossRelation:
 
     - co-integration: its own L_ICL there;
     - fixed point: L_ICL on the stable branch of (w, β) at the margin φ with log(1 + e^{−φ}) = L_IWL;
-    - asymptotic law: L_ICL · L_IWL = λ W(L_IWL/λ), for a → 1 and φ ≫ 1.
+    - asymptotic law: L_ICL · L_IWL = λ w/a, with w and a on the branch at that φ, for φ ≫ 1.
 
     The last two are pooled over λ, as geometric means of measured over predicted.
 
@@ -142,5 +142,5 @@ def tracked_loss(task: Task, decay: float, level: float) -> float:
 
 
 def asymptotic_loss(task: Task, decay: float, level: float) -> float:
-    """L_ICL = λ W(L_IWL/λ)/L_IWL, the tracking law with L_IWL ≈ c3; NaN for no L_IWL."""
-    return math.nan if math.isnan(level) else decay * float(tracking_weight(level, decay)) / level
+    """L_ICL = λ (w/a)/L_IWL at the margin φ of L_IWL = log(1 + e^{−φ}); NaN for no L_IWL and beyond the fold."""
+    return math.nan if math.isnan(level) else float(loss_product(task, decay, -math.log(math.expm1(level)))) / level
