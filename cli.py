@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
+from .cli_predict import predict
 from .cli_theory import Json, curves, exponents, print_rows, simulate
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(curves, name="curves")
 app.add_typer(simulate, name="simulate")
 app.command()(exponents)
+app.command()(predict)
 
 
 @app.callback(invoke_without_command=True)
