@@ -186,10 +186,12 @@ def _self_kernel(parameters: Parameters, items: torch.Tensor) -> float:
 
 def _dataset(readings: list[dict[str, Any]]) -> xr.Dataset:
     columns = {name: np.array([row[name] for row in readings]) for name in readings[0]}
-    margins = columns.pop("margins")
-    variables: dict[str, Any] = {name: ("reading", column) for name, column in columns.items()}
+    time, margins = columns.pop("time"), columns.pop("margins")
+    variables: dict[str, Any] = {name: ("time", column) for name, column in columns.items()}
     return xr.Dataset(
-        variables | {"margins": (("reading", "quantile"), margins)}, attrs={"torch": str(torch.__version__)}
+        variables | {"margins": (("time", "quantile"), margins)},
+        coords={"time": ("time", time, {"units": "gradient-flow time, learning rate x step"})},
+        attrs={"torch": str(torch.__version__)},
     )
 
 
