@@ -55,6 +55,9 @@ class CouplingTraining:
         η; gradient-flow time is t = η × step.
     residual_scale : float
         Factor on the items, as the residual of the transformer carries them.
+    layer_norm : bool
+        Items are layer-normed tokens, as the transformer's perceptron reads them; raw ones, as the minimal model's,
+        otherwise.
     until : float in (0, 1/2)
         Stop when c1 falls below this.
     budget : float
@@ -68,6 +71,7 @@ class CouplingTraining:
     layers: int = 3
     learning_rate: float = 0.05
     residual_scale: float = 1.0
+    layer_norm: bool = True
     until: float = 0.006
     budget: float = 2000.0
 
@@ -89,8 +93,7 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
     items = _items(run, run.task_diversity, Purpose.ITEMS)
     labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
     probes = _Probes(run, items, labels)
-    inputs = run.dimension + 2
-    parameters = initialise(lambda _: networks.perceptron(inputs, run.width, 1, run.layers), [run.seed])
+    parameters = initialise(lambda _: networks.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
     readings: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
@@ -117,9 +120,12 @@ def _due(readings: list[dict[str, Any]], clock: float) -> bool:
 
 
 def _items(run: CouplingTraining, number: int, purpose: Purpose) -> torch.Tensor:
-    """Layer-normed targets (1, number, D + 2), times the residual's scale."""
+    """Layer-normed targets (1, number, D + 2), or raw items (1, number, D), times the residual's scale."""
     generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose))
-    tokens = networks.target_tokens(torch.randn(1, number, run.dimension, generator=generator) * run.dimension**-0.5)
+    items = torch.randn(1, number, run.dimension, generator=generator) * run.dimension**-0.5
+    if not run.layer_norm:
+        return run.residual_scale * items
+    tokens = networks.target_tokens(items)
     return run.residual_scale * F.layer_norm(tokens, tokens.shape[-1:])
 
 
