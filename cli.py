@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
+from .cli_predict import predict
 from .cli_results import everything, results, status
 from .cli_tables import Json, print_rows, show
 from .cli_theory import curves, exponents, simulate
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(curves, name="curves")
 app.add_typer(simulate, name="simulate")
 app.command()(exponents)
+app.command()(predict)
 app.command()(results)
 app.command("list")(everything)
 app.command()(status)

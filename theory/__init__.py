@@ -8,7 +8,7 @@ from .burstiness import bursty_field, copies_distribution
 from .clock import acquisition_clock
 from .distribution import AcquisitionDistribution, acquisition_distribution
 from .estimate import Estimate
-from .exponents import Exponent, crossover_regimes, crossover_slope, exponents, free_regime
+from .exponents import Exponent, exponents
 from .field import icl_field, mean_residual
 from .frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
 from .in_weights import iwl_accuracy, iwl_loss
@@ -22,6 +22,7 @@ from .momentum import momentum_delay
 from .overlaps import effective_dimension
 from .phases import phase, tail_time
 from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
+from .regimes import crossover_regimes, crossover_slope, free_regime
 from .rough import effective_context, rough_attention
 from .stationary import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
 from .task import Task

@@ -100,7 +100,7 @@ def train_memories(
             for i, training in enumerate(trainings):
                 if training not in store:
                     started = time.perf_counter()
-                    curves = train_memory(training, _Part(bar, done[i], done[i + 1]))
+                    curves = train_memory(training, Part(bar, done[i], done[i + 1]))
                     store.save(training, curves, seconds=time.perf_counter() - started)
     found = [store.load(training) for training in trainings]
     for training, curves in zip(trainings, found, strict=True):
@@ -110,7 +110,7 @@ def train_memories(
     return found
 
 
-class _Part(Bar):
+class Part(Bar):
     """A share of another bar."""
 
     def __init__(self, whole: Bar, start: float, end: float) -> None:

@@ -1,0 +1,93 @@
+"""``iclrace predict``: a transformer's K*, t_ICL and final accuracies before it is trained."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli_tables import CsvFile, Json, PlotFile, print_rows, show
+
+_COLUMNS = {"ICL accuracy": "icl_accuracy", "IWL accuracy": "iwl_accuracy", "t_ICL": "time_acquired"}
+
+
+def predict(
+    context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N.")] = 31,
+    dimension: Annotated[int, typer.Option("--dimension", "-D", help="Item dimension D.")] = 31,
+    width: Annotated[int, typer.Option(help="Width of the perceptron.")] = 128,
+    task_diversity: Annotated[
+        str | None, typer.Option("--task-diversity", "-K", help="K of the curve, as 256,512,inf; around K* by default.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.05,
+    rate_ratio: Annotated[float, typer.Option(help="Learning rate of the perceptron over the attention's.")] = 1.0,
+    attention_scale: Annotated[float, typer.Option(help="Factor on W_Q and W_K at the start.")] = 1.0,
+    residual_scale: Annotated[float, typer.Option(help="Factor on the target in the residual.")] = 1.0,
+    copies: Annotated[int, typer.Option(help="Copies of the target in the context.")] = 1,
+    decay: Annotated[float, typer.Option(help="Weight decay λ on W_Q, W_K and V.")] = 0.0,
+    budget: Annotated[float, typer.Option(help="Gradient-flow time at which training stops.")] = 200.0,
+    independent: Annotated[bool, typer.Option("--independent", help="Circuits that share nothing.")] = False,
+    members: Annotated[int, typer.Option(help="Starts, over the distribution of initial weights.")] = 6,
+    calibration_seeds: Annotated[int, typer.Option(help="Perceptrons trained alone at each K.")] = 2,
+    draws: Annotated[int, typer.Option(help="Contexts sampled for each start.")] = 1000,
+    store: Annotated[Path, typer.Option(help="Run store, which keeps the perceptrons.")] = Path("results/runs"),
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+    plot: PlotFile = None,
+) -> None:
+    """K*, t_ICL and final accuracies of a transformer, from initial weights and perceptrons trained alone."""
+    from .validate.forecast import predict as forecast
+    from .validate.run import writable_directory
+
+    found = forecast(
+        context_length, dimension, width, task_diversity=_values(task_diversity), learning_rate=learning_rate,
+        rate_ratio=rate_ratio, attention_scale=attention_scale, residual_scale=residual_scale, copies=copies,
+        decay=decay, budget=budget, independent=independent, members=members, calibration_seeds=calibration_seeds,
+        draws=draws, store=writable_directory(store),
+    )  # fmt: skip
+    title = f"K* = {_interval(found.threshold)} at t = {budget:g}; t_ICL (K → ∞) = {_interval(found.endless_time)}"
+    rows = [{"N": float(context_length), **row} for row in _rows(found, exact=True)]
+    if as_json or csv_file is not None or plot is not None:
+        with contextlib.redirect_stdout(sys.stdout if as_json else io.StringIO()):
+            show(title, rows, ("K", "ICL accuracy", "N"), as_json, csv_file, plot)
+    if not as_json:
+        print_rows(title, _rows(found, exact=False))
+        print("\n".join(["assumed: " + "; ".join(found.assumptions), *(f"read: {line}" for line in found.inputs)]))
+
+
+def _values(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"be numbers such as 256,512, but it is {text!r}", param_hint="-K") from None
+
+
+def _interval(estimate: Any) -> str:
+    return f"{estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]"
+
+
+def _rows(found: Any, exact: bool) -> list[dict[str, Any]]:
+    """One row a K. ``exact``: numbers for a machine, K* with them; otherwise a value and its range in one cell."""
+    rows = []
+    for k in found.curve.task_diversity.values:
+        at = found.curve.sel(task_diversity=k)
+        row: dict[str, Any] = {"K": float(k)}
+        for label, name in _COLUMNS.items():
+            ends = [float(at[column]) for column in (name, f"{name}_low", f"{name}_high")]
+            if exact:
+                row |= dict(zip((label, f"{label} low", f"{label} high"), ends, strict=True))
+            else:
+                row[label] = "{:.4g} [{:.4g}, {:.4g}]".format(*ends) if ends[1] < math.inf else "inf"
+        row["phase"] = str(at.phase.item())
+        if exact:
+            for label, estimate in (("K*", found.threshold), ("t_ICL (K → ∞)", found.endless_time)):
+                row |= {label: estimate.value, f"{label} low": estimate.low, f"{label} high": estimate.high}
+            row["budget"] = found.budget
+        rows.append(row)
+    return rows

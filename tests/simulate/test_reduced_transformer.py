@@ -1,0 +1,205 @@
+"""The compiled reduced transformer: bound to theory's equations, its order, its error control, its draws."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iclrace.simulate import _adaptive, _reduced_field
+from iclrace.simulate.reduced_transformer import packed, reduced_course, reduced_threshold, solve_reduced, tabulated
+from iclrace.theory.reduced_transformer import (
+    COLUMNS,
+    STATE,
+    CouplingRun,
+    MeasuredCoupling,
+    ReducedTransformer,
+    Terms,
+    draw_contexts,
+    icl_accuracy,
+    initial_state,
+    rates,
+)
+from iclrace.theory.reduced_transformer.readout import readout_growth
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
+
+def run_of(task_diversity):
+    """A memory made by hand, smooth in the clock: I_K(∞) ∝ K^0.8, the couplings as K^(J/I_K) and beyond."""
+    total = 12 * (task_diversity / 256) ** 0.8
+    share = np.linspace(0, 1, 200)
+    grown = (0.6 * task_diversity) ** share**2
+    columns = {name: scale * grown for name, scale in zip(COLUMNS, (0.08, 0.003, 0.07, 0.002, 0.04, 0.02), strict=True)}
+    margin = 5 * share**2
+    return CouplingRun(
+        task_diversity, total * share, expit(-margin), margin[:, None] * np.linspace(0.5, 1.5, 8), **columns
+    )
+
+
+COUPLING = MeasuredCoupling([run_of(k) for k in (64, 256, 1024)])
+MODEL = ReducedTransformer(context_length=15, dimension=31, task_diversity=256)
+DECAYING = replace(
+    MODEL, decay=2e-3, copies=2, rate_ratio=0.5, attention_scale=0.7, residual_scale=1.5, clock_scale=1.2
+)
+BARE = replace(MODEL, terms=Terms(*[False] * 10))
+GROWTH = readout_growth(33, 128)
+
+
+def compiled(model, state, contexts, time):
+    total, table = tabulated(model, COUPLING)
+    arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
+              contexts.target, contexts.slope, contexts.rank)  # fmt: skip
+    work = _reduced_field.workspace(table.shape[1], model.context_length)
+    out = np.empty(_reduced_field.SIZE)
+    _reduced_field.rates(time, state, packed(model), GROWTH, total, table, arrays, work, out)
+    accuracy = _reduced_field.accuracy(time, state, packed(model), total, table, arrays, work)
+    row = np.empty(table.shape[1])
+    _reduced_field.read_row(table, state[7] / total, row)
+    return out, accuracy, row
+
+
+@pytest.mark.parametrize("model", [MODEL, DECAYING, BARE, replace(MODEL, task_diversity=math.inf)])
+@settings(max_examples=15, deadline=None)
+@given(
+    state=st.tuples(
+        st.floats(-2, 30), st.floats(2, 60), st.floats(-2, 6), st.floats(-2, 0), st.floats(-9, 0), st.floats(0, 4),
+        st.floats(-0.5, 1), st.floats(0, 40), st.floats(-1, 3), st.floats(-2, 2), st.floats(-2, 2),
+        st.floats(-1, 0.5), st.floats(-1, 2),
+    ),
+    time=st.floats(0, 300),
+)  # fmt: skip
+def test_the_compiled_field_is_theorys(model, state, time):
+    """Sums of 60 terms in another order: 1e-11 of the largest rate."""
+    state = np.array(state)
+    contexts = draw_contexts(model, 30, 8, seed=3)
+    found, accuracy, row = compiled(model, state, contexts, time)
+    expected = rates(model, state, row, contexts, time)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-11 * np.abs(expected).max())
+    assert accuracy == pytest.approx(icl_accuracy(model, state, row, contexts, time), abs=1e-12)
+
+
+def slow(model, contexts, budget):
+    """The same equations by scipy with numpy's field, at a tolerance a thousand times finer."""
+    total, table = tabulated(model, COUPLING)
+    grid = np.linspace(0, total, len(table))
+
+    def field(time, state):
+        row = np.array([np.interp(state[7], grid, column) for column in table.T])
+        return rates(model, state, row, contexts, time)
+
+    return solve_ivp(field, (0, budget), initial_state(model), rtol=1e-7, atol=1e-8).y[:, -1]
+
+
+@pytest.mark.parametrize("model", [MODEL, DECAYING, BARE])
+def test_the_solution_is_that_of_a_slow_independent_solver(model):
+    contexts = draw_contexts(model, 40, 8)
+    found = solve_reduced(model, COUPLING, budget=25.0, contexts=contexts, rtol=1e-4)
+    expected = slow(model, contexts, 25.0)
+    for name, value in zip(STATE, expected, strict=True):
+        assert found[name].item() == pytest.approx(value, rel=2e-3, abs=2e-3), name
+
+
+def test_halving_the_step_divides_the_error_by_eight():
+    """Order 3, on a table without kinks inside the interval: the slope over four step sizes."""
+    contexts = draw_contexts(BARE, 20, 8)
+    total, table = tabulated(BARE, COUPLING)
+    table = np.linspace(table[0], table[0] + 0.5, len(table))  # linear in the clock: no jump of its slope
+    arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
+              contexts.target, contexts.slope, contexts.rank)  # fmt: skip
+    work = _reduced_field.workspace(table.shape[1], 15)
+
+    def at(steps):
+        y, slope = initial_state(BARE, 0.5, 1.0), np.empty(_reduced_field.SIZE)
+        new, error, stages = np.empty_like(y), np.empty_like(y), np.empty((4, y.size))
+        for _ in range(steps):
+            _reduced_field.rates(0.0, y, packed(BARE), GROWTH, total, table, arrays, work, slope)
+            _adaptive.step(
+                0.0, 4.0 / steps, y, slope, packed(BARE), GROWTH, total, table, arrays, work, stages, new, error
+            )
+            y = new.copy()
+        return y
+
+    exact = at(1024)
+    errors = [np.abs(at(steps) - exact).max() for steps in (16, 32, 64, 128)]
+    assert -np.polyfit(np.log([16, 32, 64, 128]), np.log(errors), 1)[0] == pytest.approx(3.0, abs=0.25)
+
+
+def test_the_error_follows_the_tolerance():
+    """A hundred times finer, and at least ten times closer (order 3 of a pair: error ∝ tolerance)."""
+    contexts = draw_contexts(MODEL, 40, 8)
+
+    def solve(rtol):
+        return solve_reduced(MODEL, COUPLING, budget=25.0, contexts=contexts, rtol=rtol)
+
+    def error(found):
+        return max(abs(found[name].item() - exact[name].item()) / (1 + abs(exact[name].item())) for name in STATE)
+
+    exact, coarse, fine = solve(1e-7), solve(1e-2), solve(1e-4)
+    assert error(coarse) < 0.1
+    assert error(fine) < error(coarse) / 10
+    assert coarse.steps.item() < fine.steps.item()
+
+
+def test_more_draws_change_less_and_less():
+    """The scatter over seeds falls as the square root of the draws: by 4, known to a fifth from 12 seeds each."""
+
+    def scatter(draws):
+        ends = [solve_reduced(MODEL, COUPLING, budget=60.0, draws=draws, seed=s).w.item() for s in range(12)]
+        return np.std(ends) / np.mean(ends)
+
+    few, many = scatter(60), scatter(960)
+    assert many < few / 2
+
+
+def test_one_k_gives_the_same_in_any_company():
+    together = solve_reduced(MODEL, COUPLING, budget=30.0, task_diversity=[100, 256, 700, np.inf], draws=50)
+    alone = solve_reduced(MODEL, COUPLING, budget=30.0, task_diversity=256, draws=50)
+    for name in STATE:
+        assert alone[name].item() == together[name].sel(task_diversity=256).item()
+
+
+def test_acquisition_is_where_the_course_crosses():
+    settings = {"budget": 300.0, "draws": 100}
+    model = replace(MODEL, task_diversity=1e4)
+    found = solve_reduced(model, COUPLING, **settings)
+    course = reduced_course(model, COUPLING, **settings)
+    above = course.time.values[course.icl_accuracy.values > 0.95][0]
+    below = course.time.values[course.icl_accuracy.values <= 0.95]
+    assert below[below < above][-1] <= found.time_acquired.item() <= above
+    stopped = solve_reduced(model, COUPLING, stop_acquired=True, **settings)
+    assert stopped.time_acquired.item() == found.time_acquired.item()
+    assert stopped.steps.item() <= found.steps.item()
+
+
+def test_the_threshold_is_where_the_curve_crosses():
+    settings = {"budget": 100.0, "draws": 60}
+    found = reduced_threshold(MODEL, COUPLING, **settings)
+    sides = solve_reduced(MODEL, COUPLING, task_diversity=[found / 1.15, found * 1.15], **settings).icl_accuracy.values
+    assert 32 < found < 2048
+    assert sides[0] < 0.75 < sides[1]
+
+
+def test_scrambled_labels_teach_nothing_in_context():
+    found = solve_reduced(MODEL, COUPLING, budget=60.0, draws=100, scrambled=True)
+    assert abs(found.w.item()) < 1e-12
+    assert found.icl_accuracy.item() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_circuits_that_share_nothing_race_as_before():
+    """k and G² held: at K → ∞ nothing changes, at finite K the memory only starves."""
+    settings = {"budget": 400.0, "draws": 100, "task_diversity": [512.0, np.inf]}
+    shared = solve_reduced(MODEL, COUPLING, **settings)
+    apart = solve_reduced(replace(MODEL, terms=Terms(shared_gain=False)), COUPLING, **settings)
+    assert apart.time_acquired[1].item() == shared.time_acquired[1].item() < math.inf
+    assert apart.w[0].item() < shared.w[0].item()
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("budget", 0), ("rtol", 0), ("draws", 0), ("seed", -1), ("task_diversity", 1), ("w0", np.nan)],
+)
+def test_bad_arguments_are_named(argument, value):
+    with pytest.raises(ValueError, match=f"Argument '{argument}' must"):
+        solve_reduced(MODEL, COUPLING, **{"budget": 1.0, argument: value})

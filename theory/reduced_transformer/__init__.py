@@ -1,0 +1,24 @@
+"""A transformer in nine order parameters: how its two circuits couple (docs/reduced_transformer.md)."""
+
+from .contexts import Contexts, draw_contexts
+from .equations import STATE, Scores, attend, icl_accuracy, initial_state, iwl_accuracy, rates, score_scales
+from .measured import COLUMNS, CouplingRun, MeasuredCoupling
+from .model import ReducedTransformer, Terms
+
+__all__ = [
+    "COLUMNS",
+    "STATE",
+    "Contexts",
+    "CouplingRun",
+    "MeasuredCoupling",
+    "ReducedTransformer",
+    "Scores",
+    "Terms",
+    "attend",
+    "draw_contexts",
+    "icl_accuracy",
+    "initial_state",
+    "iwl_accuracy",
+    "rates",
+    "score_scales",
+]
