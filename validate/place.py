@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,6 @@ def plain(value: Any) -> At:
 def number(value: Any) -> At:
     if isinstance(value, list):
         return tuple(number(one) for one in value)
-    if not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | str) or (isinstance(value, int) and abs(value) > sys.float_info.max):
         raise ValueError(f"a coordinate is {value!r}")
     return float(value) if value in ("inf", "-inf") else value

@@ -98,13 +98,16 @@ def read_summary(directory: str | os.PathLike[str]) -> Summary:
     path = Path(directory) / "summary.json"
     require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
     found = schema.read(path, schema.SUMMARY)
-    try:
-        claims = Claims(Claim.from_json(entry) for entry in found["claims"])
-    except ValueError as error:
-        raise schema.StoreError(f"{path} is damaged or from another version ({error}); make it anew") from error
+    claims = []
+    for i, entry in enumerate(found["claims"]):
+        try:
+            claims.append(Claim.from_json(entry))
+        except ValueError as error:
+            what = f"entry {i} of claims: {error}"
+            raise schema.StoreError(f"{path} is damaged or from another version ({what}); make it anew") from error
     datasets = [Dataset(**{name: one[name] for name in Dataset.__dataclass_fields__}) for one in found["datasets"]]
     rest = {name: found[name] for name in ("preset", "description", "note", "experiments", "provenance")}
-    return Summary(**rest, claims=claims, datasets=datasets)
+    return Summary(**rest, claims=Claims(claims), datasets=datasets)
 
 
 def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured], device: str = "cpu") -> dict[str, Any]:

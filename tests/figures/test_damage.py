@@ -49,7 +49,7 @@ def damaged(content, draw):
 def read(folder):
     """All that the report takes from a summary."""
     results = Results(folder)
-    return results.preset, results.experiments, write_markdown([results], folder / "page.md").read_text("utf-8")
+    return results.preset, results.summary.experiments, write_markdown([results], folder / "page.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_damages_to_the_setting_of_a_dataset(tmp_path, folder):
         other, field = damaged(content, draw)
         write_dataset(path, made.assign_attrs(setting=json_text(other)))
         try:
-            read_back = setting(results.one_of("threshold_networks"))
+            read_back = setting(results.datasets("threshold")[0])
             assert read_back.keys() <= {*content, f"{field[0]}_"}
         except StoreError as error:
             assert str(path) in str(error) and str(field[0]) in str(error)
