@@ -80,6 +80,17 @@ def test_the_notebook_runs_and_says_what_the_results_say():
     assert defined["prediction"].value == pytest.approx(threshold.predicted.value, rel=0.03)
 
 
+def test_the_architecture_page_names_what_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    paths = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text)
+    assert len(paths) > 25
+    sources = {path: (ROOT / path).read_text("utf-8") for path in paths}  # raises where one does not exist
+    for path, name in re.findall(r"`([a-z_/]+\.py)`[^`]{0,3}[(,]? ?`([A-Z]\w+)`", text):
+        assert re.search(rf"^class {name}\b", sources[path], re.MULTILINE), (path, name)
+    for name, path in re.findall(r"`([A-Za-z_]+)` in `([a-z_/]+\.py)`", text):
+        assert re.search(rf"^(?:class|def) {name}\b", sources[path], re.MULTILINE), (path, name)
+
+
 def commands(page):
     lines = [line for language, text in blocks(page) if language == "sh" for line in text.splitlines()]
     inline = re.findall(r"`(iclrace [^`…]+)`", (ROOT / page).read_text())
