@@ -56,7 +56,7 @@ def everything(
     as_json: Json = False,
     csv_file: CsvFile = None,
 ) -> None:
-    """List presets, or the experiments of one, with their networks and minutes at most; `figure --list` has figures."""
+    """List presets, or the experiments of one, with their networks and minutes; `figure --list` has figures."""
     from .validate import PRESETS
     from .validate.plan import costs
     from .validate.run import chosen
@@ -72,18 +72,18 @@ def everything(
         rows.append(
             {
                 "preset": name, "experiments": len(parts), "runs": sum(part.runs for part in parts),
-                "hours at most": sum(part.minutes for part in parts) / 60, "description": one.description,
+                "hours": sum(part.minutes for part in parts) / 60, "description": one.description,
             }
         )  # fmt: skip
     show("presets", rows, _NO_AXES, as_json, csv_file, None)
 
 
 def plan_rows(parts: Any) -> list[dict[str, Any]]:
-    """Rows of a plan: what is to be trained, and what it costs at most."""
+    """Rows of a plan: what is to be trained, and about what it costs."""
     return [
         {
             "experiment": part.experiment, "runs": part.runs, "done": part.done, "to train": part.runs - part.done,
-            "minutes at most": part.minutes, "MB": part.megabytes,
+            "minutes": part.minutes, "MB": part.megabytes,
         }
         for part in parts
     ]  # fmt: skip
