@@ -13,6 +13,7 @@ from scipy import stats
 
 from ..theory import Estimate
 from ..theory._arguments import integer, real, require
+from .intervals import fraction
 from .measure import CONFIDENCE
 
 Array = NDArray[np.float64]
@@ -95,15 +96,7 @@ def measure_plateau(
     kept = (every >= beyond) & ~np.isnan(outcome)
     require(bool(kept.any()), "beyond", f"be at most {k.max() if k.size else math.nan}", beyond)
     outcome = outcome[kept] == 1.0
-    return Plateau(_fraction(outcome, confidence), _trend(every[kept], outcome))
-
-
-def _fraction(outcome: NDArray[np.bool_], confidence: float) -> Estimate:
-    test = stats.binomtest(int(outcome.sum()), outcome.size)
-    interval = test.proportion_ci(confidence, method="wilson")
-    value = outcome.mean()
-    # At 0 and 1 Wilson's end may miss the value by rounding.
-    return Estimate(float(value), float(min(interval.low, value)), float(max(interval.high, value)), confidence)
+    return Plateau(fraction(outcome, confidence), _trend(every[kept], outcome))
 
 
 def _trend(k: Array, outcome: NDArray[np.bool_]) -> float:
@@ -189,7 +182,7 @@ def measure_bimodality(
     require(x.size >= 4, "samples", "hold four or more", x.size)
     spread = float(x.std())
     if spread == 0:
-        upper = Estimate(1.0, _fraction(np.ones(x.size, dtype=bool), confidence).low, 1.0, confidence)
+        upper = Estimate(1.0, fraction(np.ones(x.size, dtype=bool), confidence).low, 1.0, confidence)
         return Bimodality(0.5 / x.size, 1.0, 1.0, 0.0, (float(x[0]), float(x[0])), 0.0, upper, False)
     spaced = x if test_size is None else _spread_ties(x, integer("test_size", test_size, minimum=1))
     dip, p = (float(value) for value in diptest.diptest(spaced)[:2])  # pyright: ignore[reportArgumentType, reportIndexIssue]
@@ -197,7 +190,7 @@ def measure_bimodality(
     counts = x[0] >= 0.0 and x[-1] <= 1.0
     null = _count_ratios(x, test_size) if counts and test_size is not None else _null_ratios(x.size)
     low, high = (float(x.mean() + spread * mean) for mean in means)
-    upper = _fraction(x > 0.5 * (low + high), confidence)
+    upper = fraction(x > 0.5 * (low + high), confidence)
     return Bimodality(
         dip=dip,
         p_value=p,
