@@ -42,7 +42,7 @@ def interfered_accuracy(w: ArrayLike, beta: ArrayLike, spread: ArrayLike, task: 
     --------
     >>> task = Task(context_length=50, dimension=63)
     >>> interfered_accuracy(4.0, 3.0, [0.0, 1.0, 4.0], task).round(3).tolist()
-    [0.987, 0.816, 0.602]
+    [0.993, 0.844, 0.608]
     """
     w, beta, spread = broadcast(w=real("w", w), beta=real("beta", beta), spread=real("spread", spread, minimum=0.0))
     sums, weights = label_sum_nodes(task, nodes=80)
