@@ -35,6 +35,9 @@ def predict(
     calibration_seeds: Annotated[int, typer.Option(help="Perceptrons trained alone at each K.")] = 2,
     draws: Annotated[int, typer.Option(help="Contexts sampled for each start.")] = 1000,
     store: Annotated[Path, typer.Option(help="Run store, which keeps the perceptrons.")] = Path("results/runs"),
+    network: Annotated[
+        str, typer.Option(help="transformer, or minimal: its circuit and the whole network.")
+    ] = "transformer",
     as_json: Json = False,
     csv_file: CsvFile = None,
     plot: PlotFile = None,
@@ -43,6 +46,17 @@ def predict(
     from .validate.forecast import predict as forecast
     from .validate.run import writable_directory
 
+    if network not in ("transformer", "minimal"):
+        raise typer.BadParameter(f"be transformer or minimal, but it is {network!r}", param_hint="--network")
+    if network == "minimal":
+        given = {"-K": task_diversity is not None, "--attention-scale": attention_scale != 1, "--copies": copies != 1,
+                 "--residual-scale": residual_scale != 1, "--independent": independent}  # fmt: skip
+        for option in [name for name, is_given in given.items() if is_given]:
+            raise typer.BadParameter("be left out for the minimal model, which has none", param_hint=option)
+        settings = {"learning_rate": learning_rate, "rate_ratio": rate_ratio, "decay": decay, "budget": budget,
+                    "calibration_seeds": calibration_seeds}  # fmt: skip
+        _print_minimal(context_length, dimension, width, settings, store, as_json, csv_file, plot)
+        return
     found = forecast(
         context_length, dimension, width, task_diversity=_values(task_diversity), learning_rate=learning_rate,
         rate_ratio=rate_ratio, attention_scale=attention_scale, residual_scale=residual_scale, copies=copies,
@@ -56,6 +70,31 @@ def predict(
             show(title, rows, ("K", "ICL accuracy", "N"), as_json, csv_file, plot)
     if not as_json:
         print_rows(title, _rows(found, exact=False))
+        print("\n".join(["assumed: " + "; ".join(found.assumptions), *(f"read: {line}" for line in found.inputs)]))
+
+
+def _print_minimal(
+    context_length: int, dimension: int, width: int, settings: dict[str, Any], store: Path, as_json: bool,
+    csv_file: Path | None, plot: Path | None,
+) -> None:  # fmt: skip
+    from .validate.forecast_minimal import predict_minimal
+    from .validate.run import writable_directory
+
+    found = predict_minimal(context_length, dimension, width, store=writable_directory(store), **settings)
+    ends = {"K*": found.threshold.value, "K* of the circuit": found.circuit_threshold.value, "budget": found.budget}
+    columns = {"ICL accuracy": "icl_accuracy", "circuit": "circuit_accuracy", "t_ICL": "time_acquired"}
+    rows = [
+        {"N": float(context_length), "K": float(k)}
+        | {label: float(found.curve[name].sel(task_diversity=k)) for label, name in columns.items()}
+        | (ends if as_json else {})
+        for k in found.curve.task_diversity.values
+    ]
+    title = (
+        f"minimal model: K* = {_interval(found.threshold)}, of its circuit {_interval(found.circuit_threshold)}, "
+        f"at t = {found.budget:g}"
+    )
+    show(title, rows, ("K", "ICL accuracy", "N"), as_json, csv_file, plot)
+    if not as_json:
         print("\n".join(["assumed: " + "; ".join(found.assumptions), *(f"read: {line}" for line in found.inputs)]))
 
 

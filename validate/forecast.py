@@ -26,7 +26,7 @@ HALFWAY = 0.75
 # Accuracies beyond which a network has memorised, or learnt in context, for good.
 _CHANCE, _CERTAIN = 0.6, 0.9
 _FIRST = (128, 256, 512)
-_LEAST, _GREATEST = 32, 16_384
+_LEAST, _GREATEST = 16, 16_384
 ASSUMPTIONS = (
     "Gaussian initial scores of PyTorch's default weights",
     "the perceptron's couplings follow the memory's clock as they do alone",
@@ -132,7 +132,7 @@ def predict(
     Raises
     ------
     ValueError
-        For an argument out of its range, or when K* lies outside 32 … 16,384.
+        For an argument out of its range, or when K* lies above 16,384.
 
     Source: docs/reduced_transformer.md.
     """
@@ -149,7 +149,7 @@ def predict(
     training = CouplingTraining(
         2, 0, dimension=dimension, width=width, learning_rate=learning_rate, residual_scale=residual_scale
     )
-    known = _Calibrations(training, calibration_seeds, RunStore(store), progress)
+    known = Calibrations(training, calibration_seeds, RunStore(store), progress)
     solve = partial(_accuracy, model, budget=budget, draws=draws, clocks=_checked(scrambled_clock))
     if wanted is not None:
         known.cover(wanted)
@@ -170,13 +170,20 @@ def predict(
     )
 
 
-class _Calibrations:
+class Calibrations:
     """Perceptrons trained alone at powers of two, as far as they are needed."""
 
-    def __init__(self, training: CouplingTraining, seeds: int, store: RunStore, progress: bool) -> None:
+    def __init__(
+        self,
+        training: CouplingTraining,
+        seeds: int,
+        store: RunStore,
+        progress: bool,
+        first: tuple[int, ...] = _FIRST,
+    ) -> None:
         self.training, self.seeds, self.store, self.progress = training, seeds, store, progress
-        self.diversities: set[int] = set(_FIRST)
-        self.low, self.high = float(_FIRST[0]), float(_FIRST[-1])
+        self.diversities: set[int] = set(first)
+        self.low, self.high = float(first[0]), float(first[-1])
 
     def cover(self, diversities: np.ndarray) -> None:
         """Take in every power of two next to a finite K."""
@@ -206,7 +213,7 @@ class _Calibrations:
         return [f"perceptrons alone, seed {seed}: {addresses(self.runs(seed))}" for seed in range(self.seeds)]
 
 
-def _members(model: ReducedTransformer, known: _Calibrations, number_of: int) -> list[_Member]:
+def _members(model: ReducedTransformer, known: Calibrations, number_of: int) -> list[_Member]:
     """β0 at the midpoints of equally probable intervals, w0 at the same in another order: a distribution, no noise."""
     couplings = [known.coupling(seed) for seed in range(known.seeds)]
     middles = ndtri((np.arange(number_of) + 0.5) / number_of)
@@ -275,12 +282,12 @@ def _stacked(
 
 def _threshold(grid: np.ndarray, accuracy: np.ndarray) -> Estimate:
     """Where the mean over members rises through 3/4, and the range of the members' own crossings."""
-    own = [_crossing(grid, one) for one in accuracy]
-    value = _crossing(grid, accuracy.mean(0))
+    own = [crossing(grid, one) for one in accuracy]
+    value = crossing(grid, accuracy.mean(0))
     return Estimate(value, min(value, *own), max(value, *own))
 
 
-def _crossing(grid: np.ndarray, accuracy: np.ndarray) -> float:
+def crossing(grid: np.ndarray, accuracy: np.ndarray) -> float:
     above = np.flatnonzero(accuracy >= HALFWAY)
     if not above.size:
         return math.inf

@@ -20,7 +20,7 @@ from iclrace.validate.coupling import (
     train_couplings,
 )
 from iclrace.validate.ensemble import stack
-from iclrace.validate.forecast import _crossing
+from iclrace.validate.forecast import crossing
 from torch.func import functional_call, grad, vmap
 
 SMALL = CouplingTraining(32, 0, dimension=7, width=16, learning_rate=0.2, until=0.1)
@@ -165,5 +165,19 @@ def test_bad_input_is_refused_by_name_before_anything_is_trained(command, tmp_pa
     assert not list((tmp_path / "store").glob("runs/*"))
 
 
+def test_the_minimal_models_network_needs_more_items_than_its_circuit(tmp_path, command):
+    """Memory is noise on novel items: K* of the whole network lies above the circuit's."""
+    small = ("--network", "minimal", "-N", 25, "-D", 15, "--width", 32, "--learning-rate", 0.3, "--budget", 400,
+             "--calibration-seeds", 1, "--store", tmp_path)  # fmt: skip
+    code, printed, error = command("predict", *small, "--json")
+    assert code == 0, error
+    rows = json.loads(printed)
+    assert 16 < rows[0]["K* of the circuit"] < rows[0]["K*"] < 2 * rows[0]["K* of the circuit"]
+    assert all(row["ICL accuracy"] <= row["circuit"] + 0.01 for row in rows)
+    code, _, error = command("predict", *small, "--attention-scale", 2)
+    assert code == 2 and "--attention-scale" in error
+    assert command("predict", "--network", "other")[0] == 2
+
+
 def test_no_threshold_is_found_where_none_is():
-    assert math.isinf(_crossing(np.array([1.0, 2.0]), np.array([0.5, 0.6])))
+    assert math.isinf(crossing(np.array([1.0, 2.0]), np.array([0.5, 0.6])))
