@@ -106,7 +106,9 @@ def logarithmic(ax: Axes, points: int, otherwise: str) -> None:
 
 
 def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
-    """The legend over the axes, where it hides nothing; ``title`` stands on top of it."""
+    """The legend over the axes, where it hides nothing, if there is anything to tell; ``title`` stands on top of it."""
+    if not ax.get_legend_handles_labels()[0] and not title:
+        return
     ax.legend(title=title or None, title_fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns,
               columnspacing=1.2)  # fmt: skip
 

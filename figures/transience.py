@@ -106,7 +106,8 @@ def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
             ax.plot(levels, [tracked_loss(task, decay, one) for one in levels], color=colour, linewidth=1.1)
             ax.plot(levels, [asymptotic_loss(task, decay, one) for one in levels], color=colour, linestyle=":",
                     linewidth=0.9)  # fmt: skip
-        style.logarithmic(ax, len(ax.get_lines()), "no network acquires ICL")
+        known = sum(int(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).sum()) for line in ax.get_lines())
+        style.logarithmic(ax, known, "no network acquires ICL")
         ax.set(xlabel=r"$L_{IWL}$ (nat)", ylabel=r"$L_{ICL}$ (nat)")
         style.legend_above(ax, "", 3)
     return ax
