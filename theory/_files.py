@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,10 @@ def netcdf(dataset: "xr.Dataset", encoding: dict[str, Any] | None = None) -> mem
     it.
     """
     whole: Any = dataset.assign_attrs({CHECKSUM: checksum(dataset)})
-    return memoryview(whole.to_netcdf(engine="h5netcdf", encoding=encoding))
+    # On a cluster's worker dask would lend a lock by the file's name, and what lies in memory has none.
+    dask = sys.modules.get("dask")
+    with nullcontext() if dask is None else dask.config.set(scheduler="synchronous"):
+        return memoryview(whole.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
 def read_netcdf(path: Path) -> "xr.Dataset":
