@@ -75,7 +75,7 @@ def _panel(
     claims = [claim for at in x for claim in places[at]]
     methods = dict.fromkeys(claim.method for claim in claims if claim.predicted is not None)
     predicted = {
-        _WORDS.get(method, f"from {method}"): [
+        _WORDS.get(method, fill(f"from {method}", 30)): [
             next((claim.predicted for claim in places[at] if claim.method == method), None) for at in x
         ]
         for method in methods

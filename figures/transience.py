@@ -173,7 +173,12 @@ def prepare_times(results: Results) -> Picture:
     by_experiment = results.select(experiment=list(TIMES.experiments), quantity="t_loss").experiments()
     if not by_experiment:
         raise results.missing(*TIMES.experiments)
-    panels = [_times(claims) for claims in by_experiment.values()]
+    rates: dict[str, Any] = {}
+    panels = []
+    for claims in by_experiment.values():
+        rate = claims[0].at["learning_rate"]
+        other = rates.setdefault(claims[0].network, rate) != rate
+        panels.append(_times(claims, rf", $\eta$ = {rate:g}" if other else ""))
     caption = (
         "How long ICL lasts, from its acquisition (95 %) to its loss (75 %), under weight decay; networks that keep it "
         "to the end, or never acquire it, have no point. Lines with bands: predicted from other seeds. "
@@ -182,8 +187,8 @@ def prepare_times(results: Results) -> Picture:
     return Picture(caption, panels)
 
 
-def _times(claims: Sequence[Claim]) -> partial[Axes]:
-    """t_loss over what differs between the claims of one experiment: λ or K."""
+def _times(claims: Sequence[Claim], rate: str) -> partial[Axes]:
+    """t_loss over what differs between the claims of one experiment: λ or K; the rate in words where it is another."""
     over = "task_diversity" if len({claim.at["task_diversity"] for claim in claims}) > 1 else "decay"
     x = sorted({float(claim.at[over]) for claim in claims})  # pyright: ignore[reportArgumentType]
 
@@ -201,7 +206,12 @@ def _times(claims: Sequence[Claim]) -> partial[Axes]:
     first = claims[0]
     fixed = {"network": first.network, **first.at}
     return partial(
-        draw_times, x, column("measured", "part"), column("predicted", "method"), label, title=_title(fixed, over)
+        draw_times,
+        x,
+        column("measured", "part"),
+        column("predicted", "method"),
+        label,
+        title=_title(fixed, over) + rate,
     )
 
 

@@ -71,3 +71,17 @@ def _value(run, axis):
 @pytest.fixture
 def folder(tmp_path):
     return Folder(tmp_path / "results")
+
+
+def line(ax, label):
+    """x and y of the line or the points of one label."""
+    found = [one for one in ax.get_lines() if one.get_label() == label]
+    assert len(found) == 1, [one.get_label() for one in ax.get_lines()]
+    return np.asarray(found[0].get_xdata(), float), np.asarray(found[0].get_ydata(), float)
+
+
+def points(ax, label="measured"):
+    """Values and intervals of a set of points with error bars."""
+    (bars,) = (one for one in ax.containers if one.get_label() == label)
+    (segments,) = (one.get_segments() for one in bars.lines[2])
+    return bars.lines[0].get_ydata(), [(s[0][1], s[1][1]) for s in segments]

@@ -96,13 +96,14 @@ def written(preset, path):
     """A preset's folder: every claim, measured as predicted, and every dataset."""
     claims, stored, listed = [], {}, []
     for experiment in preset.experiments:
+        calibrated = {}
         for stage, jobs in ("calibration", experiment.calibration()), ("networks", experiment.networks()):
             for label, one in jobs.items():
-                name = f"{experiment.name}_{label}"
+                name, results = f"{experiment.name}_{label}", trained(list(one))
                 listed.append(Dataset(name, experiment.name, stage, label))
-                stored[name] = described(trained(list(one)), list(one))
+                stored[name] = described(results, list(one))
                 (path / f"{name}.nc").touch()
-        calibrated = {label: trained(list(one)) for label, one in experiment.calibration().items()}
+                calibrated |= {label: results} if stage == "calibration" else {}
         for claim in experiment.predict(calibrated):
             measured = PValue(0.5, "dip", 0.1) if isinstance(claim.predicted, Answer) else claim.predicted
             measured = Estimate.exact(100.0) if measured is None else measured
