@@ -7,11 +7,12 @@ import tempfile
 from pathlib import Path
 
 import typer
-from iclrace.cli import app
-from iclrace.figures import explorer
 from latex2mathml.converter import convert
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
+
+from iclrace.cli import app
+from iclrace.figures import explorer
 
 ROOMS = ("theory", "simulate", "validate", "figures")
 _DISPLAY = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)

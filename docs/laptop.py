@@ -12,6 +12,8 @@ def _():
 
     import marimo as mo
     import numpy as np
+    from matplotlib.figure import Figure
+
     from iclrace.figures import Results, acquisition, draw
     from iclrace.figures import threshold as thresholds
     from iclrace.figures.results import setting
@@ -21,7 +23,6 @@ def _():
     from iclrace.theory import acquisition_time as predicted_time
     from iclrace.validate import acquisition_times, measure_threshold
     from iclrace.validate.clocks import stored_memory
-    from matplotlib.figure import Figure
 
     return (
         COLUMNS,

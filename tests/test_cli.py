@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from iclrace.cli import main
 
 HEAVY = {"torch", "sympy", "matplotlib", "numba"}

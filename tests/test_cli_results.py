@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
 from iclrace.cli import app
 from iclrace.validate import PRESETS, Run
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, ThresholdScan
 from iclrace.validate.plan import costs, progress, work
 from iclrace.validate.presets.toml import read_preset
-from typer.testing import CliRunner
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "laptop"
 TINY = """

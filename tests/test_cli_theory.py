@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from iclrace import simulate as room
 from iclrace.cli import main
 from iclrace.theory import PowerLawMemory, Task

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+
 from iclrace.cli import app
 from iclrace.validate import read_summary
 
@@ -116,6 +117,7 @@ def test_the_guides_experiment_is_one_short_file_and_its_verdict_can_fail():
     namespace = {"__name__": "guide"}
     exec(compile(text, "initial_readout.py", "exec"), namespace)
     import xarray as xr
+
     from iclrace.validate.protocol import measure
 
     experiment = namespace["preset"].experiments[0]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from iclrace.theory import Estimate
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "reproduce.py"), run_name="reproduce")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.figures import Results
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, Summary

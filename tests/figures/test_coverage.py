@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.figures import FIGURES, MissingResults, Results
 from iclrace.theory import Estimate
 from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, PValue, Run, Summary

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.figures import Results
 from iclrace.figures.report import write_markdown
 from iclrace.figures.results import setting

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
+
 from iclrace.figures import explorer
 from iclrace.simulate import CoupledModel, acquisition_time, observables, solve
 from iclrace.theory import PowerLawMemory, Task, acquired_beta, acquisition_probability, threshold
-from scipy.special import ndtr
 
 SETTINGS = 50
 #: The bar: relative for times, clocks, K and losses above 1; absolute for probabilities and accuracies.

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+
 from iclrace.figures import MissingResults, draw, outcomes
 from iclrace.theory import Estimate, Task
 from iclrace.validate import PValue, Run, place
 from iclrace.validate.experiments.outcomes import FINAL, KINDS, TIME
 from iclrace.validate.store import StoreError
-from matplotlib import pyplot as plt
 
 from .conftest import line, points
 

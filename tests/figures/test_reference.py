@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+
 from iclrace.figures import draw, style
 from iclrace.figures import scan as scan_figures
 from iclrace.figures.verdicts import COLOURS
 from iclrace.theory import PowerLawMemory, Task, crossover_slope, ladder, threshold
 from iclrace.validate import acquisition_times
-from matplotlib import pyplot as plt
 
 from .conftest import line, points
 

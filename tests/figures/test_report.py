@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from itertools import takewhile
 
 import pytest
+
 from iclrace.cli import main
 from iclrace.figures import FIGURES, Results
 from iclrace.figures.report import write_html, write_markdown

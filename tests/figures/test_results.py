@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
+from matplotlib import pyplot as plt
+
 from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, threshold
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Run, place
 from iclrace.validate.store import StoreError
-from matplotlib import pyplot as plt
 
 
 @pytest.fixture(autouse=True)

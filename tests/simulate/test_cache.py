@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import iclrace
 import numba
 import pytest
+
+import iclrace
 from iclrace.simulate._cache import SourceCache, compiled_and_kept
 
 PACKAGE = Path(iclrace.__file__).parent

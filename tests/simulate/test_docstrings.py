@@ -4,9 +4,10 @@ import doctest
 import importlib
 import pkgutil
 
-import iclrace.simulate
 import numpy as np
 import pytest
+
+import iclrace.simulate
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.simulate.__path__, prefix="iclrace.simulate."))
 

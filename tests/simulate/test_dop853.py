@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+
 from iclrace.simulate._dop853 import ERROR_ROWS, STAGE_ROWS, STAGES
 
 

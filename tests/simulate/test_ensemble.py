@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.simulate import CoupledModel, acquisition_time, solve, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task, acquired_beta
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from iclrace.simulate import CoupledModel, EventLevels
 from iclrace.simulate import _layout as at
 from iclrace.simulate._elementary import exp, log

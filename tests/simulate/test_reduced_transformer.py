@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
 from iclrace.simulate import _adaptive, _reduced_field
 from iclrace.simulate.reduced_transformer import packed, reduced_course, reduced_threshold, solve_reduced, tabulated
 from iclrace.theory.reduced_transformer import (
@@ -22,8 +25,6 @@ from iclrace.theory.reduced_transformer import (
     rates,
 )
 from iclrace.theory.reduced_transformer.readout import readout_growth
-from scipy.integrate import solve_ivp
-from scipy.special import expit
 
 
 def run_of(task_diversity):

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from iclrace.simulate import CoupledModel, EventLevels, solve, solve_ensemble
-from iclrace.theory import PowerLawMemory, Task, acquired_beta, icl_field, mean_residual
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
+
+from iclrace.simulate import CoupledModel, EventLevels, solve, solve_ensemble
+from iclrace.theory import PowerLawMemory, Task, acquired_beta, icl_field, mean_residual
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 #: When β falls to 1e-4 at N = 50, K = 1000, balanced labels, from (0.3, 3): LSODA at 1e-10 on theory's field, by decay.

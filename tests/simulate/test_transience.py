@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+
 from iclrace.simulate import CoupledModel, solve
 from iclrace.theory import PowerLawMemory, Task, transience_time
 

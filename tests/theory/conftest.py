@@ -1,8 +1,9 @@
 """Shared by the theory's tests: an independent integration of the averaged field."""
 
 import pytest
-from iclrace.theory import acquired_beta, icl_field
 from scipy.integrate import solve_ivp
+
+from iclrace.theory import acquired_beta, icl_field
 
 
 def integrated_time(task, beta0, w0=0.0, average="gaussian", until=None, rtol=1e-8):

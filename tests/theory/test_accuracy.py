@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from iclrace.theory import Task, acquired_beta, finite_accuracy, icl_accuracy
 from scipy.stats import chi2, norm
+
+from iclrace.theory import Task, acquired_beta, finite_accuracy, icl_accuracy
 
 
 def sampled(beta, length, dimension, w=1.0, memory_std=0.0, draws=20_000):

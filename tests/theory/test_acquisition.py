@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from iclrace.theory import Task, acquired_beta, acquisition_clock, acquisition_time, clock_at_acquisition, ladder
 
 STARTS = (-3.0, -1.0, 0.0, 1.0, 2.0)

@@ -5,13 +5,14 @@ The symbolic side is evaluated by mpmath at 30 digits, so that cancellation on t
 
 from functools import lru_cache
 
-import iclrace.theory as theory
 import mpmath
 import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import iclrace.theory as theory
 from iclrace.theory.attention import attended_label, context_nodes
 from iclrace.theory.early import EarlyPath
 from iclrace.theory.symbolic import after, data, decay, flow, outcome, race

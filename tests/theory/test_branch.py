@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -21,8 +24,6 @@ from iclrace.theory import (
     transience_time,
     weight_after_acquisition,
 )
-from scipy.integrate import solve_ivp
-from scipy.special import expit
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 TASK = Task(100)

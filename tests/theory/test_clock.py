@@ -5,9 +5,10 @@ import time
 import mpmath
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+
 from iclrace.theory import acquisition_clock, log_mills_ratio, mills_ratio
 from iclrace.theory.early import EarlyPath, beta_along, clock_along, reaching
-from scipy.integrate import solve_ivp
 
 
 @pytest.mark.parametrize(("b", "value"), [(0.0, 1.498965), (-3.0, 205.6333), (3.0, 0.0629344)])

@@ -8,10 +8,11 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
+
 from iclrace import theory
 from iclrace.theory.symbolic import after, budget, data, decay, flow
 from iclrace.theory.symbolic import symbols as S
-from scipy.special import ndtr
 
 POINTS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 

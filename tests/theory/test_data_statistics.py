@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.special import expit
+from scipy.stats import binom
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -17,9 +21,6 @@ from iclrace.theory import (
 from iclrace.theory._passage import rates
 from iclrace.theory.frequencies import skewed_nodes
 from iclrace.theory.labels import label_sum_nodes
-from scipy.integrate import solve_ivp
-from scipy.special import expit
-from scipy.stats import binom
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 

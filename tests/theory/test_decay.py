@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import minimize_scalar
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -20,8 +23,6 @@ from iclrace.theory import (
     tracking_weight,
     transience_time,
 )
-from scipy.integrate import solve_ivp
-from scipy.optimize import minimize_scalar
 
 TASK = Task(100)
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)

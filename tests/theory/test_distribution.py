@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
+
 from iclrace.simulate import CoupledModel
 from iclrace.simulate import acquisition_time as solved_time
 from iclrace.theory import (
@@ -18,7 +20,6 @@ from iclrace.theory import (
 )
 from iclrace.theory._level_sets import WAVERING, level_sets
 from iclrace.theory.acquisition import CLOSED_ERROR
-from scipy.stats import norm
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 #: (task, w0, mean, std): times rise with β0 somewhere, or start beyond the level with the readout reversed.

@@ -5,9 +5,10 @@ import importlib
 import math
 import pkgutil
 
-import iclrace.theory
 import numpy as np
 import pytest
+
+import iclrace.theory
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.theory.__path__, prefix="iclrace.theory."))
 

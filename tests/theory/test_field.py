@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iclrace.theory import Task, icl_accuracy, icl_field, label_sum_nodes, loss_gradient, mean_residual, population_loss
 
 POINTS = [(0.0, 0.0), (0.5, 1.0), (2.0, 2.5), (-1.0, 0.5), (4.0, 5.0)]

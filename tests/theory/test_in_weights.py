@@ -6,10 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.special import ndtr
+
 from iclrace.theory import Task, iwl_accuracy, iwl_loss
 from iclrace.theory.symbolic import flow
 from iclrace.theory.symbolic import symbols as S
-from scipy.special import ndtr
 
 
 def sampled(task, beta, size=20_000):

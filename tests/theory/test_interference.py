@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iclrace.theory import Task
 from iclrace.theory.interference import interfered_accuracy
 

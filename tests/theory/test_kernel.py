@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iclrace.theory import PowerLawMemory
 from iclrace.theory.kernel import END_MARGIN, kernel_clock, tangent_kernel
 

@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace import theory
 from iclrace.theory import PowerLawMemory, Task, acquisition_clock, acquisition_time, icl_accuracy, loss_gradient
 

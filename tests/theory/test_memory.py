@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from iclrace.theory import Estimate, MeasuredMemory, Memory, MemoryRun, PowerLawMemory
 from scipy.integrate import solve_ivp
 from scipy.special import expit
+
+from iclrace.theory import Estimate, MeasuredMemory, Memory, MemoryRun, PowerLawMemory
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import quad, solve_ivp
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -15,7 +17,6 @@ from iclrace.theory import (
     tail_time,
 )
 from iclrace.theory.phases import acquired_with_decay
-from scipy.integrate import quad, solve_ivp
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 TASK = Task(100)

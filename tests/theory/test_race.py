@@ -4,6 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.stats import kstest, norm
+
 from iclrace.theory import (
     MeasuredMemory,
     MemoryRun,
@@ -17,8 +20,6 @@ from iclrace.theory import (
     clock_at_acquisition,
     threshold,
 )
-from scipy.integrate import solve_ivp
-from scipy.stats import kstest, norm
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 TASK = Task(100)

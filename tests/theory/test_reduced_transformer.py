@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
+
 from iclrace.theory.reduced_transformer import (
     COLUMNS,
     STATE,
@@ -24,7 +26,6 @@ from iclrace.theory.reduced_transformer import (
 from iclrace.theory.reduced_transformer.equations import offset_speed
 from iclrace.theory.reduced_transformer.readout import grown, readout_growth
 from iclrace.validate import networks
-from scipy.special import expit
 
 MODEL = ReducedTransformer(context_length=15, dimension=31, task_diversity=256)
 

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -21,7 +23,6 @@ from iclrace.theory import (
     rough_attention,
     threshold,
 )
-from scipy.integrate import solve_ivp
 
 BALANCED = Task(50, labels="balanced", dimension=63)
 

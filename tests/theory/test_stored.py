@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+
 from iclrace.theory import exponents
 from iclrace.theory._files import written_whole
 from iclrace.theory.stored import stored_exponents

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import iclrace.theory
 import pytest
 import sympy as sp
+
+import iclrace.theory
 from iclrace.theory.document import render
 from iclrace.theory.symbolic import Check, chain
 from iclrace.theory.symbolic.mutants import mutants

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+
 from iclrace.theory import MeasuredMemory, MemoryRun
 from iclrace.theory.tables import integral
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.stats import norm
+
 from iclrace.theory import (
     PowerLawMemory,
     Task,
@@ -19,8 +22,6 @@ from iclrace.theory import (
 )
 from iclrace.theory.attention import attended_label, context_nodes
 from iclrace.theory.burstiness import repeated_nodes
-from scipy.integrate import solve_ivp
-from scipy.stats import norm
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 TASK = Task(100)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
+from scipy.integrate import odeint, solve_ivp
+
 from iclrace.simulate import CoupledModel
 from iclrace.simulate import acquisition_time as solved_time
 from iclrace.theory import Task, acquired_beta, acquisition_time
 from iclrace.theory.acquisition import CLOSED_ERROR, INTEGRATED_ERROR
 from iclrace.theory.variation import time_along_path
-from numba import njit
-from scipy.integrate import odeint, solve_ivp
 
 #: 128 nodes, as at N = 2 and label_std = 3 forty leave 1e-4.
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(128)

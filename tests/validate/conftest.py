@@ -6,6 +6,7 @@ import pytest
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     import torch
+
     from iclrace.validate.kernels import launch
 
     launch()

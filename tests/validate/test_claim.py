@@ -6,6 +6,7 @@ import math
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Answer, Claim, Claims, Extremes, PValue, Range, Run, StoreError, place, read_summary
 from iclrace.validate.claim import names

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from iclrace.simulate import CoupledModel, solve
 from iclrace.theory import Task, icl_accuracy, icl_field, mean_residual
 from iclrace.validate import MemoryTraining, Run, acquisition_times, measured_memory, train, train_memory

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, acquisition_times, collect, loss_times
 

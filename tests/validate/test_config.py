@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+
 from iclrace.theory import Task
 from iclrace.validate import MemoryTraining, Run
 from iclrace.validate.config import content_key, json_text

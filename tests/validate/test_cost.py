@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, train
 from iclrace.validate.memory import MemoryTraining

@@ -4,8 +4,9 @@ import doctest
 import importlib
 import pkgutil
 
-import iclrace.validate
 import pytest
+
+import iclrace.validate
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(iclrace.validate.__path__, prefix="iclrace.validate."))
 

@@ -8,6 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+
 from iclrace.theory import Task
 from iclrace.validate import Run
 from iclrace.validate.batches import OverlapBatch
@@ -15,7 +17,6 @@ from iclrace.validate.config import content_key
 from iclrace.validate.endless import Endless
 from iclrace.validate.philox import normals, turn
 from iclrace.validate.sequences import Sequences
-from scipy import stats
 
 KEYS = np.array([12345, 2**63 + 7], np.uint64)
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, StoreError, collect, open_executor, split, train, train_jobs
 from iclrace.validate.executors import Job

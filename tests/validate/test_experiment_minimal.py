@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.theory import Estimate, Task, acquisition_distribution, acquisition_time
 from iclrace.theory.attention import context_nodes
 from iclrace.validate import PRESETS, Claims, MemoryCurves, MemoryTraining, Run

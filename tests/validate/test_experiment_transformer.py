@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.theory import Estimate, Task, acquisition_time
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Run
 from iclrace.validate.clocks import clock_of_acquisition

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+
 from iclrace.theory import Task
 from iclrace.validate import Run, train
 from iclrace.validate.config import content_key
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.trainer import EnsembleTrainer
-from scipy import stats
 
 RUN = Run("transformer", Task(6, 32, 9), 0, width=16, learning_rate=0.2, batch_size=16, budget=4.0, test_size=50)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.simulate import CoupledModel, EventLevels, solve
 from iclrace.theory import PowerLawMemory, Task, loss_product
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Range, Run

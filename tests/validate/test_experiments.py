@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+
 from iclrace.theory import Task
 from iclrace.validate import Preset, Run, run
 from iclrace.validate.experiments import ContextLabels

@@ -4,10 +4,12 @@ import json
 import math
 import sys
 
-import iclrace
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call, grad, vmap
+
+import iclrace
 from iclrace.cli import main
 from iclrace.validate import RunStore, networks
 from iclrace.validate.coupling import (
@@ -21,7 +23,6 @@ from iclrace.validate.coupling import (
 )
 from iclrace.validate.ensemble import stack
 from iclrace.validate.forecast import crossing
-from torch.func import functional_call, grad, vmap
 
 SMALL = CouplingTraining(32, 0, dimension=7, width=16, learning_rate=0.2, until=0.1)
 SETTINGS = {"width": 16, "learning_rate": 0.2, "members": 2, "calibration_seeds": 1, "draws": 40, "progress": False}

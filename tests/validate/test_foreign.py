@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, foreign, register_network, train
 from iclrace.validate.config import content_key
@@ -18,7 +20,6 @@ from iclrace.validate.seeds import Purpose, derive_seed
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.sgd import Differentiated
 from iclrace.validate.trainer import EnsembleTrainer
-from torch import nn
 
 TASK = Task(5, 16, 7)
 SETTINGS = {"width": 8, "learning_rate": 0.2, "batch_size": 16, "budget": 2.0, "evaluate_every": 1.0, "test_size": 40}

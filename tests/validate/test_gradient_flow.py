@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import stats
+
 from iclrace.theory import Task
 from iclrace.validate import Run, acquisition_times, train
 from iclrace.validate.networks import MinimalModel
 from iclrace.validate.trainer import initial_beta
-from scipy import stats
 
 RUN = Run(
     "minimal", Task(12, math.inf, 15), 0, width=16, learning_rate=0.3, batch_size=64, budget=3000.0, evaluate_every=1.2,

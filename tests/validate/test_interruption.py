@@ -13,10 +13,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, StoreError, collect, train
 from iclrace.validate.trainer import EnsembleTrainer, train_group
-from safetensors.torch import load_file, save_file
 
 RUN = Run(
     "transformer", Task(8, 32, 7), 0, width=16, learning_rate=0.1, batch_size=16, budget=30.0, evaluate_every=1.0,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from iclrace.theory import Task
 from iclrace.validate import Run, register_items, train
 from iclrace.validate.config import content_key

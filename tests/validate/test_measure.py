@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
+
 from iclrace.theory import Estimate, Task
 from iclrace.validate import MemoryTraining, geometric_mean, measure_power_law, measure_threshold
 from iclrace.validate.clocks import clock_at
@@ -12,7 +14,6 @@ from iclrace.validate.config import Run
 from iclrace.validate.measure import first_crossing
 from iclrace.validate.memory import train_memory
 from iclrace.validate.predict import Prediction, predict_clock, predict_threshold
-from scipy import stats
 
 K = np.array([100, 200, 300, 400, 600, 800.0])
 

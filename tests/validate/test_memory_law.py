@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.theory import PowerLawMemory
 from iclrace.validate import MemoryTraining, measure_memory_law, total_clock, train_memory
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from iclrace.theory import Task
 from iclrace.validate import Run
 from iclrace.validate.ensemble import MinimalEnsemble, TransformerEnsemble

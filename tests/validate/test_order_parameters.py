@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from iclrace.theory.reduced_transformer import ReducedTransformer
 from iclrace.validate import networks
 from iclrace.validate.order_parameters import order_parameters

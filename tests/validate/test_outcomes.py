@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from iclrace.validate import accuracy_at, measure_bimodality, measure_plateau
 from scipy import stats
+
+from iclrace.validate import accuracy_at, measure_bimodality, measure_plateau
 
 
 def test_the_accuracy_is_read_at_the_stated_budget():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import xarray as xr
+
 from iclrace.theory import Estimate, Task
 from iclrace.validate import (
     Answer,

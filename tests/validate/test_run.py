@@ -4,6 +4,7 @@ import json
 import shlex
 
 import pytest
+
 from iclrace.figures import Results
 from iclrace.figures.report import _validations as validations
 from iclrace.theory import Task

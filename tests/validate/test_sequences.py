@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
+from scipy import stats
+
 from iclrace.theory import Task
 from iclrace.validate.sequences import Sequences
-from scipy import stats
 
 TASK = Task(context_length=10, dimension=7)
 

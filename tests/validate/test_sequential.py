@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Looks, geometric_mean, power, seeds_for
 from iclrace.validate.sequential import THREE
-from scipy import stats
 
 BAR, SPREAD, MOST = 1.2, 0.15, 24
 

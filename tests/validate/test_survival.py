@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
+
 from iclrace.validate import (
     compare_tails,
     fit_log_normal,
@@ -14,7 +16,6 @@ from iclrace.validate import (
     measure_transience_time,
 )
 from iclrace.validate.survival import PAPER_LOST_LEVEL, observation_times
-from scipy import stats
 
 REPEATS = 1000
 # 95 % of 1000 repeats: the binomial's standard deviation is √(0.95 · 0.05/1000) = 0.7 %, and four of them are 2.8 %.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from iclrace.theory import Task
 from iclrace.validate import MemoryTraining, Run, RunStore, StoreError, acquisition_times, collect, train
 from iclrace.validate.config import content_key

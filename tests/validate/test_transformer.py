@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from iclrace.theory import Task
 from iclrace.validate import MemoryTraining, Run
 from iclrace.validate.config import content_key
@@ -20,7 +22,6 @@ from iclrace.validate.networks import Transformer, context_tokens, target_tokens
 from iclrace.validate.seeds import Purpose, derive_seed
 from iclrace.validate.sequences import Sequences
 from iclrace.validate.trainer import EnsembleTrainer
-from torch import nn
 
 DIMENSION, WIDTH = 7, 11
 SIZE = DIMENSION + 2
