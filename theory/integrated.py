@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Tolerance of a step, in the units of :func:`_scales`.
-TOLERANCE = 1e-6
+TOLERANCE = 1.5e-7
 #: Gradient-flow time beyond which ICL counts as never acquired, times the square of the copies' share of attention at
 #: the start. Times that are powers of N e^{−β0} stay 20 orders below; what is left creeps away from the copies for ever
 #: (w < 0 and D of order 1, where t grows as e^{β²/2D}).

@@ -64,17 +64,21 @@ def time_along_path(task: Task, beta0: Array, w0: Array, target: float, average:
             last = np.where(crosses & (last > first), np.maximum(last + step, first), last)
         time = waited + pace @ integral[-1]
         spectrum = np.abs(pace @ coefficients.T)
-        trusted &= (change <= CHANGE * time) & (spectrum[:, -3:].max(axis=1) <= CHANGE * spectrum[:, 0])
+        trusted &= (change < CHANGE * time) & (spectrum[:, -3:].max(axis=1) <= CHANGE * spectrum[:, 0])
     return time, trusted
 
 
 def _early(task: Task, beta0: Array, w0: Array, drag: float) -> Mask:
-    """Whether what the early system leaves out below the cut, all of it at β0 or at w0, is below :data:`LEFT_OUT`."""
+    """Whether what the early system leaves out below the cut, all of it at β0, at w0 or at the cut, is below
+    :data:`LEFT_OUT`: overlaps, saturation by w and by e^β, and Z = N − m + m e^β where N stands for it, which counts in
+    the lag of w behind β, (e^β/κ)² of the time and so 1/:data:`CUT`² at the cut."""
     overlap = (np.abs(beta0) + 1.0) ** 2 / task.dimension
     saturation = w0**2 * task.label_std**2 / (task.context_length - task.copies)
-    return (
-        (overlap <= LEFT_OUT) & (saturation <= LEFT_OUT) & (0.25 * drag * task.copies <= LEFT_OUT * task.context_length)
-    )
+    # a start with w0 < 0 may lie below the cut at any β0
+    share = np.exp(np.minimum(beta0, 700.0)) * task.copies / task.context_length
+    lag = 2.0 * task.copies / (task.context_length * CUT**2)
+    deep = lag <= LEFT_OUT and 0.25 * drag * task.copies <= LEFT_OUT * task.context_length
+    return deep & (overlap <= LEFT_OUT) & (saturation <= LEFT_OUT) & (share <= LEFT_OUT)
 
 
 @lru_cache(maxsize=1)

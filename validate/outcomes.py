@@ -64,7 +64,8 @@ def measure_plateau(
 
     All runs with K >= ``beyond`` are pooled, with Wilson's interval. Whether those that acquire have larger K than
     those that do not is asked of a rank test (Mann and Whitney, one-sided): a small p-value says that the fraction
-    still rises, and ``beyond`` must be raised.
+    still rises, and ``beyond`` must be raised. Of a constant fraction of 0.5 … 0.95 at 4 K it says so at a nominal 5 %
+    in 4.5 to 5.6 % of 2,000 data sets of 8 or 16 seeds, in 3 % at 0.95 and 8 seeds, where few fail.
 
     Parameters
     ----------

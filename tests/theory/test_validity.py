@@ -1,7 +1,8 @@
-"""Every closed form against the solver and against an integration of its own, wherever it claims to hold.
+"""Acquisition times against the solver and against an integration of their own, over the whole range of arguments.
 
-The reference shares nothing with the package but the equations: it writes the averaged field as it stands, over 128
-Hermite nodes, and integrates it by LSODA at 1e-10; the field is compiled, as 20,000 points would take hours otherwise.
+The reference shares nothing with the package but the equations: it writes the averaged field as it stands, over 64 or
+128 Hermite nodes, and integrates it by extrapolated linearly implicit Euler steps (Deuflhard), compiled, as 20,000
+points would take an hour otherwise. It is itself held against scipy.
 """
 
 import math
@@ -18,88 +19,141 @@ from iclrace.simulate import acquisition_time as solved_time
 from iclrace.theory import Task, acquired_beta, acquisition_time
 from iclrace.theory.acquisition import CLOSED_ERROR, INTEGRATED_ERROR
 from iclrace.theory.variation import time_along_path
+<<<<<<< HEAD
+=======
+from numba import njit
+from scipy.integrate import solve_ivp
+>>>>>>> origin/main
 
-#: 128 nodes, as at N = 2 and label_std = 3 forty leave 1e-4.
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(128)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
+#: Substeps 1 … ORDER of a step, extrapolated; error of a step in units of the state's scale.
+ORDER, TOLERANCE = 8, 1e-9
 
-#: LSODA's error in β at the end of 6,000 steps, as its results at 1e-9 and 1e-10 differ.
-RESOLVED = 2e-6
+
+def hermite(nodes):
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    return points, weights / weights.sum()
+
+
+#: 128 nodes for short contexts, as at N = 2 and label_std = 3 forty leave 1e-4.
+SHORT, LONG = hermite(128), hermite(64)
 
 
 @njit(cache=False)
-def _field(state, _, nodes, weights, copies, others, dimension, mean, deviation, scale):
-    """d(w, β)/d(t/scale), written from the equations: σ(−wa) a and σ(−wa) w ∂a/∂β over the label sum."""
-    w, beta = state
-    match, rest = copies * math.exp(beta), others * math.exp(0.5 * beta * beta / dimension)
-    dw, dbeta = 0.0, 0.0
+def _field(w, beta, nodes, weights, copies, others, dimension, mean, deviation):
+    """d(w, β)/dt, written from the equations: σ(−wa) a and σ(−wa) w ∂a/∂β over the label sum.
+
+    σ(−x) = ½ − ½ tanh(x/2), and ½ multiplies averages that are known: summed, ± nodes would cancel to the last digits.
+    """
+    match, rest = copies * math.exp(beta), others * math.exp(min(0.5 * beta * beta / dimension, 600.0))
+    total, growth = match + rest, match + beta / dimension * rest
+    shared = (match + mean) / total
+    dw, dbeta = 0.5 * shared, 0.5 * (match - shared * growth) / total
     for k in range(len(nodes)):
-        a = (match + mean + deviation * nodes[k]) / (match + rest)
-        slope = (match - a * (match + beta / dimension * rest)) / (match + rest)
-        residual = 1.0 / (1.0 + math.exp(min(w * a, 700.0)))
-        dw += weights[k] * residual * a
-        dbeta += weights[k] * residual * w * slope
-    return scale * dw, scale * dbeta
+        a = (match + mean + deviation * nodes[k]) / total
+        grown = math.expm1(min(w * a, 700.0))
+        half_tanh = 0.5 * weights[k] * grown / (grown + 2.0)
+        dw -= half_tanh * a
+        dbeta -= half_tanh * (match - a * growth) / total
+    return dw, w * dbeta
+
+
+@njit(cache=False)
+def _step(w, beta, h, arguments):
+    """State after h, and the error in units of the scale: order ORDER from linearly implicit Euler substeps."""
+    table = np.zeros((ORDER, 2))
+    small_w, small_b = 1e-6 * (abs(w) + min(1.0, math.exp(beta))), 1e-6
+    f0, f1 = _field(w, beta, *arguments)
+    a0, a1 = _field(w + small_w, beta, *arguments)
+    b0, b1 = _field(w, beta + small_b, *arguments)
+    ww, bw, wb, bb = (a0 - f0) / small_w, (a1 - f1) / small_w, (b0 - f0) / small_b, (b1 - f1) / small_b
+    error = math.inf
+    for j in range(ORDER):
+        part = h / (j + 1)
+        m00, m01, m10, m11 = 1.0 - part * ww, -part * wb, -part * bw, 1.0 - part * bb
+        determinant = m00 * m11 - m01 * m10
+        x, y = w, beta
+        for i in range(j + 1):
+            r0, r1 = (f0, f1) if i == 0 else _field(x, y, *arguments)
+            x += part * (m11 * r0 - m01 * r1) / determinant
+            y += part * (m00 * r1 - m10 * r0) / determinant
+            if not (abs(x) < 1e300 and abs(y) < 600.0):
+                return w, beta, math.inf
+        above0, above1 = table[0, 0], table[0, 1]
+        table[0, 0], table[0, 1] = x, y
+        for level in range(1, j + 1):  # T_jl = T_j,l−1 + (T_j,l−1 − T_j−1,l−1)/(n_j/n_j−l − 1)
+            ratio = 1.0 / ((j + 1) / (j + 1 - level) - 1.0)
+            t0 = table[level - 1, 0] + (table[level - 1, 0] - above0) * ratio
+            t1 = table[level - 1, 1] + (table[level - 1, 1] - above1) * ratio
+            above0, above1 = table[level, 0], table[level, 1]
+            table[level, 0], table[level, 1] = t0, t1
+        if j == ORDER - 1:
+            scale = abs(w) + min(1.0, math.exp(beta))
+            missed_w = abs(table[j, 0] - table[j - 1, 0]) / scale
+            error = max(missed_w, abs(table[j, 1] - table[j - 1, 1])) / TOLERANCE
+    return table[ORDER - 1, 0], table[ORDER - 1, 1], error
+
+
+@njit(cache=False)
+def _first_passage(w, beta, level, last, longest, arguments):
+    """First time at which β >= level and w > 0; inf if none by ``last``, NaN where 40,000 steps do not reach it."""
+    time, h, mean = 0.0, 1e-6 * last, arguments[5]
+    for _ in range(40_000):
+        h = min(h, longest, last * (1.0 + 1e-12) - time)
+        x, y, error = _step(w, beta, h, arguments)
+        if not error <= 1.0:
+            h *= 0.2 if not error < 1e8 else max(0.2, 0.9 * error ** (-1.0 / ORDER))
+            continue
+        if x > 0.0 and y >= level:
+            low, high = 0.0, h
+            for _ in range(45):
+                middle = 0.5 * (low + high)
+                x, y, _error = _step(w, beta, middle, arguments)
+                low, high = (low, middle) if x > 0.0 and y >= level else (middle, high)
+            return time + high
+        time, w, beta = time + h, x, y
+        if time >= last or (mean < 0.0 and w <= 0.0 and beta <= 0.0):  # balanced contexts never leave that quadrant
+            return math.inf
+        h *= min(4.0, 0.9 * max(error, 1e-8) ** (-1.0 / ORDER))
+    return math.nan
+
+
+@njit(cache=False)
+def _passages(w, beta, level, last, shares, arguments):
+    times = np.empty(w.size)
+    for i in range(w.size):
+        times[i] = _first_passage(w[i], beta[i], level, last[i], last[i] / shares, arguments)
+    return times
 
 
 def arguments(task):
     balanced = task.labels == "balanced"
-    others = task.context_length - task.copies
+    others = float(task.context_length - task.copies)
     deviation = 0.0 if balanced else task.label_std * math.sqrt(others)
-    return NODES, WEIGHTS, task.copies, others, float(task.dimension), -task.copies if balanced else 0.0, deviation
+    nodes, weights = (np.zeros(1), np.ones(1)) if deviation == 0.0 else SHORT if task.context_length < 30 else LONG
+    mean = -float(task.copies) if balanced else 0.0
+    return nodes, weights, float(task.copies), others, float(task.dimension), mean, deviation
 
 
-def misfit(task, beta0, w0, time):
-    """Relative error of a claimed time of acquisition; 1 where the reference passes the level not within 10 % of it.
-
-    The bracket of the passage is cut into eight until it is below 1e-7: on the deepest paths β rises by ten in the last
-    millionth of the time. On others (D of order 1) β creeps, by a thousandth in an e-fold of time: there the distance
-    from the level at the claimed time is divided by that pace, less :data:`RESOLVED`, to which LSODA knows β.
-    """
-    level, state, low, high = acquired_beta(task), (w0, beta0), 0.0, 1.1
-    shares = np.array([0.0, 0.9, 0.99, 0.999, 1.0, 1.001, 1.01, 1.1])
-    claimed = odeint(_field, state, [0.0, 1.0], args=(*arguments(task), time), rtol=1e-10, atol=1e-13, mxstep=100_000)
-    distance = abs(claimed[1, 1] - level)
-    if claimed[1, 0] > 0.0 and distance < 1e-5:
-        return max(distance - RESOLVED, 0.0) / abs(_field(claimed[1], 0.0, *arguments(task), time)[1])
-    while high - low > 1e-7:
-        path = odeint(_field, state, shares, args=(*arguments(task), time), rtol=1e-10, atol=1e-13, mxstep=100_000)
-        passed = (path[:, 1] >= level) & (path[:, 0] > 0.0)
-        if not np.isfinite(path).all() or passed[0] or not passed[-1] or (low == 0.0 and passed[1]):
-            return 1.0
-        last = int(np.argmax(passed)) - 1
-        state, low, high = path[last], shares[last], shares[last + 1]
-        shares = np.linspace(low, high + 0.25 * (high - low), 11)  # begun anew, it may pass a little later
-    return abs(0.5 * (low + high) - 1.0)
+def passages(task, beta0, w0, times, shares=30.0):
+    """The reference's own times; where ``times`` are infinite, it looks far beyond those of the race, to 1e3 N²/m²."""
+    last = np.where(np.isfinite(times), 3.0 * times, 1e3 * (task.context_length / task.copies) ** 2)
+    level = max(acquired_beta(task), -600.0)
+    return _passages(np.float64(w0), np.float64(beta0), level, last, shares, arguments(task))
 
 
-def passage(task, beta0, w0, last):
-    """The reference's own time of acquisition, by an event: a second opinion, at a hundred times the cost."""
-    level = acquired_beta(task)
+def scipy_passage(task, beta0, w0, last, method):
+    """The same by scipy, with an event: a second opinion, at a thousand times the cost."""
+    level, given = acquired_beta(task), arguments(task)
 
     def acquired(_, state):
         return min(state[1] - level, state[0])
 
     acquired.terminal, acquired.direction = True, 1.0
-
-    def field(_, state):
-        return _field(state, 0.0, *arguments(task), 1.0)
-
-    for method in ("LSODA", "Radau"):
-        try:
-            run = solve_ivp(field, (0.0, last), (w0, beta0), method=method, rtol=1e-9, atol=1e-11, events=acquired)
-        except ValueError:  # LSODA's dense output may miss the sign change that its steps see
-            continue
-        if run.status == 1:
-            return run.t[-1]
-    return math.inf
-
-
-def never(task, beta0, w0):
-    """Whether the reference has not acquired ICL by a time far beyond those of the race: 1e3 N²/m²."""
-    last = 1e3 * (task.context_length / task.copies) ** 2
-    path = odeint(_field, (w0, beta0), np.linspace(0.0, 1.0, 200), args=(*arguments(task), last), mxstep=100_000)
-    return not np.any((path[:, 1] >= acquired_beta(task) + 1e-6) & (path[:, 0] > 1e-6))
+    run = solve_ivp(
+        lambda _, state: _field(state[0], state[1], *given), (0.0, last), (w0, beta0), method=method, rtol=1e-10,
+        atol=1e-12, events=acquired,
+    )  # fmt: skip
+    return run.t[-1] if run.status == 1 else math.inf
 
 
 def bound(task, beta0, w0):
@@ -111,20 +165,20 @@ def bound(task, beta0, w0):
 
 
 def verdicts(task, beta0, w0):
-    """Error over the stated bound at each start; 0 where 0 or ∞ is confirmed, 1e9 where it is not."""
+    """Error over the stated bound at each start, and the bound; 0 where 0 or ∞ is confirmed, 1e9 where it is not."""
     times, allowed = acquisition_time(task, beta0, w0), bound(task, beta0, w0)
-    ratios = np.zeros(beta0.size)
-    for i, (b, w, time) in enumerate(zip(beta0, w0, times, strict=True)):
-        assert time >= 0.0 and not math.isnan(time)
-        if time == 0.0:
-            at_once = b >= acquired_beta(task) and (w > 0.0 or (w == 0.0 and (task.labels == "iid" or b > 0.0)))
-            ratios[i] = 0.0 if at_once else 1e9
-        elif math.isinf(time):
-            ratios[i] = 0.0 if never(task, b, w) else 1e9
-        else:
-            ratios[i] = misfit(task, b, w, time) / allowed[i]
-            if ratios[i] > 1.0:
-                ratios[i] = abs(passage(task, b, w, 3.0 * time) / time - 1.0) / allowed[i]
+    assert np.all(times >= 0.0)
+    level = acquired_beta(task)
+    rises = (w0 > 0.0) | ((w0 == 0.0) & ((task.labels == "iid") | (beta0 > 0.0)))
+    at_once = (beta0 >= level) & rises
+    ratios = np.where((times == 0.0) == at_once, 0.0, 1e9)
+    waits = (times > 0.0) & ~at_once
+    found = passages(task, beta0[waits], w0[waits], times[waits])
+    again = np.isinf(found) & np.isfinite(times[waits])  # β may pass the level and fall back within one step
+    found[again] = passages(task, beta0[waits][again], w0[waits][again], times[waits][again], 1e4)
+    with np.errstate(invalid="ignore"):
+        error = np.where(times[waits] == found, 0.0, np.abs(found / times[waits] - 1.0)) / allowed[waits]
+    ratios[waits] = np.where(np.isfinite(error), error, 1e9)
     return ratios, allowed
 
 
@@ -149,7 +203,7 @@ def test_times_are_within_their_stated_error(seed):
     task = draw_task(rng)
     beta0, w0 = draw_starts(rng, 5)
     ratios, _ = verdicts(task, beta0, w0)
-    assert ratios.max() <= 1.0, (task, beta0[ratios.argmax()], w0[ratios.argmax()])
+    assert ratios.max() <= 1.0, (task, beta0[ratios.argmax()], w0[ratios.argmax()], ratios.max())
 
 
 @settings(deadline=None, max_examples=10, derandomize=True)
@@ -166,12 +220,40 @@ def test_the_solver_gives_the_same_times(seed):
 
 def test_a_time_beyond_its_bound_is_seen():
     """Negative control: the reference notices an error of twice the bound, and the closed form outside its region."""
-    task = Task(100, dimension=63)
-    time = float(acquisition_time(task, -1.0))
-    assert misfit(task, -1.0, 0.0, time) < CLOSED_ERROR < misfit(task, -1.0, 0.0, time * (1.0 + 2.0 * CLOSED_ERROR))
-    wrong, trusted = time_along_path(task, np.array([-3.0]), np.array([5.0]), acquired_beta(task), "gaussian")
-    assert not trusted[0] and misfit(task, -3.0, 5.0, float(wrong[0])) > 0.1
-    assert not never(task, 0.0, 0.0)
+    task, start = Task(100, dimension=63), (np.array([-1.0]), np.array([0.0]))
+    time = acquisition_time(task, *start)
+    found = passages(task, *start, time)
+    assert abs(found / time - 1.0) < CLOSED_ERROR < abs(found / (time * (1.0 + 2.0 * CLOSED_ERROR)) - 1.0)
+    start = (np.array([-3.0]), np.array([5.0]))
+    wrong, trusted = time_along_path(task, *start, acquired_beta(task), "gaussian")
+    assert not trusted[0] and abs(passages(task, *start, wrong * 100.0) / wrong - 1.0) > 0.1
+    assert np.isfinite(passages(task, np.zeros(1), np.zeros(1), np.array([np.inf])))  # it does find a time
+
+
+@pytest.mark.parametrize(
+    ("task", "beta0", "w0", "time"),
+    [
+        # scipy's LSODA; the closed form was trusted and gave 501666, 110046 and 0
+        (Task(3161, copies=4, label_std=0.23159837315526421), 6.362184576911739, -4.992242169835958, 358883.12),
+        (Task(38, label_std=0.3472912537948506), -5.344261642905822, -0.4839312375552467, 109734.24),
+        (Task(6, dimension=1.0, label_std=0.013692250830350527), -4.441497899131322, 1.449618024889956, 402113.18),
+    ],
+)
+def test_times_at_which_the_closed_form_was_trusted_too_far(task, beta0, w0, time):
+    assert float(acquisition_time(task, beta0, w0)) == pytest.approx(time, rel=INTEGRATED_ERROR)
+
+
+@settings(deadline=None, max_examples=8, derandomize=True)
+@given(st.integers(0, 2**31))
+def test_the_reference_is_scipys(seed):
+    """To 1e-6, a hundredth of the least bound, for races of up to 1e8: beyond, scipy's own error is larger."""
+    rng = np.random.default_rng(seed)
+    task = draw_task(rng)
+    beta0, w0 = draw_starts(rng, 3)
+    times = passages(task, beta0, w0, np.full(3, 1e8 / 3.0))
+    for i in np.flatnonzero(np.isfinite(times) & (times > 1e-3)):
+        theirs = scipy_passage(task, beta0[i], w0[i], 3.0 * times[i], "LSODA")
+        assert times[i] == pytest.approx(theirs, rel=1e-6), (task, beta0[i], w0[i])
 
 
 @pytest.mark.slow
@@ -184,6 +266,7 @@ def test_twenty_thousand_points(capsys):
     with capsys.disabled():
         print(
             f"\n{ratios.size} points: worst error over its bound {ratios.max():.3g}, 99.9 % below "
-            f"{np.quantile(ratios, 0.999):.3g}; {integrated:.0%} integrated, none refused; {np.sum(ratios > 1)} beyond"
+            f"{np.quantile(ratios, 0.999):.3g}; {1.0 - integrated:.0%} closed, {integrated:.0%} integrated, "
+            f"none refused; {np.sum(ratios > 1.0)} beyond"
         )
     assert ratios.max() <= 1.0

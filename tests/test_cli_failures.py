@@ -1,0 +1,129 @@
+"""What the command line says and leaves where a locale, a solver or an option stands in the way."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from iclrace.cli import main
+from iclrace.figures import Results
+from iclrace.simulate import CoupledModel, solve
+from iclrace.theory import PowerLawMemory, Task
+from iclrace.validate.run import FORMAT
+
+SIGNS = "K* × β0 ≥ φ → ∞"
+SUMMARY = {
+    "format": FORMAT, "preset": "laptop", "description": SIGNS, "provenance": {"versions": {}},
+    "experiments": {"race": {"predictions": {}, "comparisons": [{
+        "quantity": SIGNS, "predicted": {"value": 1.0, "low": 1.0, "high": 1.0, "confidence": 0.95},
+        "measured": {"value": 2.0, "low": 1.0, "high": 3.0, "confidence": 0.95},
+        "ratio": {"value": 2.0, "low": 1.0, "high": 3.0, "confidence": 0.95}, "bar": 1.25, "verdict": "undecided",
+    }]}},
+}  # fmt: skip
+
+#: What prints and writes signs, in one process whose locale and streams know ASCII only.
+ASCII = """
+import sys
+from iclrace.cli import main
+assert sys.stdout.encoding == "ascii" and open("probe", "w").encoding.lower() in ("ascii", "ansi_x3.4-1968", "646")
+for arguments in (
+    ["report", ".", "--out", "page.html"], ["report", ".", "--markdown", "page.md"],
+    ["curves", "acquisition", "-N", "50", "--csv", "curve.csv"],
+):
+    sys.argv = ["iclrace", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (arguments, end.code)
+"""
+
+
+@pytest.fixture
+def command(monkeypatch, capfd, tmp_path):
+    """Exit code, output and errors of one command, run here."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["iclrace", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, *capfd.readouterr()
+
+    return run
+
+
+def test_reports_and_tables_where_nothing_but_ascii_can_be_shown(tmp_path):
+    (tmp_path / "summary.json").write_text(json.dumps(SUMMARY), "utf-8")
+    assert Results(tmp_path).rows[0]["quantity"] == SIGNS
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASCII], cwd=tmp_path, env={**os.environ, **plain}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii() and b"?" in done.stdout  # a sign that cannot be shown gets a replacement
+    for page in ("page.html", "page.md"):  # files are UTF-8 whatever the locale
+        assert "β0 ≥ φ → ∞" in (tmp_path / page).read_text("utf-8")
+    assert (tmp_path / "curve.csv").read_text("utf-8").splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--until", 1e300, "--points", 4),
+        ("--beta0", 400, "--points", 3),
+        ("--w0", 300, "--points", 3),
+        ("-N", 100, "-D", 1, "-K", "inf", "--beta0", -5, "--until", 1e15, "--points", 4),
+    ],
+)
+def test_a_run_that_fails_says_so_in_every_row_and_by_its_exit_code(command, arguments, tmp_path):
+    code, _, error = command("simulate", "run", *arguments, "--json", "--csv", tmp_path / "run.csv")
+    assert code == 1
+    said = [line for line in error.splitlines() if line.startswith("iclrace:")]  # beside the bar of progress
+    assert len(said) == 1 and said[0].startswith("iclrace: not solved beyond t = ") and "Traceback" not in error
+    rows = (tmp_path / "run.csv").read_text("utf-8").splitlines()
+    points = arguments[arguments.index("--points") + 1]
+    assert len(rows) == 1 + points  # none is dropped
+    assert rows[-1].split(",")[1] == "nan" and "left the range" in rows[-1]
+
+
+def test_an_empty_record_is_a_dataset():
+    model = CoupledModel(Task(100, 1000), PowerLawMemory(3.9, 0.7), decay_w=1e300)
+    run = solve(model, (0.0, 0.0), (0.0, 10.0), times=[0.0, 1.0])
+    data = run.to_dataset()
+    assert not run.success
+    assert data.sizes["time"] <= 2 and np.all(data["time"].values <= 1.0)
+
+
+def test_a_picture_of_an_unknown_kind_is_refused_and_makes_no_folder(command, tmp_path):
+    code, _, error = command("figure", "landscape", "--out", tmp_path / "x.jpg")
+    assert code == 2 and "--out" in error and ".png, .svg or .pdf" in error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("simulate", "acquisition", "--beta0-std", 0), "beta0_std"),
+        (("train", "--seeds", 0), "seeds"),
+        (("curves", "threshold", "--plot", "a.jpg"), "--plot"),
+        (("curves", "acquisition", "--plot", "a.jpg"), "--plot"),
+    ],
+)
+def test_an_option_is_named_before_anything_is_computed(command, monkeypatch, arguments, named, tmp_path):
+    for costly in ("iclrace.simulate.acquisition_distribution", "iclrace.theory.threshold", "iclrace.validate.train"):
+        if not (arguments[0] == "simulate" and "distribution" in costly):  # it is the sweep that names the spread
+            monkeypatch.setattr(costly, lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr("iclrace.simulate.curves.sweep", lambda *_, **__: pytest.fail("computed"))
+    code, printed, error = command(*arguments)
+    assert code == 2 and not printed
+    assert named in error and len(error.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_arguments_there_is_help(command):
+    code, printed, error = command()
+    assert code == 0 and not error
+    assert "Usage" in printed and "validate" in printed
