@@ -12,18 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
-from scipy.integrate import odeint, solve_ivp
+from scipy.integrate import solve_ivp
 
 from iclrace.simulate import CoupledModel
 from iclrace.simulate import acquisition_time as solved_time
 from iclrace.theory import Task, acquired_beta, acquisition_time
 from iclrace.theory.acquisition import CLOSED_ERROR, INTEGRATED_ERROR
 from iclrace.theory.variation import time_along_path
-<<<<<<< HEAD
-=======
-from numba import njit
-from scipy.integrate import solve_ivp
->>>>>>> origin/main
 
 #: Substeps 1 … ORDER of a step, extrapolated; error of a step in units of the state's scale.
 ORDER, TOLERANCE = 8, 1e-9
