@@ -1,6 +1,5 @@
 """What the command line says and leaves where a locale, a solver or an option stands in the way."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,18 +10,13 @@ import pytest
 from iclrace.cli import main
 from iclrace.figures import Results
 from iclrace.simulate import CoupledModel, solve
-from iclrace.theory import PowerLawMemory, Task
-from iclrace.validate.run import FORMAT
+from iclrace.theory import Estimate, PowerLawMemory, Task
+from iclrace.validate import Claim, Claims, Summary
+from iclrace.validate.config import json_text
 
 SIGNS = "K* × β0 ≥ φ → ∞"
-SUMMARY = {
-    "format": FORMAT, "preset": "laptop", "description": SIGNS, "provenance": {"versions": {}},
-    "experiments": {"race": {"predictions": {}, "comparisons": [{
-        "quantity": SIGNS, "predicted": {"value": 1.0, "low": 1.0, "high": 1.0, "confidence": 0.95},
-        "measured": {"value": 2.0, "low": 1.0, "high": 3.0, "confidence": 0.95},
-        "ratio": {"value": 2.0, "low": 1.0, "high": 3.0, "confidence": 0.95}, "bar": 1.25, "verdict": "undecided",
-    }]}},
-}  # fmt: skip
+CLAIM = Claim(SIGNS, "minimal", Estimate.exact(1.0), 1.25, experiment="race", measured=Estimate(2.0, 1.0, 3.0), seeds=3)
+SUMMARY = Summary("laptop", SIGNS, Claims([CLAIM]), [], experiments={"race": {}}, provenance={"versions": {}})
 
 #: What prints and writes signs, in one process whose locale and streams know ASCII only.
 ASCII = """
@@ -56,8 +50,8 @@ def command(monkeypatch, capfd, tmp_path):
 
 
 def test_reports_and_tables_where_nothing_but_ascii_can_be_shown(tmp_path):
-    (tmp_path / "summary.json").write_text(json.dumps(SUMMARY), "utf-8")
-    assert Results(tmp_path).rows[0]["quantity"] == SIGNS
+    (tmp_path / "summary.json").write_text(json_text(SUMMARY.as_json()), "utf-8")
+    assert next(iter(Results(tmp_path).select(experiment="race"))).quantity == SIGNS
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
         [sys.executable, "-c", ASCII], cwd=tmp_path, env={**os.environ, **plain}, capture_output=True, check=False
