@@ -149,8 +149,9 @@ def measure_bimodality(
 
     The common σ keeps the mixture's likelihood bounded. Its ratio to one component's has no χ² law, so the p-value
     comes from 399 samples of the same size: beta-binomial counts of the same mean and variance, normal for no counts.
-    The dip assumes no shape and keeps its level for every unimodal law; the mixture also rejects a skewed or flat one,
-    and so only describes.
+    Of 12 or 24 counts of one law, binomial or beta-binomial, it rejects 2 to 7 % at a nominal 5 % (300 data sets each);
+    conservative: 1 % of 24 counts of 200 sequences at 0.99. The dip assumes no shape and keeps its level for every
+    unimodal law; the mixture also rejects a skewed or flat one, and so only describes.
 
     Accuracies are counts: runs that share one are spread over its width 1/``test_size`` before the dip is taken, as
     the dip of a discrete law is that of its steps. At a nominal 5 % it then rejects 0 to 3 % of 6 to 96 binomial
