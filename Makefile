@@ -10,7 +10,7 @@ run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
 
 test: lint
-	$(BIN)/python -m pytest -m "slow or not slow" --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow" --durations=15
 
 test-fast: $(VENV)/developing
 	$(BIN)/python -m pytest
