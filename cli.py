@@ -112,13 +112,15 @@ def validate(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Option(help="minimal or transformer.")] = "transformer",
+    network: Annotated[
+        str, typer.Option(help="minimal, transformer, or one of your own as package.module:factory.")
+    ] = "transformer",
     context_length: Annotated[int, typer.Option("--context-length", "-N", help="Context pairs N.")] = 31,
     task_diversity: Annotated[float, typer.Option("--task-diversity", "-K", help="Item-label pairs K, or inf.")] = 1024,
     dimension: Annotated[int, typer.Option("--dimension", "-D", help="Item dimension D.")] = 31,
     width: Annotated[int, typer.Option(help="Width of the perceptron.")] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.1,
-    batch_size: Annotated[int, typer.Option(help="Sequences in a batch.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.025,
+    batch_size: Annotated[int, typer.Option(help="Sequences in a batch.")] = 128,
     decay: Annotated[float, typer.Option(help="Weight decay λ on the attention parameters.")] = 0.0,
     budget: Annotated[float, typer.Option(help="Gradient-flow time t = learning rate x step at the end.")] = 200.0,
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,

@@ -184,7 +184,8 @@ function dense(work, x) {
 
 // Adaptive steps from y0 to T; states at `times`, and when ICL is acquired and lost (NaN for what does not happen).
 function solve(m, y0, T, times, stopWhenAcquired) {
-  // Positive once ICL is acquired. It is lost below −10 ATOL: what decays towards 0 from above never gets there.
+  // Positive once ICL is acquired, beyond 10 ATOL, as the signs of what has decayed to 0 are rounding. It is lost below
+  // −10 ATOL: what decays towards 0 from above never gets there.
   const event = (state) => Math.min(state[1] - m.level, state[0]);
   const work = {
     y: Float64Array.from(y0), end: new Float64Array(4), point: new Float64Array(4), rates: new Float64Array(4),
@@ -204,8 +205,8 @@ function solve(m, y0, T, times, stopWhenAcquired) {
     }
     const before = event(work.y), after = event(work.end);
     const locate = (holds) => bisect((x) => holds(event(dense(work, x))), 0, 1, 1e-12);
-    if (Number.isNaN(found.acquired) && after > 0) {
-      const x = before === 0 ? 0 : locate((value) => value <= 0);
+    if (Number.isNaN(found.acquired) && after > 10 * ATOL) {
+      const x = before >= 0 ? 0 : locate((value) => value <= 0);
       found.acquired = t + x * h;
       found.clockAcquired = dense(work, x)[3];
       if (stopWhenAcquired) return found;
