@@ -136,3 +136,16 @@ def test_the_median_at_exactly_one_half():
     # where half of the samples are censored the median is the last time seen, in every room by the same convention
     assert geometric_mean([1.0, 2.0, math.inf, math.inf]).value == 2.0
     assert measure_acquisition_time([1.0, 2.0, math.inf, math.inf], ended=9.0).value == 2.0
+
+
+def test_the_tails_verdict_is_seldom_the_other_law():
+    """Nominal 5 % of wrong verdicts, three binomial deviations of 300 sets above it; right ones are no rarity."""
+    rng, most = np.random.default_rng(7), 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    laws = {
+        "log-normal": lambda: MEDIAN * np.exp(0.25 * rng.standard_normal(40)),
+        "normal": lambda: MEDIAN * (1 + 0.25 * rng.standard_normal(40)),
+    }
+    for name, draw in laws.items():
+        verdicts = [compare_tails(np.abs(draw()), 1e9).verdict for _ in range(300)]
+        wrong = sum(one not in (name, "undecided") for one in verdicts) / 300
+        assert wrong < most < verdicts.count(name) / 300, (name, wrong)
