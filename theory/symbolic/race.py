@@ -165,7 +165,7 @@ def _path_step() -> Step:
         ("κ is constant until acquisition.",),
         (
             "**A linear equation.** Put v = κ e^{−β} and X = v − w. Since dv/dτ = −v dβ/dτ = −κ w, the drag cancels "
-            "in X: dX/dτ = −κw − (e^β − κw) = −e^β. The reciprocal 1/v = e^β/κ grows as d(1/v)/dτ = w e^β/κ. "
+            "in X: dX/dτ = −κw − (e^β − κw) = −e^β. The reciprocal 1/v = e^β/κ grows as d(1/v)/dτ = w e^{2β}/κ. "
             "Dividing, and with w = v − X, its equation along X is linear:",
             eq(sp.Derivative(1 / v, X), X / v - 1),
             "**The integrating factor.** The factor that makes the left side a derivative is e^{−X²/2}, whose own "
