@@ -65,16 +65,20 @@ def threshold_curve(
     dimension: Dimension = math.inf,
     labels: Labels = "iid",
     copies: Copies = 1,
+    budget: Annotated[
+        float, typer.Option(help="Gradient-flow time at which training stops; inf for never.")
+    ] = math.inf,
     as_json: Json = False,
     csv_file: CsvFile = None,
     plot: PlotFile = None,
 ) -> None:
-    """Task-diversity threshold K*: below it the network memorises, above it it learns in context."""
+    """Task-diversity threshold K*: below it the network memorises, above it it learns in context by the budget."""
     from .theory import threshold
 
     memory = _memory(amplitude, exponent)
     tasks = [_task(n, dimension, labels, copies) for n in context_length]
-    rows = _rows("K*", lambda task, start: threshold(task, memory, start, w0).value, tasks, beta0)
+    rows = _rows("K*", lambda task, start: threshold(task, memory, start, w0, budget=budget).value, tasks, beta0)
+    rows = [{**row, "budget": budget} for row in rows]
     title = f"K* for I_K(∞) = {amplitude:g} K^{exponent:g}"
     show(title, rows, ("N", "K*", "beta0"), as_json, csv_file, plot)
 

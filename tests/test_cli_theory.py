@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 
 import numpy as np
@@ -135,3 +136,15 @@ def test_exponents_are_kept(command, tmp_path, monkeypatch):
     _, text = kept.read_text("utf-8").split("\n", 1)  # the first line holds the hash of the rest
     assert [law["expression"] for law in json.loads(text)] == [law["expression"] for law in first]
     assert rows(command, "exponents") == first
+
+
+def test_every_threshold_says_at_which_budget(command):
+    """README's numbers: 601, 354 and 164 at N = 100, β0 = 0, by t = 1e3, 1e6 and ever."""
+    found = []
+    for budget in (1e3, 1e6, math.inf):
+        (row,) = rows(command, "curves", "threshold", "-N", "100", "--beta0", "0", "--budget", budget)
+        assert float(row["budget"]) == budget
+        found.append(row["K*"])
+    assert found == pytest.approx([601.0, 354.4, 164.1], rel=2e-3)
+    code, _, error = command("curves", "threshold", "--budget", "-1")
+    assert code == 2 and "'budget'" in error
