@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import figures, simulate, theory, validate
-    from .validate.forecast import predict
+    from .validate.predict.forecast import predict
 
 __version__ = "0.1.0"
 __all__ = ["theory", "simulate", "validate", "figures", "predict", "__version__"]
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f".{name}", __name__)
     if name == "predict":
-        return import_module(".validate.forecast", __name__).predict
+        return import_module(".validate.predict.forecast", __name__).predict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -43,7 +43,7 @@ def predict(
     plot: PlotFile = None,
 ) -> None:
     """K*, t_ICL and final accuracies of a transformer, from initial weights and perceptrons trained alone."""
-    from .validate.forecast import predict as forecast
+    from .validate.predict.forecast import predict as forecast
     from .validate.run import writable_directory
 
     if network not in ("transformer", "minimal"):
@@ -77,7 +77,7 @@ def _print_minimal(
     context_length: int, dimension: int, width: int, settings: dict[str, Any], store: Path, as_json: bool,
     csv_file: Path | None, plot: Path | None,
 ) -> None:  # fmt: skip
-    from .validate.forecast_minimal import predict_minimal
+    from .validate.predict.forecast_minimal import predict_minimal
     from .validate.run import writable_directory
 
     found = predict_minimal(context_length, dimension, width, store=writable_directory(store), **settings)

@@ -29,7 +29,7 @@ def results(
     claims = read_summary(folder).claims
     found = claims.where(where) if where else claims
     if as_json:
-        from .validate.config import json_text
+        from .validate.training.config import json_text
 
         print(json.dumps(json.loads(json_text([claim.as_json() for claim in found]))))
         return

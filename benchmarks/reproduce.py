@@ -22,9 +22,9 @@ import numpy as np
 import xarray as xr
 
 from iclrace.validate import PRESETS, Claim, MemoryTraining, Run, RunStore, read_summary, train, train_memories
-from iclrace.validate.clocks import MemoryCurves
+from iclrace.validate.measure.clocks import MemoryCurves
 from iclrace.validate.protocol import Experiment, measure
-from iclrace.validate.store import read_dataset
+from iclrace.validate.training.store import read_dataset
 from iclrace.validate.values import Value
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"

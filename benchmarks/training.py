@@ -24,9 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from iclrace.theory import Task
 from iclrace.validate import Run
-from iclrace.validate.networks import Transformer, context_tokens, target_tokens
-from iclrace.validate.sgd import threads_for
-from iclrace.validate.trainer import EnsembleTrainer
+from iclrace.validate.networks.computation import threads_for
+from iclrace.validate.networks.modules import Transformer, context_tokens, target_tokens
+from iclrace.validate.training.trainer import EnsembleTrainer
 
 PAPER = Run("transformer", Task(99, 10_000, 63), 0, width=512, learning_rate=0.01, batch_size=128, test_size=10)
 LAPTOP = Run("transformer", Task(31, 1024, 31), 0, width=128, learning_rate=0.1, batch_size=64, test_size=10)

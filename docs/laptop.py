@@ -22,7 +22,7 @@ def _():
     from iclrace.theory import Estimate, Task, clock_at_acquisition, threshold
     from iclrace.theory import acquisition_time as predicted_time
     from iclrace.validate import acquisition_times, measure_threshold
-    from iclrace.validate.clocks import stored_memory
+    from iclrace.validate.measure.clocks import stored_memory
 
     return (
         COLUMNS,

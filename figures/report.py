@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..theory._arguments import require
 from ..validate import PRESETS, Claim
 from ..validate.claim import NETWORKS
-from ..validate.store import write_text
+from ..validate.training.store import write_text
 from . import style
 from .catalogue import available
 from .picture import Picture

@@ -12,8 +12,8 @@ import xarray as xr
 
 from ..theory._arguments import ArgumentError
 from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary, schema
-from ..validate.store import read_dataset
 from ..validate.summary import Dataset
+from ..validate.training.store import read_dataset
 
 
 class MissingResults(ArgumentError):

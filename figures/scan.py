@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from ..theory import Task
 from ..validate import Claim, Claims, acquisition_times
 from ..validate.claim import NETWORKS, SYMBOLS
-from ..validate.clocks import stored_memory
 from ..validate.experiments.scan import memory_label
-from ..validate.predict import coupled_accuracy
+from ..validate.measure.clocks import stored_memory
+from ..validate.predict.threshold import coupled_accuracy
 from ..validate.values import Value
 from . import picture, style
 from .picture import Figure, Picture

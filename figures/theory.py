@@ -27,7 +27,7 @@ from ..theory import (
     population_loss,
     threshold,
 )
-from ..theory.labels import Average
+from ..theory.contexts.labels import Average
 from . import picture, style
 from .picture import Figure, Picture
 from .results import Results

@@ -6,9 +6,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _layout as at
 from ._broadcast import Broadcast
 from ._run import Kernel, blank_rows
+from .kernel import layout as at
 from .model import CoupledModel
 
 Array = NDArray[np.float64]

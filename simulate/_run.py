@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..theory._arguments import number, real, require
-from . import _layout as at
-from ._driver import advance_explicit, advance_implicit
+from .kernel import layout as at
+from .kernel.driver import advance_explicit, advance_implicit
 from .model import CoupledModel, EventLevels
 
 Array = NDArray[np.float64]

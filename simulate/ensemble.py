@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import integer, named, number, real, require
-from . import _layout as at
 from ._broadcast import STATES, Broadcast, broadcast, initial_states, states_last
 from ._chunks import Store, run_chunks
 from ._run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
+from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .solve import check_method, check_state
 

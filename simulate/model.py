@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
 from ..theory._arguments import integer, number, real, require
-from . import _layout as at
 from ._tables import level_of_table, memory_tables
+from .kernel import layout as at
 
 Array = NDArray[np.float64]
 

@@ -22,8 +22,8 @@ from ..theory.reduced_transformer import (
     iwl_accuracy,
 )
 from ..theory.reduced_transformer.readout import readout_growth
-from . import _reduced_field as field
-from ._adaptive import integrate
+from .kernel import reduced_field as field
+from .kernel.adaptive import integrate
 
 if TYPE_CHECKING:
     import xarray as xr

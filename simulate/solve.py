@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import integer, real, require
-from . import _layout as at
 from ._run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
+from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .trajectory import Trajectory
 

@@ -173,7 +173,7 @@ def _digest(model: CoupledModel, *settings: Any) -> str:
     elif model.memory is not None:
         content.update(repr(model.memory).encode())
     for package in (theory.__file__, __file__):
-        for source in sorted(Path(package).parent.glob("*.py")):
+        for source in sorted(Path(package).parent.rglob("*.py")):
             content.update(source.read_bytes())
     return content.hexdigest()[:24]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import real, require
-from . import _layout as at
+from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .observables import observables
 

@@ -12,7 +12,7 @@ from iclrace.figures import Results
 from iclrace.simulate import CoupledModel, solve
 from iclrace.theory import Estimate, PowerLawMemory, Task
 from iclrace.validate import Claim, Claims, Summary
-from iclrace.validate.config import json_text
+from iclrace.validate.training.config import json_text
 
 SIGNS = "K* × β0 ≥ φ → ∞"
 CLAIM = Claim(SIGNS, "minimal", Estimate.exact(1.0), 1.25, experiment="race", measured=Estimate(2.0, 1.0, 3.0), seeds=3)

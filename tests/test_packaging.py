@@ -4,11 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_every_folder_of_the_rooms_is_packaged():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    rooms = ("theory", "simulate", "validate", "figures")
+    folders = {path.parent for room in rooms for path in (ROOT / room).rglob("*.py")}
+    assert sorted(listed) == sorted(["iclrace", *(".".join(("iclrace", *f.relative_to(ROOT).parts)) for f in folders)])
 
 
 @pytest.mark.slow

@@ -1,34 +1,34 @@
 """The reduced theory: equations, closed forms, exponents; sympy is loaded only when a derivation is asked for."""
 
 from .accuracy import acquired_beta, finite_accuracy, icl_accuracy
-from .acquisition import acquisition_time, early_drag
-from .balanced import balanced_saddle
-from .branch import branch_margin, branch_point, fold_margin, loss_product, mean_transience_time
-from .burstiness import bursty_field, copies_distribution
-from .clock import acquisition_clock
-from .distribution import AcquisitionDistribution, acquisition_distribution
+from .acquisition.balanced import balanced_saddle
+from .acquisition.clock import acquisition_clock
+from .acquisition.distribution import AcquisitionDistribution, acquisition_distribution
+from .acquisition.ladder import Rung, ladder
+from .acquisition.mills import log_mills_ratio, mills_ratio
+from .acquisition.momentum import momentum_delay
+from .acquisition.race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
+from .acquisition.rough import effective_context, rough_attention
+from .acquisition.time import acquisition_time, early_drag
+from .contexts.burstiness import bursty_field, copies_distribution
+from .contexts.labels import label_sum_nodes
+from .contexts.overlaps import effective_dimension
+from .decay.branch import branch_margin, branch_point, fold_margin, loss_product, mean_transience_time
+from .decay.fixed_points import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
+from .decay.phases import phase, tail_time
+from .decay.tracking import conserved_weight, tracking_weight, weight_after_acquisition
+from .decay.transience import transience_time
 from .estimate import Estimate
 from .exponents import Exponent, exponents
 from .field import icl_field, mean_residual
-from .frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
 from .in_weights import iwl_accuracy, iwl_loss
-from .labels import label_sum_nodes
-from .ladder import Rung, ladder
 from .loss import loss_gradient, loss_hessian, population_loss
-from .measured import MeasuredMemory, MemoryRun
-from .memory import Memory, PowerLawMemory
-from .mills import log_mills_ratio, mills_ratio
-from .momentum import momentum_delay
-from .overlaps import effective_dimension
-from .phases import phase, tail_time
-from .race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
+from .memory.frequencies import item_frequencies, skewed_clock, skewed_clock_at_acquisition, skewed_contexts
+from .memory.law import Memory, PowerLawMemory
+from .memory.measured import MeasuredMemory, MemoryRun
 from .regimes import crossover_regimes, crossover_slope, free_regime
-from .rough import effective_context, rough_attention
-from .stationary import FixedPoint, acquisition_fold, critical_decay, fixed_points, fold
 from .task import Task
 from .threshold import threshold, threshold_slopes
-from .tracking import conserved_weight, tracking_weight, weight_after_acquisition
-from .transience import transience_time
 
 __all__ = [
     "AcquisitionDistribution",

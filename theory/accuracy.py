@@ -9,10 +9,10 @@ from scipy.special import gammaincinv, gammaln, ndtr, ndtri
 
 from ._arguments import broadcast, number, real, require
 from ._labels import by_name
-from ._roots import root
-from .attention import BETA_MAX
-from .balanced import balanced_accuracy, balanced_acquired_beta
-from .rough_draws import rough_accuracy
+from ._numerics.roots import root
+from .acquisition.balanced import balanced_accuracy, balanced_acquired_beta
+from .contexts.attention import BETA_MAX
+from .contexts.rough_scores import rough_accuracy
 from .task import Task
 
 #: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).
@@ -28,7 +28,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     N = 25 … 100, 2 % at D = 31, N = 50), but not in the accuracy. :func:`finite_accuracy` has neither.
 
     Balanced contexts have n = −m, so that the sign of w (e^β − 1) decides alone for D → ∞, and the overlaps' spread at
-    finite D: see :func:`iclrace.theory.balanced.balanced_accuracy`. Rough attention averages Φ over its scores.
+    finite D: see :func:`.acquisition.balanced.balanced_accuracy`. Rough attention averages Φ over its scores.
 
     Parameters
     ----------

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from ._document_text import CORRECTIONS, EXPERIMENTAL, FAILURE, HEADER, PENCIL
 from ._files import written_whole
-from .acquisition import acquisition_time
-from .branch import fold_margin, mean_transience_time
-from .clock import acquisition_clock
+from .acquisition.clock import acquisition_clock
+from .acquisition.ladder import ladder
+from .acquisition.mills import mills_ratio
+from .acquisition.race import clock_at_acquisition
+from .acquisition.time import acquisition_time
+from .decay.branch import fold_margin, mean_transience_time
+from .decay.fixed_points import fixed_points, fold
+from .decay.tracking import tracking_weight
+from .derivation import Step, chain
+from .derivation.step import latex
 from .exponents import Exponent, exponents
-from .ladder import ladder
-from .memory import PowerLawMemory
-from .mills import mills_ratio
-from .race import clock_at_acquisition
-from .stationary import fixed_points, fold
-from .symbolic import Step, chain
-from .symbolic.step import latex
+from .memory.law import PowerLawMemory
 from .task import Task
 from .threshold import threshold, threshold_slopes
-from .tracking import tracking_weight
 
 CONTEXT_LENGTHS = (25, 50, 100, 200, 400, 800, 1600)
 STARTS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)

@@ -62,7 +62,7 @@ def exponents() -> tuple[Exponent, ...]:
 
         t_ICL ∝ N e^{−β0} (−2 with drag),   K* ∝ (t_ICL/A)^{1/ν},   width = σ_β/ν,   t_loss ∝ K^ν/λ
 
-    Every exponent is computed by sympy from the expressions of :mod:`iclrace.theory.symbolic`; the first call loads it.
+    Every exponent is computed by sympy from the expressions of :mod:`.derivation`; the first call loads it.
 
     Returns
     -------
@@ -78,8 +78,8 @@ def exponents() -> tuple[Exponent, ...]:
     """
     import sympy as sp
 
-    from .symbolic import after, outcome
-    from .symbolic.symbols import A, K, N, beta0, decay, kappa, m, nu, r, s, sigma_beta
+    from .derivation import after, outcome
+    from .derivation.symbols import A, K, N, beta0, decay, kappa, m, nu, r, s, sigma_beta
 
     drag_law = {kappa: s**2 / (2 * m)}
     variance = sp.Symbol("variance", positive=True)

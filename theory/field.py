@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from ._arguments import broadcast, real
 from ._labels import by_name
-from .attention import Attended, ContextNodes, attended_label, context_nodes
-from .labels import NODES, Average
+from .contexts.attention import Attended, ContextNodes, attended_label, context_nodes
+from .contexts.labels import NODES, Average
 from .task import Task
 
 Array = NDArray[np.float64]

@@ -6,8 +6,8 @@ from scipy.special import ndtr
 
 from ._arguments import broadcast, real, require
 from ._labels import by_name
-from .attention import BETA_MAX, EXPONENT_MAX
-from .labels import NODES, label_sum_nodes
+from .contexts.attention import BETA_MAX, EXPONENT_MAX
+from .contexts.labels import NODES, label_sum_nodes
 from .task import Task
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from ._arguments import broadcast, real
-from .labels import label_sum_nodes
+from .contexts.labels import label_sum_nodes
 from .task import Task
 
 

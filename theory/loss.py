@@ -5,9 +5,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._labels import by_name
-from .attention import Attended, context_nodes
+from .contexts.attention import Attended, context_nodes
+from .contexts.labels import NODES, Average
 from .field import averaged, flow
-from .labels import NODES, Average
 from .task import Task
 
 Array = NDArray[np.float64]

@@ -9,12 +9,12 @@ from scipy.special import erfcx
 
 from ._arguments import number, real
 from ._labels import by_name
-from ._roots import root
+from ._numerics.roots import root
 from .accuracy import acquired_beta
-from .acquisition import acquisition_time, early_drag
-from .branch import mean_transience_time
-from .integrated import integrated_time
-from .memory import PowerLawMemory
+from .acquisition.integrated import integrated_time
+from .acquisition.time import acquisition_time, early_drag
+from .decay.branch import mean_transience_time
+from .memory.law import PowerLawMemory
 from .task import Task
 
 #: A regime is where the local slope of the exact expression is within this fraction of the exponent.

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from ._arguments import number, require
-from ._roots import root
-from .acquisition import early_drag
-from .clock import acquisition_clock
+from ._numerics.roots import root
+from .acquisition.clock import acquisition_clock
+from .acquisition.race import clock_at_acquisition, time_of_clock
+from .acquisition.time import early_drag
 from .estimate import Estimate
-from .measured import MeasuredMemory
-from .memory import Memory, PowerLawMemory
-from .race import clock_at_acquisition, time_of_clock
+from .memory.law import Memory, PowerLawMemory
+from .memory.measured import MeasuredMemory
 from .task import Task
 
 #: ln K is searched up to this far above the K* of infinite time; nothing is acquired at this budget beyond it.

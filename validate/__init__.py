@@ -1,29 +1,15 @@
 """Networks trained in ensembles, measurements with intervals, predictions from calibration runs, and verdicts."""
 
-from .batches import Batch
 from .claim import Claim, Verdict
 from .claims import Claims
-from .clocks import MemoryCurves, measured_memory
-from .cointegration import cointegrated
-from .config import Run
-from .executors import open_executor, split, train_jobs
-from .foreign import register_network
+from .data.batches import Batch
+from .data.items import register_items
+from .data.sequences import Sequences
 from .frozen import ProtocolError
-from .items import register_items
-from .measure import acquisition_times, geometric_mean, measure_power_law, measure_threshold
-from .memory import MemoryTraining, train_memory
-from .memory_law import MemoryLaw, measure_memory_law, total_clock
-from .outcomes import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
-from .place import place
-from .predict import Prediction, predict_acquisition, predict_clock, predict_threshold
-from .presets import PRESETS, Preset
-from .protocol import Experiment
-from .run import Report, run
-from .sequences import Sequences
-from .sequential import Looks, power, seeds_for
-from .store import RunStore, StoreError
-from .summary import Summary, read_summary
-from .survival import (
+from .measure.bimodality import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
+from .measure.clocks import MemoryCurves, measured_memory
+from .measure.memory_law import MemoryLaw, measure_memory_law, total_clock
+from .measure.survival import (
     LogNormalFit,
     TailComparison,
     compare_tails,
@@ -32,7 +18,21 @@ from .survival import (
     measure_acquisition_time,
     measure_transience_time,
 )
-from .training import collect, train, train_memories
+from .measure.times import acquisition_times, geometric_mean, measure_power_law, measure_threshold
+from .networks.cointegration import cointegrated
+from .networks.foreign import register_network
+from .place import place
+from .predict.threshold import Prediction, predict_acquisition, predict_clock, predict_threshold
+from .presets import PRESETS, Preset
+from .protocol import Experiment
+from .run import Report, run
+from .sequential import Looks, power, seeds_for
+from .summary import Summary, read_summary
+from .training.config import Run
+from .training.executors import open_executor, split, train_jobs
+from .training.jobs import collect, train, train_memories
+from .training.memory import MemoryTraining, train_memory
+from .training.store import RunStore, StoreError
 from .values import Answer, Extremes, PValue, Range
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import Any
 
 from . import schema
 from .claim import Claim
-from .config import json_text
-from .store import write_text
+from .training.config import json_text
+from .training.store import write_text
 
 
 class ProtocolError(RuntimeError):

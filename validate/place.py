@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .config import Run
+from .training.config import Run
 
 #: A coordinate: a number, a word, or a tuple of them.
 At = Any

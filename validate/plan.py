@@ -12,11 +12,11 @@ from typing import Any
 
 from ..theory._arguments import require
 from . import schema
-from .config import Run, content_key, json_text
-from .memory import MemoryTraining
 from .presets import Preset
 from .protocol import Experiment, Plan
-from .store import RunStore, write_text
+from .training.config import Run, content_key, json_text
+from .training.memory import MemoryTraining
+from .training.store import RunStore, write_text
 
 #: Multiplications per second of training on two cores, as if every run went to its budget: the laptop preset's took
 #: 409 s at 1.3e11, the minimal model's of the workstation preset 6,568 s at 0.8e11, early ends and overheads included.

@@ -19,12 +19,12 @@ from typing import Any, Protocol
 import xarray as xr
 
 from .claim import Claim
-from .clocks import MemoryCurves
-from .config import Run
 from .frozen import ProtocolError
-from .memory import MemoryTraining
+from .measure.clocks import MemoryCurves
 from .sequential import Looks
-from .store import RunStore, withheld
+from .training.config import Run
+from .training.memory import MemoryTraining
+from .training.store import RunStore, withheld
 from .values import PValue, Value
 
 Jobs = Sequence[Run] | Sequence[MemoryTraining]

@@ -15,19 +15,19 @@ import xarray as xr
 from ..theory._arguments import require
 from .claim import Claim
 from .claims import Claims
-from .clocks import MemoryCurves
-from .config import Run, json_text
-from .executors import Submitter
 from .frozen import freeze, read_frozen
+from .measure.clocks import MemoryCurves
 from .plan import write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
 from .protocol import Jobs, Plan, Results, in_order, predict, test
 from .schema import StoreError
-from .store import RunStore, write_dataset
 from .summary import Dataset, Summary, provenance, read_summary
-from .training import train, train_memories
+from .training.config import Run, json_text
+from .training.executors import Submitter
+from .training.jobs import train, train_memories
+from .training.store import RunStore, write_dataset
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import json_text
+from .training.config import json_text
 
 
 class StoreError(RuntimeError):

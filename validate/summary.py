@@ -26,8 +26,8 @@ from ..theory._arguments import require
 from . import schema
 from .claim import Claim
 from .claims import Claims
-from .config import json_text
-from .store import Configured, RunStore, write_text
+from .training.config import json_text
+from .training.store import Configured, RunStore, write_text
 
 
 @dataclass(frozen=True)

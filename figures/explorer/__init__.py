@@ -11,8 +11,8 @@ from typing import Any
 from ... import __version__
 from ...simulate import CoupledModel
 from ...theory import PowerLawMemory, Task, acquired_beta
-from ...theory import _rodas5p as rodas5p
 from ...theory._arguments import require
+from ...theory._numerics import rodas5p
 from ...theory.accuracy import ACQUIRED
 
 #: The page's own settings when it opens: figure 6d's context length, and the memory law of the paper's setting.

@@ -9,10 +9,10 @@ import xarray as xr
 from iclrace.figures import Results
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, Summary
-from iclrace.validate.config import json_text
 from iclrace.validate.run import described
-from iclrace.validate.store import write_dataset
 from iclrace.validate.summary import Dataset
+from iclrace.validate.training.config import json_text
+from iclrace.validate.training.store import write_dataset
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "laptop"
 

@@ -10,10 +10,10 @@ from iclrace.figures import FIGURES, MissingResults, Results
 from iclrace.theory import Estimate
 from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, PValue, Run, Summary
 from iclrace.validate.experiments.transience_tools import TRANSIENT
-from iclrace.validate.memory import QUANTILES
 from iclrace.validate.run import described
 from iclrace.validate.summary import Dataset
-from iclrace.validate.training import _flat
+from iclrace.validate.training.jobs import _flat
+from iclrace.validate.training.memory import QUANTILES
 
 TIMES = np.linspace(0.0, 1.0, 6)
 

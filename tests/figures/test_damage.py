@@ -13,8 +13,8 @@ from iclrace.figures.report import write_markdown
 from iclrace.figures.results import setting
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, schema
-from iclrace.validate.config import json_text
-from iclrace.validate.store import StoreError, read_dataset, write_dataset
+from iclrace.validate.training.config import json_text
+from iclrace.validate.training.store import StoreError, read_dataset, write_dataset
 
 from .conftest import REFERENCE
 

@@ -10,7 +10,7 @@ from iclrace.figures import MissingResults, draw, outcomes
 from iclrace.theory import Estimate, Task
 from iclrace.validate import PValue, Run, place
 from iclrace.validate.experiments.outcomes import FINAL, KINDS, TIME
-from iclrace.validate.store import StoreError
+from iclrace.validate.training.store import StoreError
 
 from .conftest import line, points
 

@@ -17,7 +17,7 @@ from iclrace.figures.report import write_html, write_markdown
 from iclrace.figures.verdicts import COLUMNS, cells, count, interval
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, PValue, Range
-from iclrace.validate.store import StoreError
+from iclrace.validate.training.store import StoreError
 from iclrace.validate.values import Answer
 
 #: A claim whose words ask to be escaped.

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, threshold
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Run, place
-from iclrace.validate.store import StoreError
+from iclrace.validate.training.store import StoreError
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from scipy import stats
 from iclrace.simulate import CoupledModel, acquisition_time
 from iclrace.theory import Task, acquired_beta
 from iclrace.validate import MemoryTraining, Run, measured_memory, train, train_memory
-from iclrace.validate.measure import first_crossing
+from iclrace.validate.measure.times import first_crossing
 
 # What may be left out was set before a network was trained, and kept. Changed after runs had been seen: the budget,
 # from 400, and the test at finite K, which at K = 2048 compared the mean of the logarithms as the endless one does.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
-from iclrace.simulate import _adaptive, _reduced_field
+from iclrace.simulate.kernel import adaptive, reduced_field
 from iclrace.simulate.reduced_transformer import packed, reduced_course, reduced_threshold, solve_reduced, tabulated
 from iclrace.theory.reduced_transformer import (
     COLUMNS,
@@ -52,12 +52,12 @@ def compiled(model, state, contexts, time):
     total, table = tabulated(model, COUPLING)
     arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
               contexts.target, contexts.slope, contexts.rank)  # fmt: skip
-    work = _reduced_field.workspace(table.shape[1], model.context_length)
-    out = np.empty(_reduced_field.SIZE)
-    _reduced_field.rates(time, state, packed(model), GROWTH, total, table, arrays, work, out)
-    accuracy = _reduced_field.accuracy(time, state, packed(model), total, table, arrays, work)
+    work = reduced_field.workspace(table.shape[1], model.context_length)
+    out = np.empty(reduced_field.SIZE)
+    reduced_field.rates(time, state, packed(model), GROWTH, total, table, arrays, work, out)
+    accuracy = reduced_field.accuracy(time, state, packed(model), total, table, arrays, work)
     row = np.empty(table.shape[1])
-    _reduced_field.read_row(table, state[7] / total, row)
+    reduced_field.read_row(table, state[7] / total, row)
     return out, accuracy, row
 
 
@@ -109,14 +109,14 @@ def test_halving_the_step_divides_the_error_by_eight():
     table = np.linspace(table[0], table[0] + 0.5, len(table))  # linear in the clock: no jump of its slope
     arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
               contexts.target, contexts.slope, contexts.rank)  # fmt: skip
-    work = _reduced_field.workspace(table.shape[1], 15)
+    work = reduced_field.workspace(table.shape[1], 15)
 
     def at(steps):
-        y, slope = initial_state(BARE, 0.5, 1.0), np.empty(_reduced_field.SIZE)
+        y, slope = initial_state(BARE, 0.5, 1.0), np.empty(reduced_field.SIZE)
         new, error, stages = np.empty_like(y), np.empty_like(y), np.empty((4, y.size))
         for _ in range(steps):
-            _reduced_field.rates(0.0, y, packed(BARE), GROWTH, total, table, arrays, work, slope)
-            _adaptive.step(
+            reduced_field.rates(0.0, y, packed(BARE), GROWTH, total, table, arrays, work, slope)
+            adaptive.step(
                 0.0, 4.0 / steps, y, slope, packed(BARE), GROWTH, total, table, arrays, work, stages, new, error
             )
             y = new.copy()

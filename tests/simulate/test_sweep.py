@@ -56,11 +56,12 @@ def test_cache_resumes_and_is_whole(tmp_path, monkeypatch):
     folders = len(list(tmp_path.iterdir()))
     sweep(CoupledModel(Task(25, 1000), MEMORY, rate_ratio=2.0), AXES, (0.0, 1e4), cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == folders + 1
-    (tmp_path / "theory").mkdir()
-    (tmp_path / "theory" / "field.py").write_text("# other equations")
     monkeypatch.setattr(module.theory, "__file__", str(tmp_path / "theory" / "__init__.py"))
-    sweep(model, AXES, (0.0, 1e4), cache=tmp_path)
-    assert len(list(tmp_path.iterdir())) == folders + 3
+    (tmp_path / "theory" / "decay").mkdir(parents=True)
+    for equations in ("some", "others"):  # in a folder of the room
+        (tmp_path / "theory" / "decay" / "branch.py").write_text(f"# {equations}")
+        sweep(model, AXES, (0.0, 1e4), cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == folders + 4
 
 
 @pytest.mark.parametrize(

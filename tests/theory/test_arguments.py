@@ -39,7 +39,7 @@ from iclrace.theory import (
     tracking_weight,
     transience_time,
 )
-from iclrace.theory.labels import label_sum_nodes
+from iclrace.theory.contexts.labels import label_sum_nodes
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 RUN = MemoryRun(500, [0.0, 50.0, 90.0], [0.5, 0.1, 0.01], [0.5, 0.9, 1.0], [1.0, 0.1, 0.01])

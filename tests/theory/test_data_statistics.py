@@ -18,9 +18,9 @@ from iclrace.theory import (
     skewed_clock_at_acquisition,
     skewed_contexts,
 )
-from iclrace.theory._passage import rates
-from iclrace.theory.frequencies import skewed_nodes
-from iclrace.theory.labels import label_sum_nodes
+from iclrace.theory.acquisition.passage import rates
+from iclrace.theory.contexts.labels import label_sum_nodes
+from iclrace.theory.memory.frequencies import skewed_nodes
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 

@@ -9,8 +9,8 @@ import sympy as sp
 from scipy.special import ndtr
 
 from iclrace.theory import Task, iwl_accuracy, iwl_loss
-from iclrace.theory.symbolic import flow
-from iclrace.theory.symbolic import symbols as S
+from iclrace.theory.derivation import flow
+from iclrace.theory.derivation import symbols as S
 
 
 def sampled(task, beta, size=20_000):

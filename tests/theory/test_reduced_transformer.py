@@ -25,7 +25,7 @@ from iclrace.theory.reduced_transformer import (
 )
 from iclrace.theory.reduced_transformer.equations import offset_speed
 from iclrace.theory.reduced_transformer.readout import grown, readout_growth
-from iclrace.validate import networks
+from iclrace.validate.networks import modules
 
 MODEL = ReducedTransformer(context_length=15, dimension=31, task_diversity=256)
 
@@ -46,7 +46,7 @@ def sampled():
     """Initial transformers with PyTorch's default weights: W_Q, W_K, W_V (network, d, d) of D = 31."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        nets = [networks.Transformer(31, 8) for _ in range(60)]
+        nets = [modules.Transformer(31, 8) for _ in range(60)]
     return [torch.stack([getattr(net.attention, name).weight.detach() for net in nets]).double().numpy()
             for name in ("query", "key", "value")]  # fmt: skip
 
@@ -65,8 +65,8 @@ def test_initial_scores_have_the_widths_that_the_equations_start_from(sampled):
     rng = torch.Generator().manual_seed(1)
     items = torch.randn(2, 200, 31, generator=rng) / math.sqrt(31)
     ones = torch.ones(200)
-    context = normed(networks.context_tokens(items[0], ones)), normed(networks.context_tokens(items[0], -ones))
-    target = normed(networks.target_tokens(items[1]))
+    context = normed(modules.context_tokens(items[0], ones)), normed(modules.context_tokens(items[0], -ones))
+    target = normed(modules.target_tokens(items[1]))
     matrix = np.einsum("sca,scb->sab", key, query)
     parts = {
         "item": (context[0] + context[1]) / 2 * ([1.0] * 31 + [0.0] * 2),
@@ -93,12 +93,12 @@ def test_a_copys_rough_score_is_the_targets_own(sampled):
     """Both are x_Tᵀ M x_T on the target's item: the copy's own item score is 1/√2 of the target's, exactly."""
     query, key, _ = sampled
     items = torch.randn(50, 31, generator=torch.Generator().manual_seed(2)) / math.sqrt(31)
-    copy = normed(networks.context_tokens(items, torch.ones(50))) - normed(
-        networks.context_tokens(items, -torch.ones(50))
+    copy = normed(modules.context_tokens(items, torch.ones(50))) - normed(
+        modules.context_tokens(items, -torch.ones(50))
     )
-    token = normed(networks.context_tokens(items, torch.ones(50))) - copy / 2  # without its label
+    token = normed(modules.context_tokens(items, torch.ones(50))) - copy / 2  # without its label
     token[:, 31:] = 0.0
-    target = normed(networks.target_tokens(items))
+    target = normed(modules.target_tokens(items))
     matrix = np.einsum("sca,scb->sab", key, query)
     of_copy = np.einsum("pa,sab,pb->sp", token, matrix, target).ravel()
     of_self = np.einsum("pa,sab,pb->sp", target, matrix, target).ravel()

@@ -20,8 +20,8 @@ from iclrace.theory import (
     threshold_slopes,
     time_of_clock,
 )
-from iclrace.theory.attention import attended_label, context_nodes
-from iclrace.theory.burstiness import repeated_nodes
+from iclrace.theory.contexts.attention import attended_label, context_nodes
+from iclrace.theory.contexts.burstiness import repeated_nodes
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 TASK = Task(100)

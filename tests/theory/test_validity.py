@@ -17,8 +17,8 @@ from scipy.integrate import solve_ivp
 from iclrace.simulate import CoupledModel
 from iclrace.simulate import acquisition_time as solved_time
 from iclrace.theory import Task, acquired_beta, acquisition_time
-from iclrace.theory.acquisition import CLOSED_ERROR, INTEGRATED_ERROR
-from iclrace.theory.variation import time_along_path
+from iclrace.theory.acquisition.time import CLOSED_ERROR, INTEGRATED_ERROR
+from iclrace.theory.acquisition.variation import time_along_path
 
 #: Substeps 1 … ORDER of a step, extrapolated; error of a step in units of the state's scale.
 ORDER, TOLERANCE = 8, 1e-9

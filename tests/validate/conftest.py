@@ -7,7 +7,7 @@ import pytest
 def one_thread():
     import torch
 
-    from iclrace.validate.kernels import launch
+    from iclrace.validate.networks.kernels import launch
 
     launch()
     before = torch.get_num_threads()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Answer, Claim, Claims, Extremes, PValue, Range, Run, StoreError, place, read_summary
 from iclrace.validate.claim import names
-from iclrace.validate.config import json_text
 from iclrace.validate.summary import Dataset, Summary
+from iclrace.validate.training.config import json_text
 from iclrace.validate.values import at_confidence, value_from_json
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, train
-from iclrace.validate.memory import MemoryTraining
 from iclrace.validate.summary import provenance
-from iclrace.validate.trainer import EnsembleTrainer
-from iclrace.validate.training import train_memories
+from iclrace.validate.training.jobs import train_memories
+from iclrace.validate.training.memory import MemoryTraining
+from iclrace.validate.training.trainer import EnsembleTrainer
 
 RUN = Run(
     "minimal",

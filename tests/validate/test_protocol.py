@@ -24,8 +24,8 @@ from iclrace.validate import (
 )
 from iclrace.validate import protocol as steps
 from iclrace.validate.frozen import freeze, read_frozen
-from iclrace.validate.memory import MemoryTraining
 from iclrace.validate.protocol import Plan, clocks_in
+from iclrace.validate.training.memory import MemoryTraining
 
 RUN = Run("minimal", Task(6, 16, 5), 0, width=8, learning_rate=0.2, batch_size=16, budget=4.0, evaluate_every=1.0,
           test_size=20)  # fmt: skip
@@ -89,7 +89,7 @@ def test_predictions_are_on_the_disk_before_a_network_is_trained(tmp_path, monke
     order = []
     original = frozen.write_text
     monkeypatch.setattr(frozen, "write_text", lambda path, text: (order.append(path.name), original(path, text)))
-    import iclrace.validate.training as training
+    import iclrace.validate.training.jobs as training
     from iclrace.validate import run as module  # noqa: F401
 
     group = training.train_group

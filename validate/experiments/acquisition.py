@@ -9,11 +9,11 @@ import numpy as np
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..config import Run
-from ..measure import acquisition_times, geometric_mean, measure_power_law
+from ..measure.times import acquisition_times, geometric_mean, measure_power_law
 from ..place import place
-from ..predict import Prediction, predict_acquisition
+from ..predict.threshold import Prediction, predict_acquisition
 from ..protocol import Jobs, Trained, networks_in
+from ..training.config import Run
 from ..values import UNKNOWN_DIFFERENCE, Value
 from .runs import seeded
 

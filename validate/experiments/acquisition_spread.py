@@ -10,11 +10,11 @@ import numpy as np
 
 from ...theory import AcquisitionDistribution, Estimate, acquisition_distribution
 from ..claim import Claim, Scale
-from ..config import Run
-from ..measure import CONFIDENCE, acquisition_times
+from ..measure.survival import compare_tails, fit_log_normal, measure_acquisition_time
+from ..measure.times import CONFIDENCE, acquisition_times
 from ..place import place
 from ..protocol import Jobs, Trained, networks_in
-from ..survival import compare_tails, fit_log_normal, measure_acquisition_time
+from ..training.config import Run
 from ..values import Answer, Value
 from .runs import seeded
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ...theory import Estimate
 from ...theory._arguments import require
 from ..claim import Claim
-from ..config import addresses
-from ..measure import geometric_mean, measure_power_law
-from ..memory import MemoryTraining
+from ..measure.times import geometric_mean, measure_power_law
 from ..place import At
 from ..protocol import Jobs, Trained, clocks_in, memories_in
+from ..training.config import addresses
+from ..training.memory import MemoryTraining
 from ..values import Value
 
 Array = NDArray[np.float64]

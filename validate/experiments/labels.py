@@ -11,15 +11,15 @@ import xarray as xr
 
 from ...theory import Estimate, clock_at_acquisition
 from ..claim import Claim
-from ..clocks import MemoryCurves
-from ..config import Run, addresses
-from ..intervals import fraction
-from ..measure import acquisition_times
-from ..memory import MemoryTraining
-from ..outcomes import accuracy_at
+from ..measure.bimodality import accuracy_at
+from ..measure.clocks import MemoryCurves
+from ..measure.intervals import fraction
+from ..measure.times import acquisition_times
 from ..place import At, place
 from ..protocol import Jobs, Trained, memories_in, networks_in
-from ..trainer import initial_beta
+from ..training.config import Run, addresses
+from ..training.memory import MemoryTraining
+from ..training.trainer import initial_beta
 from ..values import Value
 from .runs import seeded
 

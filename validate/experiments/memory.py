@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..measure import measure_power_law
-from ..memory import MemoryTraining
+from ..measure.times import measure_power_law
 from ..protocol import Jobs, Trained, clocks_in
+from ..training.memory import MemoryTraining
 from ..values import Value
 
 #: ν of the paper's setting.

@@ -10,12 +10,12 @@ import numpy as np
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..config import Run, addresses
-from ..measure import acquisition_times
-from ..outcomes import accuracy_at, measure_bimodality
+from ..measure.bimodality import accuracy_at, measure_bimodality
+from ..measure.times import acquisition_times
 from ..place import place
-from ..predict import Prediction
+from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
+from ..training.config import Run, addresses
 from ..values import Answer, PValue, Value
 from .runs import seeded
 from .scan import Scan

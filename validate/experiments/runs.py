@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..config import Run
+from ..training.config import Run
 
 
 def seeded(run: Run, seeds: int, task_diversity: Sequence[float] = ()) -> list[Run]:

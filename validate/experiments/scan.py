@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..config import Run
-from ..memory import MemoryTraining
 from ..place import At, place
-from ..predict import Prediction
+from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained
+from ..training.config import Run
+from ..training.memory import MemoryTraining
 from .runs import seeded
 
 

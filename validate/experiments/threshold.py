@@ -13,12 +13,12 @@ import xarray as xr
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..clocks import clock_of_acquisition, final_clock
-from ..intervals import slope
-from ..measure import acquisition_times, geometric_mean, measure_threshold
-from ..outcomes import accuracy_at
+from ..measure.bimodality import accuracy_at
+from ..measure.clocks import clock_of_acquisition, final_clock
+from ..measure.intervals import slope
+from ..measure.times import acquisition_times, geometric_mean, measure_threshold
 from ..place import SYMBOLS, At
-from ..predict import Prediction
+from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..values import UNKNOWN, Answer, Range, Value
 from .scan import Method, Scan, memory_label

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...theory import threshold
-from ..clocks import measured_memory
-from ..config import addresses
-from ..measure import geometric_mean, measure_power_law
-from ..predict import Prediction, predict_clock, predict_coupled, predict_repeats, predict_threshold
+from ..measure.clocks import measured_memory
+from ..measure.times import geometric_mean, measure_power_law
+from ..predict.threshold import Prediction, predict_clock, predict_coupled, predict_repeats, predict_threshold
 from ..protocol import Jobs, Results, Trained, memories_in
+from ..training.config import addresses
 from .scan import Scan, memory_label
 
 

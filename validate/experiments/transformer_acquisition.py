@@ -10,13 +10,13 @@ import numpy as np
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..config import Run, addresses
-from ..intervals import fraction
-from ..measure import acquisition_times, geometric_mean, measure_power_law
+from ..measure.intervals import fraction
+from ..measure.survival import compare_tails, fit_log_normal, observation_times
+from ..measure.times import acquisition_times, geometric_mean, measure_power_law
 from ..place import place
-from ..predict import Prediction
+from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
-from ..survival import compare_tails, fit_log_normal, observation_times
+from ..training.config import Run, addresses
 from ..values import UNKNOWN_DIFFERENCE, Answer, Value
 from .runs import seeded
 from .transformer_scores import initial_score_std, rough_acquisition_time

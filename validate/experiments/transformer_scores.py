@@ -9,10 +9,10 @@ import torch
 
 from ...theory import Estimate, Task, acquired_beta, icl_field
 from ...theory._arguments import require
-from ..config import Run
-from ..measure import geometric_mean
-from ..passage import passage_time
-from ..trainer import EnsembleTrainer
+from ..measure.times import geometric_mean
+from ..predict.passage import passage_time
+from ..training.config import Run
+from ..training.trainer import EnsembleTrainer
 
 _LABEL_NODES = 16
 #: Of the integration of the rough field, whose draws leave 2 %.

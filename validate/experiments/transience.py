@@ -10,12 +10,12 @@ import numpy as np
 
 from ...theory import Estimate
 from ..claim import Claim
-from ..cointegration import cointegrated
-from ..config import Run, addresses
-from ..intervals import pooled_means, slope
-from ..memory import MemoryTraining
+from ..measure.intervals import pooled_means, slope
+from ..networks.cointegration import cointegrated
 from ..place import SYMBOLS, At, place
 from ..protocol import Jobs, Results, Trained, memories_in, networks_in
+from ..training.config import Run, addresses
+from ..training.memory import MemoryTraining
 from ..values import Value
 from .runs import varied
 from .transience_tools import ACCURACY, by_axis, coupled, durations, laws

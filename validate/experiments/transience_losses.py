@@ -11,13 +11,13 @@ import xarray as xr
 
 from ...theory import Estimate, Task, fixed_points, fold, loss_product, population_loss
 from ..claim import Claim
-from ..cointegration import cointegrated
-from ..config import Run, addresses
-from ..intervals import pooled_means
-from ..measure import acquisition_times, first_crossing, geometric_mean
+from ..measure.intervals import pooled_means
+from ..measure.survival import loss_times
+from ..measure.times import acquisition_times, first_crossing, geometric_mean
+from ..networks.cointegration import cointegrated
 from ..place import UNKNOWN_PLACE, place
 from ..protocol import Jobs, Trained, networks_in
-from ..survival import loss_times
+from ..training.config import Run, addresses
 from ..values import UNKNOWN, Value
 from .runs import varied
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ...simulate import CoupledModel, EventLevels, sweep
 from ...theory import PowerLawMemory
-from ..clocks import MemoryCurves
-from ..config import Run
-from ..measure import acquisition_times
-from ..survival import LOST_LEVEL, loss_times
+from ..measure.clocks import MemoryCurves
+from ..measure.survival import LOST_LEVEL, loss_times
+from ..measure.times import acquisition_times
+from ..training.config import Run
 
 Array = NDArray[np.float64]
 

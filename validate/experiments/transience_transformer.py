@@ -10,12 +10,12 @@ import numpy as np
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
 from ..claim import Claim, Scale
-from ..config import Run, addresses
-from ..intervals import pooled_means, slope
-from ..measure import acquisition_times
+from ..measure.intervals import pooled_means, slope
+from ..measure.survival import PAPER_LOST_LEVEL, loss_times
+from ..measure.times import acquisition_times
 from ..place import At, place
 from ..protocol import Jobs, Trained, networks_in
-from ..survival import PAPER_LOST_LEVEL, loss_times
+from ..training.config import Run, addresses
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
 from .runs import varied
 from .transience_phases import SHARE, share_in_phase

@@ -8,10 +8,10 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from ...theory import Task
 from ...theory._arguments import require
-from ..config import Run
-from ..memory import MemoryTraining
 from ..protocol import Experiment
 from ..sequential import Looks
+from ..training.config import Run
+from ..training.memory import MemoryTraining
 
 # Calibration runs share no seed with the networks they predict.
 CALIBRATION_SEED = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..config import Run
 from ..experiments import ClockOf, EndlessClock, LargeClock, OnePoint, Scan, ThresholdScan, TransformerAcquisition
+from ..training.config import Run
 
 _CAPACITY = {"capacity: the same parameters hold as much at any rate": 0.0}
 

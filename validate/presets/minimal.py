@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..config import Run
 from ..experiments import (
     AcquisitionSpread,
     AcquisitionTime,
@@ -20,8 +19,9 @@ from ..experiments import (
     Scan,
     ThresholdScan,
 )
-from ..memory import MemoryTraining
 from ..protocol import Experiment
+from ..training.config import Run
+from ..training.memory import MemoryTraining
 from .base import MINIMAL, memories
 
 #: What was known, tried or changed before and after results were seen; stands in every report.

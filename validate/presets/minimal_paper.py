@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...theory import Task
-from ..config import Run
 from ..experiments import (
     AcquisitionSpread,
     AcquisitionTime,
@@ -21,8 +20,9 @@ from ..experiments import (
     Scan,
     ThresholdScan,
 )
-from ..memory import MemoryTraining
 from ..protocol import Experiment
+from ..training.config import Run
+from ..training.memory import MemoryTraining
 from .base import memories
 from .minimal import METHODS, budgets
 

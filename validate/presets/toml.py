@@ -14,9 +14,9 @@ from typing import Any, Union, get_args, get_origin
 
 from ...theory._arguments import ArgumentError, require
 from .. import experiments as known
-from ..config import Run
-from ..memory import MemoryTraining
 from ..sequential import Looks
+from ..training.config import Run
+from ..training.memory import MemoryTraining
 from .base import MINIMAL, TRANSFORMER, Preset, memories
 
 _START = {"minimal": MINIMAL, "transformer": TRANSFORMER}

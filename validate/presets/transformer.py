@@ -13,8 +13,8 @@ from ..experiments import (
     Scan,
     TransformerAcquisition,
 )
-from ..memory import MemoryTraining
 from ..protocol import Experiment
+from ..training.memory import MemoryTraining
 from .base import TRANSFORMER, memories
 from .designs import audit, budgets, control, kinetics, scaling, statistics
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...theory import Task
-from ..config import Run
 from ..experiments import LossRelation, TransformerTransience, TransiencePhases, TransienceTime
 from ..protocol import Experiment
+from ..training.config import Run
 from .base import MINIMAL, TRANSFORMER, memories
 
 #: What was known, tried or changed before and after results were seen; stands in every report.

@@ -1,0 +1,1 @@
+"""The compiled solver: vector lanes, fields, steps, step-size control, events and output."""

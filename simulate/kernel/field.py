@@ -1,0 +1,131 @@
+"""The coupled field on a vector of lanes: a fast copy of what :mod:`iclrace.theory` defines, bound to it by test.
+
+    u± = φ + w (m e^β + n̄ ± d x)/Z,   Z = m' e^β + (N − m) e^{β²/2D}
+    dw/dt = ⟨σ(−u) a⟩ − λ_w w,   dβ/dt = ⟨σ(−u) w ∂a/∂β⟩ − λ_β β,   d(memory)/dt = growth · ⟨σ(−u)⟩,   dI_K/dt = ⟨σ(−φ)⟩
+
+The nodes ±x of the average come in pairs. With E = e^{−(φ + w a₀)} and g = e^{−|w| d x/Z} the two residuals are
+E g/(1 + E g) and E/(g + E), so that their sum and difference share one denominator: one exponential and one division
+serve both nodes, and nothing cancels.
+"""
+
+from .elementary import exp, log
+from .layout import (
+    COPIES,
+    DECAY_BETA,
+    DECAY_W,
+    GROWTH_EXPONENT,
+    HALF_INVERSE_DIMENSION,
+    INVERSE_MARGIN_SCALE,
+    KIND,
+    LABEL_DEVIATION,
+    LABEL_MEAN,
+    MEASURED,
+    MEMORY_RATE,
+    NO_MEMORY,
+    OTHERS,
+    POWER_LAW,
+    PRESENT,
+    SCRATCH,
+    TABLE,
+)
+from .simd import WIDTH, compiled, copy_sign, fma, larger, load, magnitude, never_inline, smaller, splat, store
+
+#: Clips of theory's softmax, and of the exponents here: beyond them σ is 0 or 1 to the last bit.
+BETA_MAX, EXPONENT_MAX = 300.0, 600.0
+MARGIN_MIN, MARGIN_MAX, SPREAD_MAX = -300.0, 340.0, 300.0
+#: The homogeneous law lives on φ > −p.
+GROWTH_MIN = 1e-300
+
+
+@compiled()
+def _margins(tables, work, source):
+    """Margins at the memory states of block ``source`` into SCRATCH (a vector for each quantile), and c1 after them.
+
+    A table is (clock, margins…, c1) on its own grid; linear between readings, constant beyond the last.
+    """
+    never_inline()
+    quantiles = tables.shape[2] - 2
+    last = tables.shape[1] - 1
+    for lane in range(WIDTH):
+        table = tables[int(work[TABLE * WIDTH + lane])]
+        state = work[source + 2 * WIDTH + lane]
+        low, high = 0, last
+        while high - low > 1:
+            middle = (low + high) // 2
+            if table[middle, 0] <= state:
+                low = middle
+            else:
+                high = middle
+        width = table[high, 0] - table[low, 0]
+        share = min(max((state - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
+        for quantile in range(quantiles + 1):
+            left, right = table[low, 1 + quantile], table[high, 1 + quantile]
+            work[SCRATCH + quantile * WIDTH + lane] = left + share * (right - left)
+
+
+@compiled()
+def field(setup, quadrature, tables, work, source, target):
+    """Rates of (w, β[, memory, clock]) at the state in block ``source`` of ``work``, into block ``target``."""
+    never_inline()
+    kind = setup[KIND]
+    w, beta = load(work, source), load(work, source + WIDTH)
+    clipped = smaller(larger(beta, splat(-BETA_MAX)), splat(BETA_MAX))
+    match = exp(clipped)
+    half = load(work, HALF_INVERSE_DIMENSION * WIDTH)
+    others = load(work, OTHERS * WIDTH) * exp(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
+    slope = half * clipped * 2.0
+    copy = load(work, COPIES * WIDTH) * match
+    mean = load(work, LABEL_MEAN * WIDTH)
+    present = load(work, PRESENT * WIDTH) * match
+    inverse = 1.0 / (present + others)
+    total_slope = fma(slope, others, present)
+    attended = (copy + mean) * inverse
+    deviation = load(work, LABEL_DEVIATION * WIDTH) * inverse
+    # copy Z − (copy + n̄) Z′ with the part of Z and Z′ that is the copy's own taken out, which would cancel
+    attended_slope = (copy * (others * (1.0 - slope)) - mean * total_slope) * inverse * inverse
+    deviation_slope = deviation * total_slope * inverse * -1.0
+
+    quantiles = 1
+    if kind == MEASURED:
+        quantiles = tables.shape[2] - 2
+        _margins(tables, work, source)
+    elif kind == POWER_LAW:
+        store(work, SCRATCH, load(work, source + 2 * WIDTH))
+    else:
+        store(work, SCRATCH, splat(0.0))
+    signal = w * attended
+    spread = magnitude(w) * deviation
+    residual, skew = splat(0.0), splat(0.0)
+    for quantile in range(quantiles):
+        centre = load(work, SCRATCH + quantile * WIDTH) + signal
+        odds = exp(smaller(larger(centre, splat(MARGIN_MIN)), splat(MARGIN_MAX)) * -1.0)
+        squared, twice = fma(odds, odds, splat(1.0)), odds * 2.0
+        even, odd = splat(0.0), splat(0.0)
+        for node in range(quadrature.shape[1]):
+            g = exp(smaller(spread * quadrature[0, node], splat(SPREAD_MAX)) * -1.0)
+            h = fma(g, g, splat(1.0))
+            weighted = splat(quadrature[1, node]) / fma(odds, h, g * squared)
+            even = fma(weighted, fma(twice, g, h), even)
+            odd = fma(weighted * quadrature[0, node], h - 2.0, odd)
+        residual = fma(odds, even, residual)
+        skew = fma(odds, odd, skew)
+    if quantiles > 1:
+        residual, skew = residual / float(quantiles), skew / float(quantiles)
+    skew = skew * copy_sign(splat(1.0), w)
+
+    force = fma(residual, attended, skew * deviation)
+    turn = fma(residual, attended_slope, skew * deviation_slope)
+    store(work, target, fma(load(work, DECAY_W * WIDTH) * -1.0, w, force))
+    store(work, target + WIDTH, fma(load(work, DECAY_BETA * WIDTH) * -1.0, beta, w * turn))
+    if kind != NO_MEMORY:
+        growth = load(work, MEMORY_RATE * WIDTH) * residual
+        if kind == POWER_LAW:
+            margin = load(work, source + 2 * WIDTH)
+            base = larger(fma(margin, load(work, INVERSE_MARGIN_SCALE * WIDTH), splat(1.0)), splat(GROWTH_MIN))
+            growth = growth * exp(load(work, GROWTH_EXPONENT * WIDTH) * log(base))
+            clipped_margin = smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))
+            c1 = 1.0 / (1.0 + exp(clipped_margin))
+        else:
+            c1 = load(work, SCRATCH + quantiles * WIDTH)
+        store(work, target + 2 * WIDTH, growth)
+        store(work, target + 3 * WIDTH, c1)

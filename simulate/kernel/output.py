@@ -1,0 +1,93 @@
+"""What a step leaves behind: the events and output times inside it, and its record."""
+
+import math
+
+from . import layout as at
+from .dop853 import STAGES
+from .events import event_value, interpolate, locate, passing
+from .explicit import ALL_STAGES
+from .lanes import arm
+from .layout import ACQUIRED, BLOCK, EVENTS, LOST
+from .simd import WIDTH, compiled, never_inline
+
+
+@compiled()
+def _mark(setup, rows, work, lane, i, event, share):
+    """Time and state of one event; the fraction of the step if the trajectory stops there, else 2."""
+    never_inline()
+    rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane] + share * work[at.H + lane]
+    for component in range(at.COMPONENTS):
+        column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
+        rows[i, column] = interpolate(work, lane, component, share)
+    return share if event == setup[at.STOP] else 2.0
+
+
+@compiled()
+def _mark_events(setup, rows, work, lane, i):
+    """Time and state of the events within the step; the fraction of the step at which the trajectory stops, or 2."""
+    never_inline()
+    stop = 2.0
+    for event in range(EVENTS):
+        if work[at.WATCH + event * WIDTH + lane] == math.inf:
+            continue
+        value = event_value(work, at.NEW_Y, lane, event)
+        if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
+            stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, 1.0)))
+            continue
+        top = passing(work, lane, event)
+        if top < 0.0:
+            continue
+        stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, top)))
+        ended = -event_value(work, at.NEW_Y, lane, LOST)
+        if event == ACQUIRED and math.isnan(rows[i, at.ROW_EVENTS + LOST]) and ended > 0.0:  # acquired and lost in one
+            stop = min(stop, _mark(setup, rows, work, lane, i, LOST, locate(work, lane, LOST, top, 1.0)))
+    arm(setup, rows, work, lane, i)
+    return stop
+
+
+@compiled()
+def _write_samples(sample_times, samples, marks, work, lane, i):
+    """States at the output times within the step."""
+    never_inline()
+    sample, start, step = marks[i, at.SAMPLED], work[at.TIME + lane], work[at.H + lane]
+    while sample < len(sample_times) and sample_times[sample] <= work[at.UNTIL + lane]:
+        share = min(max((sample_times[sample] - start) / step, 0.0), 1.0)
+        for component in range(at.COMPONENTS):
+            samples[i, sample, component] = interpolate(work, lane, component, share)
+        sample += 1
+    marks[i, at.SAMPLED] = sample
+    work[at.NEXT_SAMPLE + lane] = sample_times[sample] if sample < len(sample_times) else math.inf
+
+
+@compiled()
+def _write_record(record, control, work, lane):
+    row = control[at.RECORDED]
+    record[row, 0], record[row, 1] = work[at.TIME + lane], work[at.H + lane]
+    for component in range(at.COMPONENTS):
+        k = component * WIDTH + lane
+        record[row, 2 + component] = work[at.Y + k]
+        for power in range(at.DENSE):
+            record[row, 2 + (1 + power) * at.COMPONENTS + component] = work[at.DENSE_AT + power * BLOCK + k]
+    control[at.RECORDED] = row + 1
+
+
+@compiled()
+def write_output(setup, sample_times, rows, marks, samples, record, control, work, held):
+    """Events, output and record of the accepted steps; a trajectory that stops inside its step ends there."""
+    never_inline()
+    for lane in range(WIDTH):
+        i = held[lane]
+        if i < 0 or work[at.ACCEPTED + lane] == 0.0:
+            continue
+        stop = 2.0
+        if work[at.DENSELY + lane] != 0.0:
+            stop = _mark_events(setup, rows, work, lane, i)
+            marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1 if setup[at.METHOD] == at.EXPLICIT else 0
+            if stop <= 1.0:
+                work[at.UNTIL + lane], work[at.STOPPING + lane] = work[at.TIME + lane] + stop * work[at.H + lane], 1.0
+            _write_samples(sample_times, samples, marks, work, lane, i)
+        if len(record) > 0:
+            _write_record(record, control, work, lane)
+        if stop <= 1.0:
+            for component in range(at.COMPONENTS):
+                work[at.NEW_Y + component * WIDTH + lane] = interpolate(work, lane, component, stop)

@@ -1,0 +1,98 @@
+"""Order parameters of weights made by hand, and of initial ones."""
+
+import math
+
+import pytest
+import torch
+
+from iclrace.theory.reduced_transformer import ReducedTransformer
+from iclrace.validate.measure.order_parameters import order_parameters
+from iclrace.validate.networks import modules
+
+D, N = 6, 5
+
+
+def sequences(size, dimension=D, seed=0):
+    """(tokens, labels, target labels): the copy stands first."""
+    random = torch.Generator().manual_seed(seed)
+    items = torch.randn(size, N, dimension, generator=random, dtype=torch.double) / math.sqrt(dimension)
+    labels = torch.randint(2, (size, N), generator=random).double() * 2 - 1
+    target = modules.target_tokens(items[:, :1])
+    return torch.cat([modules.context_tokens(items, labels), target], 1), labels, labels[:, 0]
+
+
+def by_hand(slope, reads, match):
+    """f(h) = g·h + const in three open layers, V = c u êᵀ, M = match · 1 on items."""
+    net = modules.Transformer(D, 8).double()
+    d = D + 2
+    unit = torch.zeros(d, dtype=torch.double)
+    unit[-2], unit[-1] = 1 / math.sqrt(2), -1 / math.sqrt(2)
+    diagonal = torch.diag(torch.tensor([1.0] * D + [0.0] * 2, dtype=torch.double))
+    with torch.no_grad():
+        for value in net.memory.parameters():
+            value.zero_()
+        net.memory[0].weight[0], net.memory[0].bias[0] = slope, 1e3
+        net.memory[2].weight[0, 0] = net.memory[4].weight[0, 0] = 1.0
+        net.attention.value.weight.copy_(torch.outer(reads, unit))
+        net.attention.key.weight.copy_(math.sqrt(match) * diagonal)
+        net.attention.query.weight.copy_(math.sqrt(match) * diagonal)
+    return net
+
+
+def test_weights_made_by_hand():
+    d = D + 2
+    slope, reads = torch.arange(1.0, d + 1, dtype=torch.double), torch.linspace(-1, 2, d, dtype=torch.double)
+    tokens, labels, target = sequences(50)
+    found = order_parameters(by_hand(slope, reads, 0.3), tokens, labels, target)
+    s = math.sqrt(d) / 2
+    w, value = s * float(slope @ reads), s**2 * float(reads @ reads)
+    assert found["w"] == pytest.approx(w)
+    assert found["w_spread"] == pytest.approx(0.0, abs=1e-9)
+    assert found["value"] == pytest.approx(value)
+    assert found["gain"] == pytest.approx(1 + 2 * w**2 / value)  # W₁: |v|², W₂ and W₃: w² each
+    assert found["beta"] == pytest.approx(d / math.sqrt(2) * 0.3)
+    assert found["item_roughness"] == found["label_std"] == found["stored"] == 0.0
+    normed = torch.nn.functional.layer_norm(tokens, (d,))
+    scores = 0.3 * torch.einsum("bnd,bd->bn", normed[..., :D], normed[:, -1, :D])
+    attention = scores.softmax(-1)
+    assert found["own_attention"] == pytest.approx(float(attention[:, -1].mean()))
+    assert found["copy_attention"] == pytest.approx(float(attention[:, 0].mean()))
+    assert found["attended"] == pytest.approx(float(((attention[:, :-1] * labels).sum(1) * target).mean()))
+
+
+def test_a_label_stored_in_the_scores_is_seen():
+    """ê of the keys meets one item component of the target: η = ℓ_T s c x̂_T₀, whose mean is what is stored."""
+    net = by_hand(torch.ones(D + 2), torch.ones(D + 2), 0.1)
+    with torch.no_grad():
+        net.attention.key.weight[0, -2:] += torch.tensor([2.0, -2.0], dtype=torch.double) / math.sqrt(2)
+    tokens, labels, _ = sequences(400)
+    normed = torch.nn.functional.layer_norm(tokens, (D + 2,))[:, -1, 0]
+    target = torch.sign(normed)
+    found = order_parameters(net, tokens, labels, target)
+    unit = math.sqrt(D + 2) / 2 * 2.0 * math.sqrt(0.1)
+    assert found["stored"] == pytest.approx(unit * float(normed.abs().mean()), rel=1e-9)
+    assert found["label_std"] == pytest.approx(unit * float(normed.abs().std()), rel=1e-9)
+
+
+def test_initial_networks_have_what_the_equations_start_from():
+    """Means over 30 networks of D = 31: ρ = 1 and |v|² = s²/3 to four standard errors of √(2/33)/√30 = 5 %."""
+    tokens, labels, target = sequences(100, 31)
+    found = []
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(30):
+            found.append(order_parameters(modules.Transformer(31, 16).double(), tokens, labels, target))
+    mean = {name: sum(one[name] for one in found) / 30 for name in found[0]}
+    model = ReducedTransformer(N, 31)
+    assert mean["item_roughness"] == pytest.approx(1.0, rel=0.02)
+    assert mean["value"] == pytest.approx(model.initial_value, rel=0.2)
+    assert mean["label_std"] == pytest.approx(model.label_scale / 3, rel=0.2)
+    assert abs(mean["beta"]) < 4 * model.initial_beta_std / math.sqrt(30)
+
+
+def test_a_deeper_network_is_refused():
+    tokens, labels, target = sequences(3)
+    with pytest.raises(ValueError, match="Argument 'network' must have one attention layer"):
+        order_parameters(modules.Transformer(D, 8, depth=2).double(), tokens, labels, target)
+    with pytest.raises(ValueError, match="Argument 'labels' must"):
+        order_parameters(modules.Transformer(D, 8).double(), tokens, labels[:, 1:], target)

@@ -1,0 +1,109 @@
+"""The approximation ladder: the acquisition time at every rung between the exact field and the Mills ratio."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._arguments import number, require
+from ..accuracy import acquired_beta
+from ..contexts.attention import BETA_MAX
+from ..contexts.labels import Average
+from ..task import Task
+from .clock import acquisition_clock
+from .early import EarlyPath, clock_along, reaching
+from .mills import mills_ratio
+from .time import WEIGHT_MAX, acquisition_time, early_drag
+
+#: ``integrate(task, beta0, w0, average)``: time at which the averaged field, from (w0, β0), reaches 95 % accuracy.
+Integrator = Callable[[Task, float, float, Average], float]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung: its name, t_ICL there, and the relative error to the rung above (0 for the topmost).
+
+    Times are gradient-flow times. Made by :func:`ladder`. Source: docs/derivation.md, "ladder".
+
+    Examples
+    --------
+    >>> ladder(Task(context_length=100), 0.0)[0].name
+    'binomial'
+    """
+
+    name: str
+    time: float
+    error: float
+
+
+def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator | None = None) -> tuple[Rung, ...]:
+    """t_ICL (K → ∞) with one approximation more at every rung, and the relative error t/t_above − 1 of each.
+
+    1. "binomial": the exact label sum, averaged field integrated (finite D as the task has it);
+    2. "gaussian": Gaussian label sum;
+    3. "orthogonal": D → ∞;
+    4. "variation of constants": the closed form of :func:`acquisition_time`, no integration;
+    5. "early": the early system followed to the same β only, Z → N, σ(−u) → 1/2 + O(w);
+    6. "crossover": the early system to its blow-up, 2 N τ*/m;
+    7. "mills": without drag, 2 N M(w0) e^{−β0}/m.
+
+    Parameters
+    ----------
+    task : Task
+        i.i.d. labels, flat attention; ``task_diversity`` plays no part.
+    beta0, w0 : float, |β0| <= 300, |w0| <= 5
+    integrate : callable (task, beta0, w0, average) → float, optional
+        Integrates :func:`icl_field` until ICL accuracy is 95 % (``iclrace.simulate`` has one). Without it the three
+        topmost rungs are closed forms of the same field, accurate to 0.1 % for N >= 50.
+
+    Returns
+    -------
+    tuple of Rung
+
+    Raises
+    ------
+    ValueError
+        If the task has balanced labels or rough attention, or a start is out of range.
+
+    Source: docs/derivation.md, "ladder".
+
+    Examples
+    --------
+    >>> for rung in ladder(Task(context_length=100, dimension=63), 0.0)[-3:]:
+    ...     print(f"{rung.name:10} {rung.time:6.1f} {rung.error:+.3f}")
+    early       268.7 -0.030
+    crossover   273.6 +0.018
+    mills       250.7 -0.084
+    """
+    require(task.labels == "iid" and task.score_std == 0.0, "task", "have i.i.d. labels and flat attention", task)
+    beta0 = number("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX)
+    w0 = number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
+    if integrate is None:
+        integrate = _closed_form
+    orthogonal = replace(task, dimension=math.inf)
+    scale = 2.0 * task.context_length / task.copies
+    times = {
+        "binomial": integrate(task, beta0, w0, "binomial"),
+        "gaussian": integrate(task, beta0, w0, "gaussian"),
+        "orthogonal": integrate(orthogonal, beta0, w0, "gaussian"),
+        "variation of constants": float(acquisition_time(orthogonal, beta0, w0)),
+        "early": scale * early_clock(orthogonal, beta0, w0, acquired_beta(orthogonal)),
+        "crossover": scale * float(acquisition_clock(beta0, w0, early_drag(task))),
+        "mills": scale * float(mills_ratio(w0)) * math.exp(-beta0),
+    }
+    rungs: list[Rung] = []
+    for name, time in times.items():
+        above = rungs[-1].time if rungs else time
+        rungs.append(Rung(name, time, time / above - 1.0 if above > 0 else 0.0))
+    return tuple(rungs)
+
+
+def early_clock(task: Task, beta0: float, w0: float, beta: float) -> float:
+    """Clock τ at which the early system, drag κ = s²/(2m), passes ``beta`` with w > 0."""
+    path = EarlyPath(np.array([beta0]), np.array([w0]), float(early_drag(task)))
+    return float(clock_along(path, reaching(path, beta))[0])
+
+
+def _closed_form(task: Task, beta0: float, w0: float, average: Average) -> float:
+    return float(acquisition_time(task, beta0, w0, average=average))

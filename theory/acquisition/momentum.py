@@ -1,0 +1,76 @@
+"""SGD with momentum: by how much acquisition comes later than in gradient-flow time η·steps/(1 − μ)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import broadcast, real
+from .._labels import by_name
+from ..accuracy import acquired_beta
+from ..task import Task
+from .early import EarlyPath, beta_along, reaching, weight_along
+from .mills import mills_ratio
+from .time import early_drag
+
+Array = NDArray[np.float64]
+
+
+@by_name
+def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
+    """d: with momentum μ, ICL is acquired when η·steps/(1 − μ) = t_ICL + d ημ/(1 − μ)².
+
+    Heavy-ball steps follow θ̇ = g − ε dg/dt with ε = ημ/(1 − μ)², from a start that lags by ε g. What is left of the
+    early clock, τ*, falls at rate 1 along g (∇τ*·g = −1), so that the lag and the drag of ε add up to
+
+        d = 1 − ∫ ∇τ*·(dg/dτ) dτ  from the start to 95 % accuracy
+          = 1 + (β_e − β0) + ∫_{w0}^{w_e} M(y) dy    without drag
+
+    About 5, and growing like ln N: steps at the end are fast, and momentum always lags by as many. Without drag it is
+    exact for the early system; with it the integral is done along the exact path. Against heavy-ball steps on the
+    averaged field, as the rate goes to 0, it is 4 % high at N = 400, 8 % at 100 and 17 % at 25 (β0 = 0), where the
+    early system overstates the speed at the end; at ε = 4.5 another 10 %, the next order in ε.
+
+    Parameters
+    ----------
+    task : Task
+        i.i.d. labels, K → ∞.
+    beta0, w0 : array_like
+        Initial attention strength and readout weight.
+
+    Returns
+    -------
+    array of the broadcast shape; 1 where ICL is there from the start
+
+    Raises
+    ------
+    ValueError
+        If an argument is not finite, or shapes do not broadcast.
+
+    Source: docs/derivation.md, "momentum".
+
+    Examples
+    --------
+    >>> momentum_delay(Task(context_length=100), [-1.0, 0.0, 1.0]).round(1).tolist()
+    [6.5, 5.3, 4.1]
+    """
+    beta0, w0 = broadcast(beta0=real("beta0", beta0), w0=real("w0", w0))
+    path = EarlyPath(beta0.ravel(), w0.ravel(), float(early_drag(task)))
+    last = np.maximum(reaching(path, acquired_beta(task)), path.start)
+    x, weights = np.polynomial.legendre.leggauss(200)
+    half = 0.5 * (last - path.start)[:, None]
+    y = path.start[:, None] + half * (x + 1.0)
+    beta = beta_along(y, np.broadcast_to(path.constant[:, None], y.shape), path.drag)
+    lag = _lag(weight_along(y, beta, path.drag), beta, path.drag) * np.exp(-beta)  # dτ = e^{−β} dY
+    return (1.0 + half[:, 0] * (lag @ weights)).reshape(beta0.shape)
+
+
+def _lag(w: Array, beta: Array, drag: float) -> Array:
+    """−∇τ*·dg/dτ, from τ* = ln(1 + v M)/κ, M = M(w − v), v = κ e^{−β}, and g = (e^β − κ w, w e^β)."""
+    v = drag * np.exp(-beta)
+    mills = mills_ratio(np.maximum(w - v, -30.0))
+    slope = (w - v) * mills - 1.0  # M′
+    match = np.exp(beta)
+    drive = match - drag * w
+    clock_w, clock_beta = slope / (match * (1.0 + v * mills)), (v * slope - mills) / (match * (1.0 + v * mills))
+    change_w = match * (w * match) - drag * drive
+    change_beta = match * drive + w * match * (w * match)
+    return -(clock_w * change_w + clock_beta * change_beta)

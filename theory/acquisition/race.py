@@ -1,0 +1,293 @@
+"""The race between the two circuits, read in the memory's clock: when ICL is acquired, and with what probability."""
+
+import itertools
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import broadcast, number, real, require
+from .._labels import by_name
+from .._numerics.level_sets import mass
+from .._numerics.roots import root
+from ..accuracy import acquired_beta
+from ..contexts.attention import BETA_MAX
+from ..contexts.burstiness import repeated_nodes
+from ..memory.law import Memory, PowerLawMemory
+from ..memory.measured import MeasuredMemory
+from ..task import Task
+from .distribution import SPAN, AcquisitionDistribution, acquisition_distribution
+from .passage import passage, rates
+from .time import WEIGHT_MAX, acquisition_time
+
+Array = NDArray[np.float64]
+
+#: Clock, in units of N, at which a race with repeated items is given up: at K <= 1e4 and N >= 2 no memory law of the
+#: paper's setting reads as much, and e^{−2β0}/4, the drag's longest wait, passes it only for β0 < −9.
+GIVEN_UP = 1e8
+#: Starts at which a race with repeats is run to see where it is won: two a standard deviation.
+SCANNED = 37
+
+
+@by_name
+def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, repeats: bool = False) -> Array:
+    """I*: the memory's clock when ICL is acquired, the same whatever K if no item is repeated (clock collapse).
+
+    Without repeats I* = t_ICL(K → ∞)/2, as c1 = 1/2 throughout: N τ*/m for N → ∞. With them, the task's K counts: a
+    context holds ⟨m⟩ = m + (N − m)/K copies, and
+
+        dw/dτ = ⟨m⟩ e^β − (N − m)/K − κ w,    dβ/dτ = ⟨m⟩ w e^β        (m τ = m I/N, one copy: m = 1)
+
+    has a saddle at w = 0, β_s = −ln[1 + mK/(N − m)] (:func:`repeat_saddle`). No closed form is known; the full field
+    is integrated (to 1e-6). In either case the memory stays at φ = 0: see :func:`threshold` for what that leaves out.
+
+    Parameters
+    ----------
+    task : Task
+    beta0, w0 : array_like
+        As for :func:`acquisition_time`.
+    repeats : bool
+        Items are drawn with replacement from the task's K, half of them of each label.
+
+    Returns
+    -------
+    array of the broadcast shape, in gradient-flow time; ``inf`` where ICL is never acquired
+
+    Raises
+    ------
+    ValueError
+        As for :func:`acquisition_time`; with ``repeats`` if K = 1 or attention is rough.
+
+    Source: docs/derivation.md, "threshold" and "repeated items"; paper, section 4.
+
+    Examples
+    --------
+    >>> float(clock_at_acquisition(Task(context_length=50, dimension=63), 0.0).round(1))
+    70.9
+    >>> float(clock_at_acquisition(Task(context_length=100, task_diversity=161), 0.0, repeats=True).round(1))
+    103.9
+    """
+    if not repeats or math.isinf(task.task_diversity):
+        return 0.5 * acquisition_time(task, beta0, w0)
+    beta0, w0 = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    )
+    clocks = [_repeated_clock(task, float(b), float(w)) for b, w in zip(beta0.flat, w0.flat, strict=True)]
+    return np.array(clocks, dtype=np.float64).reshape(beta0.shape)
+
+
+def _repeated_clock(task: Task, beta0: float, w0: float) -> float:
+    context = repeated_nodes(task)
+    level = acquired_beta(task)
+
+    def field(state: Array) -> list[float]:
+        dw, dbeta, _ = rates(state, task, context)
+        return [2.0 * dw, 2.0 * dbeta]  # per unit of the clock of the memory alone, c1 = 1/2
+
+    return passage(field, [w0, beta0], level, GIVEN_UP * task.context_length).time
+
+
+def repeat_saddle(task: Task) -> float:
+    """β_s = −ln[1 + mK/(N − m)]: below it, and from w0 = 0, no context of K repeated items teaches ICL.
+
+    There the drive ⟨m⟩ e^β − (N − m)/K vanishes: the others lean against the target as much as the copies attract.
+
+    Parameters
+    ----------
+    task : Task
+        i.i.d. labels, finite K.
+
+    Returns
+    -------
+    float
+        −inf for K → ∞. The full field's separatrix lies within 0.02 of it for N >= 25 and K >= N/2 (D → ∞).
+
+    Raises
+    ------
+    ValueError
+        If labels are balanced (their saddle is at β = 0 whatever K).
+
+    Source: docs/derivation.md, "repeated items".
+
+    Examples
+    --------
+    >>> round(repeat_saddle(Task(context_length=100, task_diversity=161)), 3)
+    -0.966
+    """
+    require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
+    others = task.context_length - task.copies
+    return -math.log1p(task.copies * task.task_diversity / others)
+
+
+def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_diversity: float) -> float:
+    """t = ∫_0^clock dI/c1: the time at which I_K, the memory alone, reads ``clock``; ``inf`` if it never does.
+
+    At ``clock`` = I* it is t_ICL at finite K. For the homogeneous law it is an integral along the margin,
+
+        t = (1/r_K) ∫_0^φ (1 + e^φ)/(1 + φ/p)^q dφ,    I_K = I_K(∞) [1 − (1 + φ/p)^{1−q}]
+
+    and, while little is memorised, :func:`delayed_time`.
+
+    Parameters
+    ----------
+    memory : PowerLawMemory or MeasuredMemory
+    clock : float, I >= 0
+    task_diversity : float, K >= 1
+
+    Returns
+    -------
+    float, gradient-flow time
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "threshold at a budget" and "acquisition time at finite K".
+
+    Examples
+    --------
+    >>> clock = float(clock_at_acquisition(Task(context_length=100), 0.0))
+    >>> round(time_of_clock(PowerLawMemory(3.9, 0.7), clock, 1e4), 1)
+    290.6
+    """
+    clock = number("clock", clock, minimum=0.0, finite=False)
+    task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
+    if float(memory.total_clock(task_diversity)) <= clock:
+        return math.inf
+    if math.isinf(task_diversity):
+        return 2.0 * clock  # nothing is memorised, and c1 stays at 1/2
+    x, weights = _legendre()
+    if isinstance(memory, PowerLawMemory):
+        # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
+        end = float(memory.margin(clock, task_diversity))
+        margin = 0.5 * end * (x + 1.0)
+        with np.errstate(over="ignore", divide="ignore"):  # beyond e^700 the time is infinite for every purpose
+            return float(0.5 * end * weights @ (1.0 / memory.field(margin, memory.c1(margin), task_diversity)))
+    reading = 0.5 * clock * (x + 1.0)
+    return float(0.5 * clock * weights @ (1.0 / memory.c1(reading * memory.rate_ratio, task_diversity)))
+
+
+@by_name
+def delayed_time(memory: PowerLawMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Array:
+    """t = 2I [1 + p I/(4 (q − 1) I_K(∞))]: :func:`time_of_clock` to first order in what is memorised.
+
+    With I = I*, and I*/I_K(∞) = (K*/K)^ν, this is t_ICL at finite K: ICL comes later by p (K*/K)^ν/(4(q − 1)) than at
+    K → ∞, because the memory takes its share of the residual. The next term in the bracket is
+    p (p + q)/(12 (q − 1)²) times (K*/K)^{2ν}: below 1 % where p (K*/K)^ν/(q − 1) <= 0.2 (p = 1, q = 4/3).
+
+    Parameters
+    ----------
+    memory : PowerLawMemory
+    clock : array_like, I >= 0
+    task_diversity : array_like, K >= 1
+
+    Returns
+    -------
+    array of the broadcast shape; ``inf`` from I_K(∞) on
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or shapes do not broadcast.
+
+    Source: docs/derivation.md, "acquisition time at finite K".
+
+    Examples
+    --------
+    >>> clock = clock_at_acquisition(Task(context_length=100), 0.0)
+    >>> float(delayed_time(PowerLawMemory(3.9, 0.7), clock, 1e4).round(1))
+    288.8
+    """
+    require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
+    clock, total = broadcast(clock=real("clock", clock, minimum=0.0), task_diversity=memory.total_clock(task_diversity))
+    share = clock / total
+    later = 2.0 * clock * (1.0 + memory.margin_scale * share / (4.0 * (memory.growth_exponent - 1.0)))
+    return np.where(share < 1.0, later, np.inf)
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[Array, Array]:
+    """Nodes and weights, kept: making them takes most of the time that the integral does."""
+    return np.polynomial.legendre.leggauss(200)
+
+
+@by_name
+def acquisition_probability(
+    task: Task,
+    memory: Memory,
+    beta0_mean: float,
+    beta0_std: float,
+    *,
+    task_diversity: ArrayLike | None = None,
+    w0: float = 0.0,
+    repeats: bool = False,
+) -> Array:
+    """P(acquire | K) = P(I* < I_K(∞)) over β0 ~ N(mean, std²), after an infinite time: a probit in ln K near K*.
+
+    Where I* falls with β0, P = Φ((mean − β_c)/std) with β_c(K) the β0 that has I*(β_c) = I_K(∞). The width is σ_β/ν
+    for β0 ≫ ln κ and 2σ_β/ν in the drag branch; with balanced labels P saturates at P(β0 > 0). At D of order 1, or for
+    w0 < 0, I* need not fall: P is that of all β0 that acquire in time (:func:`acquisition_distribution`, which states
+    the error: 1e-5 beside that of the times).
+
+    Parameters
+    ----------
+    task : Task
+        Its ``task_diversity`` is used unless the next argument is given.
+    memory : a memory law
+    beta0_mean, beta0_std : float, std > 0
+    task_diversity : array_like, K >= 1, optional
+    w0 : float
+    repeats : bool
+        Whether items are repeated within contexts (:func:`clock_at_acquisition`); β_c then never lies below the saddle.
+        Every β_c is found, unless two lie within half a std.
+
+    Returns
+    -------
+    array shaped like ``task_diversity``
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "bimodality"; paper, section 4.
+
+    Examples
+    --------
+    >>> task, memory = Task(context_length=100), PowerLawMemory(amplitude=3.9, exponent=0.7)
+    >>> acquisition_probability(task, memory, 0.0, 1.0, task_diversity=[10, 160, 10_000]).round(2).tolist()
+    [0.03, 0.49, 0.99]
+    """
+    require(isinstance(memory, Memory), "memory", "be a memory law", memory)
+    diversity = task.task_diversity if task_diversity is None else task_diversity
+    diversity = real("task_diversity", diversity, minimum=1.0, finite=False)
+    law = acquisition_distribution(task, beta0_mean, beta0_std, w0)
+    if not repeats:
+        return law.cdf(2.0 * memory.total_clock(diversity))
+    start = number("w0", w0)
+    chances = [_repeated_probability(task, memory, float(k), start, law) for k in diversity.flat]
+    return np.reshape(np.array(chances, dtype=np.float64), diversity.shape)
+
+
+def _repeated_probability(
+    task: Task, memory: Memory, diversity: float, w0: float, law: AcquisitionDistribution
+) -> float:
+    """P(I* <= I_K(∞)) with repeats: the probability between the starts whose clock at acquisition is I_K(∞)."""
+    total = float(memory.total_clock(diversity))
+    one = replace(task, task_diversity=diversity)
+
+    def excess(z: float) -> float:
+        beta0 = min(max(law.beta0_mean + law.beta0_std * z, -BETA_MAX), BETA_MAX)
+        clock = float(clock_at_acquisition(one, beta0, w0, repeats=True))
+        return math.atan(math.log(max(clock, 1e-300) / total)) if math.isfinite(clock) else 2.0
+
+    scan = np.linspace(-SPAN, SPAN, SCANNED)
+    early = np.array([excess(z) <= 0.0 for z in scan])
+    changes = np.flatnonzero(early[1:] != early[:-1])
+    ends = [-math.inf, *(root(excess, scan[i], scan[i + 1]) for i in changes), math.inf]
+    # every second interval between the ends acquires
+    return sum(float(mass(*pair)) for pair in list(itertools.pairwise(ends))[0 if early[0] else 1 :: 2])

@@ -1,0 +1,80 @@
+"""The attended label a = Σ_j softmax_j ℓ_j of the minimal model, over the nodes of its context average."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import Task
+from .labels import NODES, Average, label_sum_nodes
+
+Array = NDArray[np.float64]
+
+#: e^β overflows beyond 709; attention is saturated long before, so β is clipped here and no result changes.
+BETA_MAX = 300.0
+#: e^{β²/2D} is clipped at twice that exponent, so that it never overflows either.
+EXPONENT_MAX = 600.0
+
+
+class ContextNodes(NamedTuple):
+    """Nodes of the average over contexts, each field of shape (node,).
+
+    a = (copy e^β + label_sum)/(present e^β + others e^{β²/2D}), averaged with ``weight``.
+    """
+
+    copy: Array
+    present: Array
+    others: Array
+    label_sum: Array
+    weight: Array
+
+
+class Attended(NamedTuple):
+    """a and its first two β-derivatives, each of shape (..., node)."""
+
+    value: Array
+    slope: Array
+    curvature: Array
+
+
+@lru_cache(maxsize=64)
+def context_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES) -> ContextNodes:
+    """Flat attention: copy = m, present = m + T, others = N − m, and the label sum's nodes.
+
+    T is 1 if the target takes part in the softmax and 0 otherwise. With rough attention (``score_std`` > 0) the
+    terms fluctuate too: see :mod:`iclrace.theory.acquisition.rough`.
+    """
+    if task.score_std > 0.0:
+        from .rough_scores import rough_nodes  # imports this module
+
+        return rough_nodes(task, average, nodes)
+    label_sum, weight = label_sum_nodes(task, average, nodes)
+    ones = np.ones_like(label_sum)
+    present = task.copies + (1.0 if task.target_in_softmax else 0.0)
+    return ContextNodes(
+        task.copies * ones, present * ones, (task.context_length - task.copies) * ones, label_sum, weight
+    )
+
+
+def attended_label(beta: Array, task: Task, nodes: ContextNodes) -> Attended:
+    """a = (copy e^β + n)/Z with Z = present e^β + others e^{β²/2D}, and ∂a/∂β, ∂²a/∂β².
+
+    The overlap of two distinct items is N(0, 1/D), so e^{β x_T·x_j} averages to e^{β²/2D}; Z is replaced by its
+    average, which is exact for D → ∞ and leaves out its O(1/√(DN)) fluctuation at finite D.
+    """
+    beta = np.clip(beta, -BETA_MAX, BETA_MAX)[..., None]
+    # For β > 0 numerator and normalisation are both divided by e^β, so that no term overflows.
+    shift = np.maximum(beta, 0.0)
+    match = np.exp(beta - shift)
+    exponent = np.minimum(0.5 * beta**2 / task.dimension, EXPONENT_MAX)
+    others = nodes.others * np.exp(exponent - shift)
+    rate = beta / task.dimension
+    copy, present = nodes.copy * match, nodes.present * match
+    total = present + others
+    total_slope = present + rate * others
+    total_curvature = present + (rate**2 + 1.0 / task.dimension) * others
+    value = (copy + nodes.label_sum * np.exp(-shift)) / total
+    slope = (copy - value * total_slope) / total
+    curvature = (copy - 2.0 * slope * total_slope - value * total_curvature) / total
+    return Attended(value, slope, curvature)

@@ -1,0 +1,1 @@
+"""After acquisition: tracking, weight decay, fixed points, and how long in-context learning lasts."""

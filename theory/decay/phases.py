@@ -1,0 +1,172 @@
+"""Which of three phases a training run ends in under weight decay; acquisition while decay is at work."""
+
+import math
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import broadcast, number, real, require
+from .._labels import by_name
+from ..accuracy import acquired_beta
+from ..acquisition.passage import Passage, passage, rates
+from ..acquisition.time import early_drag
+from ..contexts.attention import context_nodes
+from ..memory.law import PowerLawMemory
+from ..task import Task
+from .transience import decays, diversity_of, lasting
+
+Array = NDArray[np.float64]
+Phase = Literal["no ICL", "transient", "lasting"]
+
+#: With decay, acquisition is given up after this many 1/λ: (w, β) relax within one, and a passage past a fold is slower
+#: by the square root of the distance to it.
+RELAXED = 1e4
+#: Time at which acquisition is given up without decay: e^φ time is gone by then for every margin that matters.
+WITHOUT_DECAY = 1e30
+#: Least β that counts as acquired. Balanced labels, whose level is 0 for D → ∞, would else acquire in rounding noise.
+LEAST_LEVEL = 1e-6
+
+
+@by_name
+def phase(
+    task: Task,
+    memory: PowerLawMemory,
+    decay: ArrayLike,
+    budget: ArrayLike,
+    beta0: ArrayLike = 0.0,
+    w0: ArrayLike = 0.0,
+    *,
+    task_diversity: ArrayLike | None = None,
+) -> NDArray[np.str_]:
+    """Which of three phases training for a time T ends in: "no ICL", "transient" (acquired and lost) or "lasting".
+
+    - no ICL: β does not reach 95 % accuracy by T;
+    - transient: acquired, and t_acq + t_loss < T;
+    - lasting: acquired, and not lost by T.
+
+    Acquisition is integrated in (w, β, φ) with decay, as decay is not negligible then: it pulls a β0 < 0 up towards 0
+    and so cuts the long tail (N = 100, β0 = −3, K → ∞: t_ICL = 21260, 5607, 1589, 965 at λ = 0, 1e-4, 1e-3, 3e-3).
+    The passage through the fold at which ICL is lost, which delays, is taken as immediate. Items are not repeated.
+
+    Parameters
+    ----------
+    task : Task
+        Its ``task_diversity`` K is used unless the last argument is given.
+    memory : PowerLawMemory
+    decay : array_like, λ = 0 or in [1e−10, 1e100]
+        Per unit of gradient-flow time. Each value costs a continuation of the branches of fixed points.
+    budget : array_like, T > 0
+        Gradient-flow time; ``inf`` allowed.
+    beta0, w0 : array_like
+        Initial attention strength, |β0| <= 300, and readout weight, |w0| <= 5.
+    task_diversity : array_like, K >= 1, optional
+
+    Returns
+    -------
+    array of str, of the broadcast shape
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or shapes do not broadcast.
+
+    Source: docs/derivation.md, "transience" and "critical decay"; paper, section 5 and figure A6.
+
+    Examples
+    --------
+    >>> memory, task = PowerLawMemory(amplitude=3.9, exponent=0.7), Task(context_length=100, task_diversity=1000)
+    >>> phase(task, memory, [0.0, 1e-3, 3e-3], budget=1e5).tolist()
+    ['lasting', 'transient', 'no ICL']
+    """
+    require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
+    budget = real("budget", budget, minimum=0.0, finite=False)
+    require(bool(np.all(budget > 0.0)), "budget", "be positive", float(budget.min()) if budget.size else budget)
+    decay, budget, beta0, w0, diversity = broadcast(
+        decay=decays(decay),
+        budget=budget,
+        beta0=real("beta0", beta0, minimum=-300.0, maximum=300.0),
+        w0=real("w0", w0, minimum=-5.0, maximum=5.0),
+        task_diversity=diversity_of(task, task_diversity),
+    )
+    points = zip(decay.flat, budget.flat, beta0.flat, w0.flat, diversity.flat, strict=True)
+    phases = [_phase(task, memory, *(float(value) for value in point)) for point in points]
+    return np.array(phases, dtype="<U9").reshape(decay.shape)
+
+
+def _phase(
+    task: Task, memory: PowerLawMemory, decay: float, budget: float, beta0: float, w0: float, diversity: float
+) -> Phase:
+    reached = acquired_with_decay(task, memory, decay, beta0, w0, diversity)
+    if math.isinf(reached.time) or reached.time > budget:
+        return "no ICL"
+    lost = reached.time + lasting(task, memory, decay, max(float(reached.state[2]), 0.0), diversity)
+    # without a fold ICL is acquired only in passing
+    return "transient" if math.isnan(lost) or lost < budget else "lasting"
+
+
+@lru_cache(maxsize=1024)
+def acquired_with_decay(
+    task: Task, memory: PowerLawMemory, decay: float, beta0: float, w0: float, diversity: float
+) -> Passage:
+    """When, and in which state (w, β, φ), the coupled equations with decay reach 95 % accuracy."""
+    context = context_nodes(task)
+    level = max(acquired_beta(task), LEAST_LEVEL)
+
+    def field(state: Array) -> list[float]:
+        dw, dbeta, residual = rates(state, task, context)
+        grows = float(memory.field(max(state[2], 0.0), min(residual, 1.0), diversity))
+        return [dw - decay * state[0], dbeta - decay * state[1], grows]
+
+    return passage(field, [w0, beta0, 0.0], level, RELAXED / decay if decay > 0.0 else WITHOUT_DECAY)
+
+
+def tail_time(task: Task, decay: float, beta0: float) -> float:
+    """t_ICL ≈ (2N/m) ∫ dβ/[e^{2β}/(κ + λ′) − λ′β] from β0 to 95 % accuracy: the long tail, cut by decay. K → ∞.
+
+    Deep in the drag branch w follows β, w = e^β/(κ + λ′), with λ′ = 2Nλ/m the decay per unit clock. Then β creeps at
+    w e^β − λ′β: for β < 0 decay *pulls it up*, so that t_ICL grows only like ln|β0|/λ and not like e^{−2β0}. It is
+    low by the time that w takes to follow: 2 to 9 % at λ = 1e-5 and 1e-4, 13 to 17 % at 1e-3 (N = 100, β0 = −5 … −3).
+
+    Parameters
+    ----------
+    task : Task
+        i.i.d. labels.
+    decay : float, 0 <= λ < λ_c
+        Weight decay of w and β, below :func:`critical_decay`.
+    beta0 : float, |β0| <= 300
+        The law is for β0 ≪ ln κ.
+
+    Returns
+    -------
+    float, gradient-flow time; ``inf`` where the integrand has a zero on the way: a fixed point holds β back
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or labels are balanced or have no spread (there is no drag then).
+
+    Source: docs/derivation.md, "tail under decay".
+
+    Examples
+    --------
+    >>> [round(tail_time(Task(context_length=100), decay, -4.0)) for decay in (0.0, 1e-4)]
+    [149048, 7861]
+    """
+    kappa = float(early_drag(task))
+    require(kappa > 0.0, "task", "have i.i.d. labels with label_std > 0 here", task)
+    beta0 = number("beta0", beta0, minimum=-300.0, maximum=300.0)
+    per_clock = 2.0 * task.context_length / task.copies * number("decay", decay, minimum=0.0)
+    level = acquired_beta(task)
+    if beta0 >= level:
+        return 0.0
+    # smooth in β on the scale 1, and steep, like e^{−2β}, only towards β0
+    edges = np.linspace(beta0, level, max(2, math.ceil(4.0 * (level - beta0))))
+    x, weights = np.polynomial.legendre.leggauss(20)
+    half = 0.5 * np.diff(edges)[:, None]
+    beta = edges[:-1, None] + half * (x + 1.0)
+    speed = np.exp(2.0 * beta) / (kappa + per_clock) - per_clock * beta
+    if np.any(speed <= 0.0):
+        return math.inf
+    return float(2.0 * task.context_length / task.copies * np.sum(half * (1.0 / speed) @ weights))

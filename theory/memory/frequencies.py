@@ -1,0 +1,265 @@
+"""Skewed item frequencies p_k ∝ k^{−α}: what they change in the memory's clock and in the contexts."""
+
+import itertools
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, xlog1py, xlogy
+
+from .._arguments import broadcast, integer, number, real, require
+from .._labels import by_name
+from ..accuracy import acquired_beta
+from ..acquisition.passage import passage, rates
+from ..acquisition.race import GIVEN_UP
+from ..acquisition.time import WEIGHT_MAX
+from ..contexts.attention import BETA_MAX, ContextNodes
+from ..task import Task
+from .law import PowerLawMemory
+
+Array = NDArray[np.float64]
+
+#: Items that are averaged over one by one, as targets; the rest, in pairs of opposite labels, in this many groups.
+ITEMS, GROUPS = 40, 30
+#: Hermite nodes of the label sum, and copies' probability left out, where every group of targets has its own.
+LABEL_NODES, LEFT_OUT = 14, 1e-8
+#: Margins of the table that inverts time along one item's path; its interpolation error is below 1e-5.
+POINTS = 4000
+
+
+def item_frequencies(task_diversity: int, skew: float) -> Array:
+    """p_k = k^{−α}/Σ k^{−α}, k = 1 … K.
+
+    Parameters
+    ----------
+    task_diversity : int, K >= 1
+    skew : float, α >= 0
+        0 for equal frequencies.
+
+    Returns
+    -------
+    array (K,), descending, of sum 1
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "repeated items and skewed frequencies"; the paper's appendix on data statistics.
+
+    Examples
+    --------
+    >>> item_frequencies(4, 1.0).round(2).tolist()
+    [0.48, 0.24, 0.16, 0.12]
+    """
+    task_diversity = integer("task_diversity", task_diversity, minimum=1)
+    skew = number("skew", skew, minimum=0.0)
+    weight = np.arange(1, task_diversity + 1, dtype=np.float64) ** -skew
+    return weight / weight.sum()
+
+
+@by_name
+def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time: ArrayLike) -> Array:
+    """I_K(t) of the memory alone when item k, seen with frequency p_k, is memorised at the rate K p_k r_K.
+
+        dφ_k/dt = K p_k r_K (1 + φ_k/p)^q σ(−φ_k),    I_K(t) = ∫ Σ_k p_k σ(−φ_k) dt
+        I_K(t)/I_K(∞) = (1/K) Σ_k [1 − (1 + φ_k/p)^{1−q}]
+
+    Item k gives the clock p_k ∫σ(−φ_k) dt = I_K(∞)/K in all, whatever its frequency: if items are memorised
+    independently, skew leaves I_K(∞) as it is and only spreads the clock out in time. K* still moves: less of the clock
+    is there at a budget (93 in place of 124 at t = 1e3, K = 500, α = 1), and contexts hold more copies and lean to one
+    label, which changes I* (:func:`skewed_clock_at_acquisition`). A measured clock under skewed frequencies that
+    differs in I_K(∞) shows items sharing what they learn.
+
+    Parameters
+    ----------
+    memory : PowerLawMemory
+    task_diversity : int, K >= 1
+    skew : float, α >= 0
+    time : array_like, >= 0
+        Gradient-flow time.
+
+    Returns
+    -------
+    array shaped like ``time``
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Source: docs/derivation.md, "repeated items and skewed frequencies".
+
+    Examples
+    --------
+    >>> memory = PowerLawMemory(amplitude=3.9, exponent=0.7)
+    >>> even, skewed = (float(skewed_clock(memory, 500, skew, 1e3)) for skew in (0.0, 1.0))
+    >>> skewed < even < float(memory.total_clock(500))
+    True
+    """
+    time = real("time", time, minimum=0.0)
+    share = item_frequencies(task_diversity, skew) * task_diversity
+    # time along one item's path in units of 1/rate: H(φ) = ∫ (1 + e^φ)/(1 + φ/p)^q dφ, tabulated once for all items
+    margin = 600.0 * np.linspace(0.0, 1.0, POINTS) ** 3
+    q, scale = memory.growth_exponent, memory.margin_scale
+    x, weights = np.polynomial.legendre.leggauss(12)
+    half = 0.5 * np.diff(margin)
+    inner = margin[:-1, None] + half[:, None] * (x + 1.0)
+    steps = half * (((1.0 + np.exp(inner)) / (1.0 + inner / scale) ** q) @ weights)
+    log_elapsed = np.log(np.cumsum(steps))
+    with np.errstate(divide="ignore", over="ignore"):
+        scaled = time[..., None] * share * float(memory.rate(task_diversity))
+        log_scaled = np.log(scaled)
+    # ln φ against ln H: straight at either end
+    reached = np.exp(np.interp(log_scaled, log_elapsed, np.log(margin[1:])))
+    # before the first entry H(φ) = 2φ
+    reached = np.where(log_scaled < log_elapsed[0], 0.5 * scaled, reached)
+    left = (1.0 + reached / scale) ** (1.0 - q)
+    total = float(memory.total_clock(task_diversity))
+    return total * (1.0 - left.mean(-1))
+
+
+class SkewedContexts(NamedTuple):
+    """Averages over contexts of N items drawn with frequencies p_k, the target one of them.
+
+    ⟨m⟩ = 1 + (N − 1) Σ p_k² copies, a lean b = Σ p_k ℓ_k of every label, a mean ⟨m + n⟩ = 1 + (N − 1) b² and a mean
+    square ⟨(m + n)²⟩ = N + N (N − 1) b² of the label sum in the frame of the target's label.
+    """
+
+    copies: float
+    lean: float
+    label_sum: float
+    label_square: float
+
+
+def skewed_contexts(task: Task, skew: float) -> SkewedContexts:
+    """⟨m⟩, b, ⟨m + n⟩ and ⟨(m + n)²⟩ under p_k ∝ k^{−α}, labels of consecutive items alternating (ℓ_1 = +1).
+
+    At β = 0 they are the drive and, times c2/N, the drag of the early system. The lean makes both grow: at K = 1000,
+    N = 100, ⟨(m + n)²⟩ = 184 (α = 1) and 988 (α = 1.5) in place of N.
+
+    Parameters
+    ----------
+    task : Task
+        One copy, i.i.d. labels; finite, integer K.
+    skew : float, α >= 0
+
+    Returns
+    -------
+    SkewedContexts
+
+    Raises
+    ------
+    ValueError
+        If K is not an integer, α is negative, or the task has several copies or balanced labels.
+
+    Source: docs/derivation.md, "repeated items and skewed frequencies".
+
+    Examples
+    --------
+    >>> contexts = skewed_contexts(Task(context_length=100, task_diversity=500), 1.0)
+    >>> round(contexts.copies, 2), round(contexts.lean, 3)
+    (4.52, 0.102)
+    """
+    frequency, label = _frequencies(task, skew)
+    n, lean = task.context_length, float(frequency @ label)
+    return SkewedContexts(
+        1.0 + (n - 1) * float(frequency @ frequency), lean, 1.0 + (n - 1) * lean**2, n + n * (n - 1) * lean**2
+    )
+
+
+def _frequencies(task: Task, skew: float) -> tuple[Array, Array]:
+    """p_k and the labels."""
+    plain = task.labels == "iid" and task.copies == 1 and task.score_std == 0.0 and task.label_std == 1.0
+    require(plain, "task", "have i.i.d. labels ±1, one copy and flat attention here", task)
+    diversity = task.task_diversity
+    known = math.isfinite(diversity) and diversity == int(diversity) and diversity >= 2
+    require(known, "task", "have an integer task_diversity >= 2 here", diversity)
+    return item_frequencies(int(diversity), skew), np.where(np.arange(int(diversity)) % 2 == 0, 1.0, -1.0)
+
+
+@by_name
+def skewed_clock_at_acquisition(task: Task, skew: float, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
+    """I* under p_k ∝ k^{−α}: the memory's clock, at φ = 0, when ICL is acquired in contexts of such items.
+
+    The averaged field is integrated over targets k of probability p_k, m = 1 + Binomial(N − 1, p_k) copies, and a
+    Gaussian sum of the other labels, whose mean is ℓ_k (b − p_k ℓ_k)/(1 − p_k) in the target's frame. The memory
+    stays at φ = 0; it learns the lean, too, and takes that part of the drive away later.
+
+    Parameters
+    ----------
+    task : Task
+        As for :func:`skewed_contexts`.
+    skew : float, α >= 0
+    beta0, w0 : array_like, |β0| <= 300, |w0| <= 5
+
+    Returns
+    -------
+    array of the broadcast shape, in gradient-flow time; ``inf`` where ICL is never acquired
+
+    Raises
+    ------
+    ValueError
+        As for :func:`skewed_contexts`, or if a start is out of range.
+
+    Source: docs/derivation.md, "repeated items and skewed frequencies".
+
+    Examples
+    --------
+    >>> task = Task(context_length=100, task_diversity=500)
+    >>> [float(skewed_clock_at_acquisition(task, skew, 0.0).round(1)) for skew in (0.0, 1.0)]
+    [124.4, 49.4]
+    """
+    beta0, w0 = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    )
+    context, level = skewed_nodes(task, number("skew", skew, minimum=0.0)), acquired_beta(task)
+
+    def field(state: Array) -> list[float]:
+        dw, dbeta, _ = rates(state, task, context)
+        return [2.0 * dw, 2.0 * dbeta]  # per unit of the clock, c1 = 1/2
+
+    last = GIVEN_UP * task.context_length
+    clocks = [passage(field, [float(w), float(b)], level, last).time for b, w in zip(beta0.flat, w0.flat, strict=True)]
+    return np.array(clocks, dtype=np.float64).reshape(beta0.shape)
+
+
+@lru_cache(maxsize=16)
+def skewed_nodes(task: Task, skew: float) -> ContextNodes:
+    """Nodes of the average over targets, copies and label sums; rare targets are averaged over in groups."""
+    frequency, label = _frequencies(task, skew)
+    lean, size = float(frequency @ label), task.context_length - 1
+    x, hermite = np.polynomial.hermite_e.hermegauss(LABEL_NODES)
+    hermite = hermite / hermite.sum()
+    columns: list[tuple[NDArray[Any], ...]] = []
+    for chance, sign, share in _targets(frequency, label):
+        extra = np.arange(size, dtype=np.float64)
+        choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(size - extra + 1)
+        probability = np.exp(choose + xlogy(extra, chance) + xlog1py(size - extra, -chance))
+        kept = probability > LEFT_OUT
+        copies, probability = 1.0 + extra[kept], probability[kept] / probability[kept].sum()
+        bias = sign * (lean - chance * sign) / (1.0 - chance)
+        others = task.context_length - copies
+        total = others[:, None] * bias + np.sqrt(others * (1.0 - bias**2))[:, None] * x
+        shape = total.shape
+        columns.append((
+            np.broadcast_to(copies[:, None], shape), np.broadcast_to(copies[:, None] + task.target_in_softmax, shape),
+            np.broadcast_to(others[:, None], shape), total, share * probability[:, None] * hermite,
+        ))  # fmt: skip
+    return ContextNodes(*(np.concatenate([part.ravel() for part in column]) for column in zip(*columns, strict=True)))
+
+
+def _targets(frequency: Array, label: Array) -> list[tuple[float, float, float]]:
+    """Frequency, label and probability of every (group of) targets; a group's frequency is its targets' average."""
+    alone = min(ITEMS, len(frequency))
+    found = [(float(frequency[k]), float(label[k]), float(frequency[k])) for k in range(alone)]
+    edges = np.unique(np.geomspace(alone, len(frequency), GROUPS + 1).round().astype(int)) if alone < len(label) else []
+    for first, last in itertools.pairwise(edges):
+        for sign in (1.0, -1.0):
+            p = frequency[first:last][label[first:last] == sign]
+            if p.size:
+                found.append((float(p @ p / p.sum()), sign, float(p.sum())))
+    return found

@@ -1,0 +1,286 @@
+"""Sequences of the synthetic task for an ensemble of networks (paper, section 2).
+
+An ensemble is a leading axis of S networks. Network s has its own seed, its own K items and its own batches, so what
+it sees does not depend on which other networks are trained beside it. A batch is a pure function of (seed, step).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...theory import Task
+from ...theory._arguments import require
+from .batches import Batch, OverlapBatch, Table
+from .endless import Endless, balanced, with_copies
+from .seeds import Purpose, derive_seed
+
+# Streams beside a batch's first one, which has no more numbers to give without changing those it gave.
+_LABELS, _NOISE, _SHUFFLE, _SCRAMBLE = 1, 2, 4, 8
+
+
+class Sequences:
+    """The sequences of S networks that share every statistic of the task but K.
+
+    Parameters
+    ----------
+    task : Task
+        Context length, dimension, label statistics and copies; its ``task_diversity`` is not read.
+    task_diversity : sequence of float, length S
+        K of each network: finite and even, or all infinite.
+    seeds : sequence of int, length S
+    batch_size : int
+    frequency_exponent : float, α >= 0
+        Items are drawn with probability p_k ∝ k^(−α); pairs of consecutive k have opposite labels.
+    noise : float, ε >= 0
+        Within-class noise: every token shows (x_k + ε ξ)/√(1 + ε²) with ξ ~ N(0, 1/D) of its own, so that the copy is
+        another exemplar of the target's class (0 in the paper).
+    shuffled : bool
+        Give the copy a random place. One attention layer without positional encoding does not see the order; with two
+        layers the causal mask does.
+    scrambled : bool
+        Every context label of a training batch and of the IWL test is a fair coin; needs a finite K.
+    overlaps_alone : bool
+        The network reads of the context its labels and overlaps with the target alone (the minimal model); for K → ∞
+        training batches then hold these and no items.
+    items : array (R, D), optional
+        Items to draw from in place of Gaussian ones (:func:`.items.register_items`).
+    device, dtype
+        Where the tensors live.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        task_diversity: Sequence[float],
+        seeds: Sequence[int],
+        batch_size: int,
+        *,
+        frequency_exponent: float = 0.0,
+        noise: float = 0.0,
+        shuffled: bool = False,
+        scrambled: bool = False,
+        overlaps_alone: bool = False,
+        items: NDArray[np.float64] | None = None,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.task = task
+        self.seeds = list(seeds)
+        self.batch_size = batch_size
+        self.frequency_exponent = frequency_exponent
+        self.noise, self.shuffled, self.scrambled = noise, shuffled, scrambled
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.generator = torch.Generator(device=self.device)
+        self.workers = ThreadPoolExecutor(os.cpu_count()) if self.device.type == "cpu" and len(self.seeds) > 1 else None
+        self.task_diversity = list(task_diversity)
+        self.fresh = math.isinf(self.task_diversity[0])
+        if any(math.isinf(k) != self.fresh for k in self.task_diversity):
+            raise ValueError("Argument 'task_diversity' must be finite for all networks or for none, but it is mixed.")
+        if any(not self.fresh and (k % 2 or k < 2) for k in self.task_diversity):
+            raise ValueError(
+                f"Argument 'task_diversity' must be even (half of each label), but it is {task_diversity}."
+            )
+        self.pool = None if items is None else torch.as_tensor(items, device=self.device, dtype=dtype)
+        if self.pool is not None:
+            self.novel = self._split(self.pool)
+        if self.fresh:
+            self.endless = Endless(task, self.seeds, batch_size, noise, overlaps_alone, self.device, dtype)
+        else:
+            self._set_training_table()
+
+    def _set_training_table(self) -> None:
+        sizes = [int(k) for k in self.task_diversity]
+        largest = max(sizes)
+        items = torch.zeros(len(sizes), largest, self._dimension, device=self.device, dtype=self.dtype)
+        for s, size in enumerate(sizes):
+            if self.pool is not None:
+                items[s, :size] = self.pool[self._order(s, self.pool)[:size]]
+            else:
+                items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
+        labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
+        labels = labels.to(self.dtype).expand(len(sizes), largest)
+        if self.scrambled:  # a second copy of every item bears the other label; targets are rows of the first
+            items, labels = torch.cat([items, items], 1), torch.cat([labels, -labels], 1)
+        self.table = Table(items, labels.contiguous())
+        self.sizes = torch.tensor(sizes, device=self.device)
+        self.cumulative = None
+        if self.frequency_exponent:
+            weights = torch.arange(1, largest + 1, dtype=torch.float64, device=self.device) ** -self.frequency_exponent
+            weights = weights * (torch.arange(largest, device=self.device) < self.sizes[:, None])
+            self.cumulative = (weights / weights.sum(1, keepdim=True)).cumsum(1)
+
+    @property
+    def _dimension(self) -> int:
+        return int(self.task.dimension)
+
+    def _normal(self, seed: int, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        """Items: entries N(0, 1/D)."""
+        generator = (generator or self.generator).manual_seed(seed)
+        draws = torch.randn(shape, generator=generator, device=self.device, dtype=self.dtype)
+        return draws.mul_(self._dimension**-0.5)
+
+    def _normals(self, purpose: Purpose, step: int, rows: int, stream: int = 0) -> Tensor:
+        """Items (S, rows, D), each network's from its own seed; on a CPU the networks draw side by side."""
+        draws = torch.empty(len(self.seeds), rows, self._dimension, device=self.device, dtype=self.dtype)
+
+        def draw(s: int, generator: torch.Generator | None = None) -> None:
+            seed = derive_seed(self.seeds[s], purpose, step) ^ stream
+            draws[s] = self._normal(seed, (rows, self._dimension), generator)
+
+        if self.workers is None:
+            for s in range(len(self.seeds)):
+                draw(s)
+        else:
+            list(self.workers.map(lambda s: draw(s, torch.Generator()), range(len(self.seeds))))
+        return draws
+
+    def _uniform(self, purpose: Purpose, step: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
+        draws = torch.empty(len(self.seeds), *shape, device=self.device, dtype=torch.float64)
+        for s, seed in enumerate(self.seeds):
+            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ stream)
+            torch.rand(shape, generator=self.generator, out=draws[s])
+        return draws
+
+    def _order(self, s: int, pool: Tensor) -> Tensor:
+        """The order in which network ``s`` takes rows of the pool: the first K are its training items."""
+        self.generator.manual_seed(derive_seed(self.seeds[s], Purpose.ITEMS))
+        return torch.randperm(len(pool), generator=self.generator, device=self.device)
+
+    def _split(self, pool: Tensor) -> list[Tensor]:
+        """Rows of the pool that are novel to each network: all for K → ∞, otherwise those it does not train on."""
+        used = [0 if self.fresh else int(k) for k in self.task_diversity]
+        must = f"be at most {len(pool) - 2} for {len(pool)} items: two must be left for the ICL test"
+        require(max(used) <= len(pool) - 2, "task_diversity", must, max(self.task_diversity))
+        return [self._order(s, pool)[k:] for s, k in enumerate(used)]
+
+    def _items(self, purpose: Purpose, step: int, rows: int) -> Tensor:
+        """Novel items (S, rows, D)."""
+        if self.pool is None:
+            return self._normals(purpose, step, rows)
+        draws = self._uniform(purpose, step, (rows,))
+        chosen = [novel[(u * len(novel)).long()] for u, novel in zip(draws, self.novel, strict=True)]
+        return self.pool[torch.stack(chosen)]
+
+    def batch(self, step: int) -> Batch:
+        """The training batch at ``step``."""
+        if self.fresh and self.pool is not None:
+            batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
+        elif self.fresh:
+            batch = self.endless.batch(step)
+            if isinstance(batch, OverlapBatch):
+                return batch
+        else:
+            draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
+            batch = self._with_coins(
+                Batch(self.table, *with_copies(self._context(draws), self.task.copies)), Purpose.BATCH, step
+            )
+        return self._as_shown(batch, Purpose.BATCH, step)
+
+    def icl_test(self, size: int) -> Batch:
+        """Novel items with a copy of the target in the context."""
+        return self._as_shown(self._fresh_batch(Purpose.ICL_TEST, 0, size), Purpose.ICL_TEST, 0)
+
+    def iwl_test(self, size: int) -> Batch:
+        """Training items without a copy of the target in the context; for K → ∞ novel items without a copy."""
+        if self.fresh:
+            batch = self._fresh_batch(Purpose.IWL_TEST, 0, size, extra=1)
+            batch = replace(batch, context=batch.context[..., :-1], target=batch.context[..., -1])
+        else:
+            batch = self._with_coins(self._without_copy(size), Purpose.IWL_TEST, 0)
+        return self._as_shown(batch, Purpose.IWL_TEST, 0)
+
+    def _without_copy(self, size: int) -> Batch:
+        draws = self._uniform(Purpose.IWL_TEST, 0, (size, self.task.context_length + 1))
+        targets = self._uniform(Purpose.IWL_TEST, 1, (size, 1))
+        target = self._index(targets, None)
+        context = self._context(draws)
+        for attempt in range(2, 1000):
+            copies = context == target
+            if not copies.any():
+                return Batch(self.table, context, target.squeeze(-1))
+            again = self._context(self._uniform(Purpose.IWL_TEST, attempt, tuple(draws.shape[1:])))
+            context = torch.where(copies, again, context)
+        require(False, "task_diversity", "leave items other than the target", self.task_diversity)
+        raise AssertionError
+
+    def _with_coins(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+        """The batch with every context label a fair coin, if labels are scrambled."""
+        if not self.scrambled:
+            return batch
+        coins = self._uniform(purpose, step, tuple(batch.context.shape[1:]), stream=_SCRAMBLE) < 0.5
+        return replace(batch, context=batch.context + coins * (self.table.items.shape[1] // 2))
+
+    def _as_shown(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+        """The batch after shuffling and within-class noise, each from a stream of its own."""
+        networks, size, length = batch.context.shape
+        if self.shuffled:
+            order = self._uniform(purpose, step, (size, length), stream=_SHUFFLE).argsort(-1)
+            batch = replace(batch, context=batch.context.gather(-1, order))
+        if not self.noise:
+            return batch
+        table, shown = batch.table, torch.cat([batch.context, batch.target[..., None]], -1)
+        index = torch.arange(size * (length + 1), device=self.device).view(1, size, -1).expand(networks, -1, -1)
+        noise = self._normals(purpose, step, size * (length + 1), stream=_NOISE).view(*shown.shape, -1)
+        items = table.rows(table.items, shown).add_(noise, alpha=self.noise).mul_((1 + self.noise**2) ** -0.5)
+        noisy = Table(items.view(networks, -1, self._dimension), table.rows(table.labels, shown).view(networks, -1))
+        return Batch(noisy, index[..., :-1], index[..., -1])
+
+    def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
+        """Items and labels that no other sequence has (K → ∞)."""
+        networks, length = len(self.seeds), self.task.context_length + extra
+        items = self._items(purpose, step, size * length)
+        labels = torch.empty(networks, size, length, device=self.device, dtype=self.dtype)
+        for s, seed in enumerate(self.seeds):
+            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ _LABELS)
+            coins = torch.rand((size, length), generator=self.generator, device=self.device)
+            labels[s] = 1.0 - 2.0 * (coins < 0.5)
+        labels = balanced(labels, self.task)
+        context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
+        table = Table(items, labels.view(networks, -1))
+        return (
+            Batch(table, context, context[..., 0]) if extra else Batch(table, *with_copies(context, self.task.copies))
+        )
+
+    def _context(self, draws: Tensor) -> Tensor:
+        """Rows of the training table from uniforms (S, B, N + 1); the last one chooses the label that comes first."""
+        if self.task.labels == "iid":
+            return self._index(draws[..., :-1], None)
+        half = self.task.context_length // 2
+        first = (draws[..., -1:] < 0.5).long()
+        return self._index(draws[..., :-1], torch.cat([first.expand(-1, -1, half), 1 - first.expand(-1, -1, half)], -1))
+
+    def _index(self, uniform: Tensor, label: Tensor | None) -> Tensor:
+        """Item numbers by inversion; ``label`` (0: +1, 1: −1) restricts the draw to the items of one label."""
+        sizes = self.sizes.view(-1, *[1] * (uniform.ndim - 1))
+        if self.cumulative is None:
+            if label is None:
+                return torch.minimum((uniform * sizes).long(), sizes - 1)
+            return 2 * torch.minimum((uniform * (sizes // 2)).long(), sizes // 2 - 1) + label
+        flat = torch.searchsorted(self.cumulative, uniform.reshape(len(self.seeds), -1)).view(uniform.shape)
+        flat = torch.minimum(flat, sizes - 1)
+        # Items 2i and 2i + 1 have opposite labels: the pair is drawn by frequency, the label within it is given.
+        return flat if label is None else 2 * (flat // 2) + label
+
+    def select(self, networks: list[int]) -> None:
+        """Keep only these networks."""
+        index = torch.tensor(networks, device=self.device)
+        self.seeds = [self.seeds[s] for s in networks]
+        self.task_diversity = [self.task_diversity[s] for s in networks]
+        if self.pool is not None:
+            self.novel = [self.novel[s] for s in networks]
+        if self.fresh:
+            self.endless = self.endless.select(self.seeds)
+        else:
+            self.table = self.table.select(index)
+            self.sizes = self.sizes[index]
+            self.cumulative = None if self.cumulative is None else self.cumulative[index]

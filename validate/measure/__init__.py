@@ -1,0 +1,1 @@
+"""Measurements on trained networks, each with its interval."""

@@ -1,0 +1,1 @@
+"""The networks: plain modules, and the same functions stacked, fused and compiled for ensembles."""

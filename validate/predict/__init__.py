@@ -1,0 +1,1 @@
+"""Predictions of what networks will do, made before they are trained."""

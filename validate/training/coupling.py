@@ -1,0 +1,228 @@
+"""What couples a transformer's two circuits, measured on its perceptron trained alone (docs/reduced_transformer.md).
+
+    k = Σ_θ |∂_θ ⟨∇f·v⟩|²/|v|²,   G² = |⟨∇f⟩|²,   s_φ = std of f on novel items,   g₂ = ⟨σ′(φ)|∇f|²⟩,
+    Θ = ⟨|∂_θ f(x̂_k) − ⟨∂_θ f⟩|²⟩/K,   ⟨|∇f|²⟩
+
+over the clock J = ∫⟨σ(−φ)⟩dt of a perceptron f that memorises K layer-normed items by full-batch gradient descent, with
+no sequence anywhere. Averages are over the training items; k over directions v drawn once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+
+from ...theory._arguments import integer, number, require
+from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling
+from ..data.seeds import Purpose, derive_seed
+from ..networks import modules
+from ..networks.computation import threads_for
+from ..networks.stacked import Parameters, initialise, perceptron, perceptron_layers
+from .jobs import Part
+from .progress import Bar
+from .store import RunStore
+
+# Equally probable quantiles of the margin: the middles of this many intervals.
+QUANTILES = 16
+# Clock between readings: this much, or this fraction of the clock where that is more. c1, and with it the margins,
+# change by a few percent over it; linear interpolation of the readings then errs by less than a percent.
+_BETWEEN_READINGS, _RELATIVE = 0.25, 0.02
+_DIRECTIONS = 4
+_NOVEL_ITEMS = 4096
+COLUMNS = ("gain", "mean_gradient", "novel_std", "noise_cost", "self_kernel", "slope_square")
+# Items over which Θ is averaged.
+_KERNEL_ITEMS = 512
+
+
+@dataclass(frozen=True)
+class CouplingTraining:
+    """One perceptron trained alone on K layer-normed items, its coupling to an attention layer recorded.
+
+    Parameters
+    ----------
+    task_diversity : int, K even
+    seed : int
+    dimension : int, D
+    width, layers : int
+    learning_rate : float
+        η; gradient-flow time is t = η × step.
+    residual_scale : float
+        Factor on the items, as the residual of the transformer carries them.
+    layer_norm : bool
+        Items are layer-normed tokens, as the transformer's perceptron reads them; raw ones, as the minimal model's,
+        otherwise.
+    until : float in (0, 1/2)
+        Stop when c1 falls below this.
+    budget : float
+        Stop at this t at the latest.
+    """
+
+    task_diversity: int
+    seed: int
+    dimension: int = 31
+    width: int = 128
+    layers: int = 3
+    learning_rate: float = 0.05
+    residual_scale: float = 1.0
+    layer_norm: bool = True
+    until: float = 0.006
+    budget: float = 2000.0
+
+    def __post_init__(self) -> None:
+        k = integer("task_diversity", self.task_diversity, minimum=2)
+        require(k % 2 == 0, "task_diversity", "be even", k)
+        for name, least in (("seed", 0), ("dimension", 1), ("width", 1), ("layers", 2)):
+            integer(name, getattr(self, name), minimum=least)
+        for name in ("learning_rate", "residual_scale", "budget"):
+            number(name, getattr(self, name), minimum=0.0, exclusive=True)
+        number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": "coupling", **asdict(self)}
+
+
+def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
+    """The readings of ``run`` over ``clock``: ``time``, ``c1``, the margins' quantiles and the four couplings."""
+    items = _items(run, run.task_diversity, Purpose.ITEMS)
+    labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
+    probes = _Probes(run, items, labels)
+    parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
+    readings: list[dict[str, Any]] = []
+    clock, step = 0.0, 0
+    with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
+        while True:
+            margins, gradients = _descend(parameters, items, labels)
+            c1 = float(torch.sigmoid(-margins).mean())
+            done = not c1 >= run.until or step * run.learning_rate >= run.budget
+            if done or _due(readings, clock):
+                row = {"clock": clock, "time": step * run.learning_rate, "c1": c1}
+                readings.append(row | probes.read(parameters, margins))
+                if bar is not None:
+                    passed = np.log(0.5 / max(c1, run.until)) / np.log(0.5 / run.until)
+                    bar.update(float(np.clip(passed, 0, 1)), f"K {run.task_diversity}, c1 {c1:.3f}")
+            if done:
+                return _dataset(readings)
+            with torch.no_grad():
+                for name, gradient in gradients.items():
+                    parameters[name].sub_(gradient, alpha=run.learning_rate)
+            clock, step = clock + run.learning_rate * c1, step + 1
+
+
+def _due(readings: list[dict[str, Any]], clock: float) -> bool:
+    return not readings or clock - readings[-1]["clock"] > max(_BETWEEN_READINGS, _RELATIVE * clock)
+
+
+def _items(run: CouplingTraining, number: int, purpose: Purpose) -> torch.Tensor:
+    """Layer-normed targets (1, number, D + 2), or raw items (1, number, D), times the residual's scale."""
+    generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose))
+    items = torch.randn(1, number, run.dimension, generator=generator) * run.dimension**-0.5
+    if not run.layer_norm:
+        return run.residual_scale * items
+    tokens = modules.target_tokens(items)
+    return run.residual_scale * F.layer_norm(tokens, tokens.shape[-1:])
+
+
+def _descend(parameters: Parameters, items: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, Parameters]:
+    """Margins (K,) and the gradient of the mean logistic loss."""
+    for value in parameters.values():
+        value.requires_grad_(True)
+    margins = perceptron(parameters, "", items).squeeze(-1) * labels
+    gradients = torch.autograd.grad(F.softplus(-margins).mean(), list(parameters.values()))
+    return margins.detach()[0], dict(zip(parameters, gradients, strict=True))
+
+
+class _Probes:
+    """What is read off the perceptron beside its margins."""
+
+    def __init__(self, run: CouplingTraining, items: torch.Tensor, labels: torch.Tensor) -> None:
+        self.items, self.labels = items, labels
+        self.novel = _items(run, _NOVEL_ITEMS, Purpose.ICL_TEST)
+        generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.BATCH))
+        directions = torch.randn(_DIRECTIONS, items.shape[-1], generator=generator)
+        self.directions = F.normalize(directions, dim=-1)
+
+    def read(self, parameters: Parameters, margins: torch.Tensor) -> dict[str, Any]:
+        at = self.items.clone().requires_grad_(True)
+        (slopes,) = torch.autograd.grad(perceptron(parameters, "", at).sum(), at, create_graph=True)
+        mean = slopes[0].mean(0)
+        with torch.no_grad():
+            novel = perceptron(parameters, "", self.novel).std()
+            wrong = torch.sigmoid(-margins.double())
+        return {
+            "gain": np.mean([_squared_gradient(mean @ v, parameters) for v in self.directions]),
+            "mean_gradient": float(mean.detach().square().sum()),
+            "novel_std": float(novel),
+            "noise_cost": float((wrong * (1 - wrong) * slopes.detach()[0].square().sum(-1)).mean()),
+            "self_kernel": _self_kernel(parameters, self.items[0, :_KERNEL_ITEMS]) / self.items.shape[1],
+            "slope_square": float(slopes.detach().square().sum(-1).mean()),
+            "margins": np.quantile(margins.double().numpy(), (np.arange(QUANTILES) + 0.5) / QUANTILES),
+        }
+
+
+def _squared_gradient(value: torch.Tensor, parameters: Parameters) -> float:
+    """|∂_θ value|². The biases act through the gates alone, whose derivative vanishes almost everywhere."""
+    parts = torch.autograd.grad(value, list(parameters.values()), retain_graph=True, allow_unused=True)
+    return sum(float(part.square().sum()) for part in parts if part is not None)
+
+
+@torch.no_grad()
+def _self_kernel(parameters: Parameters, items: torch.Tensor) -> float:
+    """⟨|∂_θ f(x) − ⟨∂_θ f⟩|²⟩ over the items (item, d).
+
+    The gradient of a layer's weights is δ hᵀ and that of its bias δ, so that products of gradients are those of δ
+    times one plus those of h.
+    """
+    layers = [(parameters[weight][0], parameters[bias][0]) for weight, bias in perceptron_layers(parameters, "")]
+    activations = [items]
+    for weight, bias in layers[:-1]:
+        activations.append(F.relu(F.linear(activations[-1], weight, bias)))
+    error, products = items.new_ones(len(items), 1), items.new_zeros(len(items), len(items))
+    for i in range(len(layers) - 1, -1, -1):
+        products += (error @ error.T) * (activations[i] @ activations[i].T + 1)
+        error = (error @ layers[i][0]) * (activations[i] > 0)
+    return float(products.diag().mean() - products.mean())
+
+
+def _dataset(readings: list[dict[str, Any]]) -> xr.Dataset:
+    columns = {name: np.array([row[name] for row in readings]) for name in readings[0]}
+    time, margins = columns.pop("time"), columns.pop("margins")
+    variables: dict[str, Any] = {name: ("time", column) for name, column in columns.items()}
+    return xr.Dataset(
+        variables | {"margins": (("time", "quantile"), margins)},
+        coords={"time": ("time", time, {"units": "gradient-flow time, learning rate x step"})},
+        attrs={"torch": str(torch.__version__)},
+    )
+
+
+def train_couplings(
+    trainings: Sequence[CouplingTraining], store: RunStore, *, progress: bool = True, description: str = "calibration"
+) -> list[xr.Dataset]:
+    """The readings of every training, from the store or trained now."""
+    cost = np.array([training.task_diversity**1.8 for training in trainings])  # items times steps
+    done = np.concatenate([[0.0], np.cumsum(cost)]) / cost.sum()
+    if any(training not in store for training in trainings):
+        with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
+            for i, training in enumerate(trainings):
+                if training not in store:
+                    started = time.perf_counter()
+                    readings = train_coupling(training, Part(bar, done[i], done[i + 1]))
+                    store.save(training, readings, seconds=time.perf_counter() - started)
+    return [store.load(training) for training in trainings]
+
+
+def measured_coupling(trainings: Sequence[CouplingTraining], readings: Sequence[xr.Dataset]) -> MeasuredCoupling:
+    """The theory's table from stored readings of one seed, one task diversity each."""
+    names = ("clock", "c1", "margins", *COLUMNS)
+    return MeasuredCoupling(
+        [
+            CouplingRun(training.task_diversity, **{name: data[name].values for name in names})
+            for training, data in zip(trainings, readings, strict=True)
+        ]
+    )

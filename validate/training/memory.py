@@ -1,0 +1,198 @@
+"""The memory's clock, measured on the perceptron alone (paper, section 4; docs/derivation.md, memory laws).
+
+    θ ← θ − η ∇ ⟨log(1 + e^{−φ_k})⟩,   c1 = ⟨σ(−φ)⟩,   c2 = 1 − ⟨σ(−φ)²⟩/c1,   c3 = ⟨e^{−φ}⟩,   I_K(t) = ∫ c1 dt
+
+with φ_k = ℓ_k φ(x_k) the margins of the K items and averages over the items' frequencies p_k ∝ k^(−α). Full-batch
+gradient descent at the learning rate η of the networks it speaks for, so that what the finite step does to the clock is
+the same on both sides of a comparison.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+
+from ...theory import item_frequencies
+from ...theory._arguments import integer, is_integer, number, python_number, require
+from ..data.seeds import Purpose, derive_seed
+from ..networks import modules
+from ..networks.computation import threads_for
+from ..networks.stacked import Parameters, initialise, perceptron
+from .progress import Bar
+
+QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+_STEPS_BETWEEN_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class MemoryTraining:
+    """One perceptron trained alone on K items.
+
+    Parameters
+    ----------
+    task_diversity : int, K even
+    seed : int
+    dimension : int, D
+    width, layers : int
+    layer_norm : bool
+        Items are tokens of D + 2 numbers normalised to length √(D + 2), as the transformer's perceptron reads them;
+        otherwise raw items of length about 1.
+    learning_rate : float
+        η; gradient-flow time is t = η × step.
+    until : float
+        Stop when c1 falls below this.
+    budget : float
+        Stop at this t at the latest.
+    frequency_exponent : float, α >= 0
+        Items are met with frequency p_k ∝ k^(−α).
+    input_scale : float
+        Factor s on the inputs: the perceptron of a transformer whose residual is scaled by s reads s·x̂.
+    """
+
+    task_diversity: int
+    seed: int
+    dimension: int = 63
+    width: int = 512
+    layers: int = 3
+    layer_norm: bool = False
+    learning_rate: float = 0.3
+    until: float = 0.01
+    budget: float = 3000.0
+    frequency_exponent: float = 0.0
+    input_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
+        k = self.task_diversity
+        require(is_integer(k) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
+        number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
+        integer("seed", self.seed, minimum=0)
+        for name in ("dimension", "width", "layers"):
+            integer(name, getattr(self, name), minimum=1)
+        for name in ("learning_rate", "budget", "input_scale"):
+            number(name, getattr(self, name), minimum=0.0, exclusive=True)
+        number("frequency_exponent", self.frequency_exponent, minimum=0.0)
+        require(isinstance(self.layer_norm, bool), "layer_norm", "be True or False", self.layer_norm)
+
+    def as_json(self) -> dict[str, Any]:
+        content = {"kind": "memory", **asdict(self)}
+        # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
+        added = {"frequency_exponent": 0.0, "input_scale": 1.0}
+        return {name: value for name, value in content.items() if name not in added or value != added[name]}
+
+
+def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
+    """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile).
+
+    Where the perceptron diverged they end before it, and the attribute ``status`` says so.
+    """
+    items, labels = _items(run)
+    inputs = items.shape[-1]
+    parameters = initialise(lambda _: modules.perceptron(inputs, run.width, 1, run.layers), [run.seed])
+    with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
+        return _descend(run, parameters, items, labels, bar)
+
+
+def _descend(
+    run: MemoryTraining, parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, bar: Bar | None
+) -> xr.Dataset:
+    weights = _weights(run)
+    samples: list[dict[str, Any]] = []
+    clock, step = 0.0, 0
+    while True:
+        margins, gradients = _margins_and_gradients(parameters, items, labels, weights)
+        wrong = torch.sigmoid(-margins)
+        c1 = float(_average(wrong, weights))
+        if not np.isfinite(c1):
+            return _dataset(samples).assign_attrs(status="diverged")
+        done = c1 < run.until or step * run.learning_rate >= run.budget
+        if done or step % _STEPS_BETWEEN_SAMPLES == 0:
+            samples.append(_sample(margins, wrong, weights, clock, step * run.learning_rate))
+            if bar is not None:
+                bar.update(_fraction(c1, run.until), f"K {run.task_diversity}, c1 {c1:.3f}")
+        if done:
+            return _dataset(samples)
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                parameters[name].sub_(gradient, alpha=run.learning_rate)
+        clock, step = clock + run.learning_rate * c1, step + 1
+
+
+def _fraction(c1: float, until: float) -> float:
+    """Fraction done: the margin log(1/c1) rises almost linearly in the clock."""
+    return float(np.clip(np.log(0.5 / max(c1, until)) / np.log(0.5 / until), 0, 1))
+
+
+def _items(run: MemoryTraining) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.ITEMS))
+    items = torch.randn(1, run.task_diversity, run.dimension, generator=generator) * run.dimension**-0.5
+    if run.layer_norm:
+        tokens = modules.target_tokens(items)
+        items = F.layer_norm(tokens, tokens.shape[-1:])
+    if run.input_scale != 1:
+        items = run.input_scale * items
+    labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
+    return items, labels[None]
+
+
+def _weights(run: MemoryTraining) -> torch.Tensor | None:
+    """p_k, float64 (K,); None where all are equal."""
+    if not run.frequency_exponent:
+        return None
+    return torch.from_numpy(item_frequencies(run.task_diversity, run.frequency_exponent))
+
+
+def _average(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Σ_k p_k v_k, over the last axis."""
+    return values.mean() if weights is None else (values * weights.to(values.dtype)).sum()
+
+
+def _margins_and_gradients(
+    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
+) -> tuple[torch.Tensor, Parameters]:
+    for value in parameters.values():
+        value.requires_grad_(True)
+    margins = perceptron(parameters, "", items).squeeze(-1) * labels
+    gradients = torch.autograd.grad(_average(F.softplus(-margins), weights), list(parameters.values()))
+    return margins.detach()[0].double(), dict(zip(parameters, gradients, strict=True))
+
+
+def _sample(
+    margins: torch.Tensor, wrong: torch.Tensor, weights: torch.Tensor | None, clock: float, time: float
+) -> dict[str, Any]:
+    c1 = _average(wrong, weights)
+    return {
+        "time": time,
+        "clock": clock,
+        "c1": float(c1),
+        "c2": float(1 - _average(wrong.square(), weights) / c1),
+        "c3": float(_average(torch.exp(-margins), weights)),
+        "margins": _quantiles(margins, weights),
+    }
+
+
+def _quantiles(margins: torch.Tensor, weights: torch.Tensor | None) -> np.ndarray:
+    """Quantiles of the margin a sequence meets: linear between items, each at the middle of its own probability."""
+    if weights is None:
+        return torch.quantile(margins, torch.tensor(QUANTILES, dtype=margins.dtype)).numpy()
+    order = margins.argsort()
+    p = weights[order].numpy()
+    return np.interp(QUANTILES, np.cumsum(p) - p / 2, margins[order].numpy())
+
+
+def _dataset(samples: list[dict[str, Any]]) -> xr.Dataset:
+    columns = {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
+    time = ("time", columns.pop("time"), {"units": "gradient-flow time, learning rate x step"})
+    margins = columns.pop("margins")
+    variables = {name: ("time", column) for name, column in columns.items()}
+    return xr.Dataset(
+        variables | {"margins": (("time", "quantile"), margins)},
+        coords={"time": time, "quantile": list(QUANTILES)},
+        attrs={"torch": str(torch.__version__)},
+    )

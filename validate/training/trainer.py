@@ -1,0 +1,350 @@
+"""Trains many networks at once: every run of a group is one slot of an ensemble (plain SGD, paper, appendix A)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import IntEnum
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from ..data.items import items_named
+from ..data.seeds import Purpose, derive_seed
+from ..data.sequences import Sequences
+from ..networks.computation import Differentiated, computation_of, ensemble_of, rates_and_decays, threads_for
+from ..networks.stacked import MinimalEnsemble, Parameters
+from .config import Run, content_key
+from .evaluation import METRICS, curves, evaluate
+from .progress import Bar
+from .store import RunStore, as_tensor
+
+ACQUIRED_LEVEL = 0.95
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+#: What is finite as long as a network has not diverged.
+_FINITE = ("train_loss", "icl_loss", "iwl_loss", "c1")
+
+
+class Status(IntEnum):
+    """Why a run ended."""
+
+    RUNNING = 0
+    BUDGET = 1
+    ACQUIRED = 2
+    MEMORISED = 3
+    DIVERGED = 4
+    LOST = 5
+
+
+def group(runs: Sequence[Run]) -> list[list[Run]]:
+    """Split runs into groups that train together: alike in all but seed, K, (w0, β0), λ and the rate ratio."""
+    groups: dict[Run, list[Run]] = {}
+    for run in dict.fromkeys(runs):
+        endless = run.task.task_diversity == np.inf
+        task = replace(run.task, task_diversity=np.inf if endless else 2)
+        common = replace(
+            run, task=task, seed=0, w0=0.0, beta0=0.0, decay_attention=0.0, decay_memory=0.0, rate_ratio=1.0
+        )
+        groups.setdefault(common, []).append(run)
+    return list(groups.values())
+
+
+class EnsembleTrainer:
+    """One group of runs: parameters stacked along S, stopped runs leave their slot.
+
+    All state is in :meth:`state`, so that a run continued from a checkpoint equals an uninterrupted one bit for bit.
+    """
+
+    def __init__(self, runs: Sequence[Run], device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self.runs = list(runs)
+        first = self.first = self.runs[0]
+        self.device, self.dtype = device, dtype
+        self.step = 0
+        self.active = list(range(len(self.runs)))
+        self.status = np.zeros(len(self.runs), dtype=np.int64)
+        self.metrics = np.full((first.evaluations, len(METRICS), len(self.runs)), np.nan)
+        self.clock = np.zeros(len(self.runs))
+        self.seconds = np.zeros(len(self.runs))
+        self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
+        self.finished: dict[int, Parameters] = {}
+        self.computation = computation_of(first, device)
+        self.parameters = self._initial_parameters()
+        self._prepare()
+
+    @property
+    def memory(self) -> Parameters:
+        """What the optimiser remembers; plain SGD nothing."""
+        return self.computation.optimiser.memory if isinstance(self.computation, Differentiated) else {}
+
+    def _initial_parameters(self) -> Parameters:
+        first, seeds, dimension = self.first, [run.seed for run in self.runs], int(self.first.task.dimension)
+        ensemble = ensemble_of(first)
+        if isinstance(ensemble, MinimalEnsemble):
+            w0, beta0 = [run.w0 for run in self.runs], [initial_beta(run) for run in self.runs]
+            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
+        else:
+            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers)
+            for name, value in parameters.items():
+                if name.endswith(("query.weight", "key.weight")):
+                    value.mul_(first.attention_scale)
+        return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
+
+    def _prepare(self) -> None:
+        """Everything that follows from the runs still active: data, test sets, rates."""
+        runs = [self.runs[s] for s in self.active]
+        first = self.first
+        self.sequences = Sequences(
+            first.task,
+            [run.task.task_diversity for run in runs],
+            [run.seed for run in runs],
+            first.batch_size,
+            frequency_exponent=first.frequency_exponent,
+            noise=first.noise,
+            shuffled=first.depth > 1 or first.foreign,
+            scrambled=first.scrambled,
+            overlaps_alone=first.network == "minimal" and first.items is None,
+            items=None if first.items is None else items_named(first.items),
+            device=self.device,
+            dtype=self.dtype,
+        )
+        self.icl_test = self.sequences.icl_test(first.test_size)
+        self.iwl_test = self.sequences.iwl_test(first.test_size)
+        self.rates, self.decays = rates_and_decays(runs, self.parameters, self.device, self.dtype)
+
+    @property
+    def time(self) -> float:
+        return self.step * self.first.time_step
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.time / self.first.budget) if self.active else 1.0
+
+    @property
+    def work(self) -> int:
+        """Products in a step, about: what decides how many threads are worth their waiting."""
+        return self.first.batch_size * sum(value.numel() for value in self.parameters.values())
+
+    def advance(self) -> None:
+        """Evaluate, stop what is done, then train to the next evaluation."""
+        every, started, present = self.first.steps_between_evaluations, time.perf_counter(), self.active
+        with threads_for(self.work):
+            self._evaluate(self.step // every)
+            self._stop(self.step // every)
+            for _ in range(every if self.active else 0):
+                self._train_step()
+        self.seconds[present] += (time.perf_counter() - started) / len(present)
+
+    @torch.no_grad()
+    def _train_step(self) -> None:
+        batch = self.sequences.batch(self.step)
+        loss = self.computation.step(self.parameters, self.rates, self.decays, batch)
+        self.loss_sum[self.active] += loss.double()
+        self.step += 1
+
+    def _evaluate(self, row: int) -> None:
+        every = self.first.steps_between_evaluations
+        values = evaluate(self.computation, self.parameters, self.icl_test, self.iwl_test)
+        start = torch.full_like(values["c1"], float(np.log(2)))
+        values["train_loss"] = self.loss_sum[self.active] / every if row else start
+        for name, value in values.items():
+            self.metrics[row, METRICS.index(name), self.active] = value.cpu().numpy()
+        column = METRICS.index("c1")
+        if row:
+            # Trapezoid between evaluations: c1 falls smoothly, over many evaluations.
+            between = self.metrics[row - 1 : row + 1, column][:, self.active].mean(0)
+            ratio = np.array([self.runs[s].rate_ratio for s in self.active])
+            self.clock[self.active] += between * ratio * every * self.first.time_step
+        # Adam follows no gradient flow, so that its steps run no clock.
+        reading = self.clock[self.active] if self.first.optimiser == "sgd" else np.nan
+        self.metrics[row, METRICS.index("clock"), self.active] = reading
+        self.loss_sum[self.active] = 0.0
+
+    def _stop(self, row: int) -> None:
+        """Mark the runs that are done, keep their weights, and give their slots away."""
+        now = {name: self.metrics[row, i] for i, name in enumerate(METRICS)}
+        whole, circuit = (self.metrics[: row + 1, METRICS.index(f"{part}_accuracy")] for part in ("icl", "circuit"))
+        icl = np.where(np.isnan(circuit), whole, circuit)
+        best = icl.max(0)
+        # Both are measured: a run that ended at the first of the two would count as one that never reached the other.
+        acquired = np.minimum(whole.max(0), best) > ACQUIRED_LEVEL
+        for s in self.active:
+            run = self.runs[s]
+            if not all(np.isfinite(now[name][s]) for name in _FINITE):
+                self.status[s] = Status.DIVERGED
+                self.metrics[row, :, s] = np.nan  # what NaN answers is no accuracy
+            elif run.stop_acquired and acquired[s]:
+                self.status[s] = Status.ACQUIRED
+            elif now["c1"][s] < run.stop_memorised:
+                self.status[s] = Status.MEMORISED
+            elif best[s] > ACQUIRED_LEVEL and icl[row, s] < run.stop_lost:
+                self.status[s] = Status.LOST
+            elif row == self.first.evaluations - 1:
+                self.status[s] = Status.BUDGET
+        going_on = [i for i, s in enumerate(self.active) if self.status[s] == Status.RUNNING]
+        if len(going_on) == len(self.active):
+            return
+        for i, s in enumerate(self.active):
+            if self.status[s] != Status.RUNNING:
+                self.finished[s] = {name: value[i].clone() for name, value in self.parameters.items()}
+        self.active = [self.active[i] for i in going_on]
+        if self.active:
+            self.parameters = {name: value[going_on] for name, value in self.parameters.items()}
+            self.memory.update({name: value[going_on] for name, value in self.memory.items()})
+            self._prepare()
+
+    def dataset(self, s: int) -> xr.Dataset:
+        """The metrics of run ``s`` over ``time``, up to its end."""
+        status = Status(self.status[s]).name.lower()
+        return curves(self.runs[s], self.metrics[:, :, s], status=status, device=self.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that decides what happens next."""
+        tensors = {f"parameters/{name}": value.cpu() for name, value in self.parameters.items()}
+        tensors |= {f"optimiser/{name}": value.cpu() for name, value in self.memory.items()}
+        for s, weights in self.finished.items():
+            tensors |= {f"finished/{s}/{name}": value.cpu() for name, value in weights.items()}
+        arrays = {
+            "step": np.array([self.step]),
+            "active": np.array(self.active, dtype=np.int64),
+            "status": self.status,
+            "metrics": self.metrics,
+            "clock": self.clock,
+            "seconds": self.seconds,
+            "loss_sum": self.loss_sum.cpu().numpy(),
+        }
+        return {name: value.contiguous() for name, value in tensors.items()} | {
+            name: as_tensor(array) for name, array in arrays.items()
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Continue from :meth:`state`."""
+        self.step = int(state["step"][0])
+        self.active = state["active"].tolist()
+        self.status, self.metrics, self.clock = (state[name].numpy() for name in ("status", "metrics", "clock"))
+        if "seconds" in state:  # a checkpoint of an earlier version holds none
+            self.seconds = state["seconds"].numpy()
+        self.loss_sum = state["loss_sum"].to(self.device)
+        self.parameters, self.finished = {}, {}
+        for name, value in state.items():
+            kind, _, rest = name.partition("/")
+            if kind == "parameters":
+                # A copy: matrix products round by the alignment of what they read, and the file's is arbitrary.
+                self.parameters[rest] = value.to(self.device, copy=True)
+            elif kind == "optimiser":
+                self.memory[rest] = value.to(self.device, copy=True)
+            elif kind == "finished":
+                s, _, parameter = rest.partition("/")
+                self.finished.setdefault(int(s), {})[parameter] = value
+        if self.active:  # an interruption may fall between the end of the last run and its saving
+            self._prepare()
+
+
+def initial_beta(run: Run) -> float:
+    """β0 of a minimal run: as given, or a draw from N(0, 1) that belongs to the run's seed."""
+    if run.beta0 is not None:
+        return run.beta0
+    return float(np.random.default_rng(derive_seed(run.seed, Purpose.INITIALISATION, 1)).standard_normal())
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[threading.Event]:
+    """Inside, Ctrl-C only sets the event, so that the work can save its state before it stops."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def train_group(runs: Sequence[Run], store: RunStore, *, bar: Bar | None = None, device: str = "cpu") -> None:
+    """Train one group to its end and save every run; continues from a checkpoint if there is one.
+
+    Raises ``KeyboardInterrupt`` after saving a checkpoint when Ctrl-C is pressed.
+    """
+    key = content_key({"runs": [content_key(run.as_json()) for run in runs]})
+    with store.alone(key):  # another process that has begun ends first, and leaves nothing to do
+        _train_alone(runs, store, key, bar, device)
+
+
+def _train_alone(runs: Sequence[Run], store: RunStore, key: str, bar: Bar | None, device: str) -> None:
+    state = store.load_checkpoint(
+        key, lambda message: warnings.warn(message, stacklevel=2), lambda state: _misfit(state, runs)
+    )
+    if state is None:
+        members = [i for i, run in enumerate(runs) if run not in store]
+    else:
+        members = state["members"].tolist()
+    if not members:
+        return
+    trainer = EnsembleTrainer([runs[i] for i in members], device)
+    if state is not None:
+        trainer.restore(state)
+    last_checkpoint = time.monotonic()
+    with deferred_interrupt() as asked:
+        while trainer.active:
+            slots = len(trainer.active)
+            trainer.advance()
+            due = time.monotonic() - last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS
+            # A run is saved after the checkpoint that holds it: otherwise the others could only be continued in an
+            # ensemble of another shape, whose matrix products round differently.
+            if due or asked.is_set() or len(trainer.active) < slots:
+                store.save_checkpoint(key, trainer.state() | {"members": torch.tensor(members)})
+                last_checkpoint = time.monotonic()
+            save_finished(trainer, store)
+            if bar is not None:
+                bar.update(trainer.fraction, describe(trainer))
+            if asked.is_set():
+                raise KeyboardInterrupt
+    save_finished(trainer, store)
+    store.delete_checkpoint(key)
+
+
+def _misfit(state: dict[str, Tensor], runs: Sequence[Run]) -> str | None:
+    """What keeps a checkpoint from being one of these runs; None if it is."""
+    names = ("members", "step", "active", "status", "metrics", "clock", "loss_sum")
+    missing = [name for name in names if name not in state]
+    if missing:
+        return f"it lacks {missing[0]!r}"
+    members = state["members"].tolist()
+    count, evaluations = len(members), runs[0].evaluations
+    if not all(isinstance(i, int) and 0 <= i < len(runs) for i in members) or len(set(members)) < count:
+        return "its members are not these runs"
+    active = state["active"].tolist()
+    if not all(isinstance(s, int) and 0 <= s < count for s in active):
+        return "its active networks are not among its members"
+    shapes: dict[str, tuple[int, ...]] = {"step": (1,), "status": (count,), "clock": (count,), "loss_sum": (count,)}
+    shapes["metrics"] = (evaluations, len(METRICS), count)
+    for name, shape in shapes.items():
+        if tuple(state[name].shape) != shape:
+            return f"its {name!r} has shape {tuple(state[name].shape)}, not {shape}"
+    own = [value for name, value in state.items() if name.startswith("parameters/")]
+    fits = not active or (bool(own) and all(value.shape[:1] == (len(active),) for value in own))
+    return None if fits else "its parameters are not those of its active networks"
+
+
+def save_finished(trainer: EnsembleTrainer, store: RunStore) -> None:
+    """Save the runs that have ended and are not yet in the store."""
+    for s, weights in trainer.finished.items():
+        if trainer.runs[s] not in store:
+            store.save(trainer.runs[s], trainer.dataset(s), weights, seconds=float(trainer.seconds[s]))
+
+
+def describe(trainer: EnsembleTrainer) -> str:
+    """Means over the networks still training at the last evaluation."""
+    every = trainer.first.steps_between_evaluations
+    row = trainer.metrics[max(0, (trainer.step - 1) // every)]
+    shown = {name: row[METRICS.index(name)] for name in ("train_loss", "icl_accuracy", "iwl_accuracy")}
+    loss, icl, iwl = (np.mean(known) if (known := values[np.isfinite(values)]).size else np.nan
+                      for values in shown.values())  # fmt: skip
+    return f"{len(trainer.active)} networks, t {trainer.time:.0f}, loss {loss:.3f}, ICL {icl:.2f}, IWL {iwl:.2f}"
