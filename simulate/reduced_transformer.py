@@ -182,7 +182,7 @@ def _integrated(
     return integrate(
         state,
         packed(model),
-        readout_growth(model.size, model.width),
+        readout_growth(model.size, model.width, model.gate),
         total,
         table,
         arrays,

@@ -319,3 +319,41 @@ def test_accuracy_is_a_probability_and_chance_at_no_gain(numbers):
 def test_bad_arguments_are_named(argument, value):
     with pytest.raises(ValueError, match=f"Argument '{argument}' must"):
         ReducedTransformer(**{"context_length": 15, "dimension": 31, argument: value})
+
+
+@pytest.mark.parametrize("gate", [0.25, 0.5])
+def test_gates_that_never_change_are_a_network_of_half_the_units(gate):
+    """ρ = 1/2: half the units at full gates. The closed system against a linear network of those, to 12 %."""
+    rng = np.random.default_rng(1)
+    d, n, at = 33, 128, np.array([0.1, 0.3, 1.0])
+    open_ = n if gate == 0.25 else n // 2
+    scale = 0.5 if gate == 0.25 else 1.0  # every unit at half, or half of them at one
+    found = np.zeros((6, 3))
+    for network in range(6):
+        first = rng.uniform(-1, 1, (open_, d)) / math.sqrt(d)
+        second, third = (rng.uniform(-1, 1, shape) / math.sqrt(n) for shape in ((open_, open_), (1, open_)))
+        path = []
+        while not path or path[-1][0] < at[-1]:
+            a, q = scale * first[:, 0], scale * third[0]
+            s, u = second.T @ q, second @ a
+            path.append((q @ u, scale**2 * (s @ s + u @ u) + (q @ q) * (a @ a)))
+            h = 0.01 / math.sqrt(path[-1][1])
+            first[:, 0] += h * scale * s
+            second, third = second + h * np.outer(q, a), third + h * scale * u
+        y, k = np.array(path).T
+        found[network] = np.interp(at, y, k) / np.interp(0.0, y, k)
+    assert found.mean(0) == pytest.approx([grown(y, readout_growth(d, n, gate)) for y in at], rel=0.12)
+    assert abs(found.mean(0) / [grown(y, readout_growth(d, n, 0.75 - gate)) for y in at] - 1).max() > 0.12
+
+
+def test_a_target_that_is_no_token_gets_no_attention():
+    model = ReducedTransformer(15, 31, 256, terms=Terms(own_token=False))
+    state = initial_state(model)
+    contexts = draw_contexts(model, 20, 4)
+    weights, own, m = attend(score_scales(model, state), 0.0, 0.0, 0.0, state[STATE.index("offset")], contexts)
+    assert not own.any() and weights.sum(1) == pytest.approx(np.ones(40))
+    flat = score_scales(ReducedTransformer(15, 31, attention_scale=1e-6), initial_state(MODEL))
+    _, _, m = attend(flat, 0.0, 0.0, 0.0, state[STATE.index("offset")], contexts)
+    assert m.mean() == pytest.approx(1 / 15, abs=1e-9)
+    row = MeasuredCoupling([coupling()]).table(256)[1][40]
+    assert rates(model, state, row, contexts)[STATE.index("offset")] == 0.0

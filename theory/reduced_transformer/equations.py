@@ -34,10 +34,15 @@ STATE = (
 )
 
 
+#: Offset of a target that takes part in no softmax: its attention is e^{−1000} = 0.
+_ABSENT = 1e3
+
+
 def initial_state(model: ReducedTransformer, w0: float = 0.0, beta0: float = 0.0) -> Array:
     """The state at t = 0."""
     value = model.initial_value
-    return np.array([w0, value, beta0, *[0.0] * 5, model.residual_scale * w0 / math.sqrt(value), *[0.0] * 4])
+    offset = 0.0 if model.terms.own_token else _ABSENT
+    return np.array([w0, value, beta0, *[0.0] * 5, model.residual_scale * w0 / math.sqrt(value), *[0.0] * 3, offset])
 
 
 @dataclass(frozen=True)
@@ -281,7 +286,7 @@ def label_kernel(model: ReducedTransformer, state: Array, row: Array) -> float:
     """k(J) + k(0) (ψ(w/|v|) − 1): what memory and what the gain itself have made of the perceptron's kernel."""
     if not model.terms.aligned_readout:
         return float(row[0])
-    growth = readout_growth(model.size, model.width)
+    growth = readout_growth(model.size, model.width, model.gate)
     return float(row[0] + row[6] * (grown(state[0] / math.sqrt(state[1]), growth) - 1.0))
 
 

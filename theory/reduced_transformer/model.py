@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from .._arguments import integer, number, require
+from .readout import GATE
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Terms:
         The perceptron's kernel grows with the gain that it has learnt (three layers).
     gain_spread : bool
         The label gain differs from target to target, as the perceptron's slope does.
+    own_token : bool
+        The target takes part in its own softmax.
     """
 
     shared_gain: bool = True
@@ -44,6 +47,7 @@ class Terms:
     context_offset: bool = True
     aligned_readout: bool = True
     gain_spread: bool = True
+    own_token: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class ReducedTransformer:
         Factor on the target in the residual.
     width : int
         Of the perceptron, of three layers; of it depends how its kernel grows with the gain.
+    gate : float, ρ in (0, 1/2]
+        Square of the mean gate of the perceptron that reads the attention: 1/4 where targets open every unit or not at
+        even chances.
     clock_scale : float > 0
         Factor on the memory's own speed, in place of what the equations add to it: the total clock of a perceptron
         alone over that of scrambled networks, where those have been trained. 1 leaves the equations as they are.
@@ -96,6 +103,7 @@ class ReducedTransformer:
     attention_scale: float = 1.0
     residual_scale: float = 1.0
     width: int = 128
+    gate: float = GATE
     clock_scale: float = 1.0
     decay: float = 0.0
     terms: Terms = Terms()
@@ -105,6 +113,7 @@ class ReducedTransformer:
         integer("dimension", self.dimension, minimum=1)
         number("task_diversity", self.task_diversity, minimum=2.0, finite=False)
         integer("width", self.width, minimum=1)
+        require(0.0 < number("gate", self.gate) <= 0.5, "gate", "be in (0, 1/2]", self.gate)
         copies = integer("copies", self.copies, minimum=1)
         require(copies < self.context_length, "copies", "be less than the context length", copies)
         for name in ("rate_ratio", "attention_scale", "clock_scale"):
