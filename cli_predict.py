@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_tables import CsvFile, Json, PlotFile, print_rows, show
+from .cli_options import CsvFile, Json, PlotFile, several
+from .cli_tables import print_rows, show
 
-_COLUMNS = {"ICL accuracy": "icl_accuracy", "IWL accuracy": "iwl_accuracy", "t_ICL": "time_acquired"}
+#: Columns of the table, by the variables of the forecast's curve.
+_COLUMNS = {"icl_accuracy": "icl_accuracy", "iwl_accuracy": "iwl_accuracy", "acquisition_time": "time_acquired"}
 
 
 def predict(
@@ -21,7 +23,8 @@ def predict(
     dimension: Annotated[int, typer.Option("--dimension", "-D", help="Item dimension D.")] = 31,
     width: Annotated[int, typer.Option(help="Width of the perceptron.")] = 128,
     task_diversity: Annotated[
-        str | None, typer.Option("--task-diversity", "-K", help="K of the curve, as 256,512,inf; around K* by default.")
+        list[float] | None,
+        several("--task-diversity", "-K", help="K of the curve, as 256,512,inf; around K* by default."),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.05,
     rate_ratio: Annotated[float, typer.Option(help="Learning rate of the perceptron over the attention's.")] = 1.0,
@@ -49,7 +52,7 @@ def predict(
     if network not in ("transformer", "minimal"):
         raise typer.BadParameter(f"be transformer or minimal, but it is {network!r}", param_hint="--network")
     if network == "minimal":
-        given = {"-K": task_diversity is not None, "--attention-scale": attention_scale != 1, "--copies": copies != 1,
+        given = {"-K": bool(task_diversity), "--attention-scale": attention_scale != 1, "--copies": copies != 1,
                  "--residual-scale": residual_scale != 1, "--independent": independent}  # fmt: skip
         for option in [name for name, is_given in given.items() if is_given]:
             raise typer.BadParameter("be left out for the minimal model, which has none", param_hint=option)
@@ -58,16 +61,16 @@ def predict(
         _print_minimal(context_length, dimension, width, settings, store, as_json, csv_file, plot)
         return
     found = forecast(
-        context_length, dimension, width, task_diversity=_values(task_diversity), learning_rate=learning_rate,
+        context_length, dimension, width, task_diversity=task_diversity or None, learning_rate=learning_rate,
         rate_ratio=rate_ratio, attention_scale=attention_scale, residual_scale=residual_scale, copies=copies,
         decay=decay, budget=budget, independent=independent, members=members, calibration_seeds=calibration_seeds,
         draws=draws, store=writable_directory(store),
     )  # fmt: skip
     title = f"K* = {_interval(found.threshold)} at t = {budget:g}; t_ICL (K → ∞) = {_interval(found.endless_time)}"
-    rows = [{"N": float(context_length), **row} for row in _rows(found, exact=True)]
+    rows = [{"context_length": context_length, **row} for row in _rows(found, exact=True)]
     if as_json or csv_file is not None or plot is not None:
         with contextlib.redirect_stdout(sys.stdout if as_json else io.StringIO()):
-            show(title, rows, ("K", "ICL accuracy", "N"), as_json, csv_file, plot)
+            show(title, rows, ("task_diversity", "icl_accuracy"), as_json, csv_file, plot)
     if not as_json:
         print_rows(title, _rows(found, exact=False))
         print("\n".join(["assumed: " + "; ".join(found.assumptions), *(f"read: {line}" for line in found.inputs)]))
@@ -81,10 +84,12 @@ def _print_minimal(
     from .validate.run import writable_directory
 
     found = predict_minimal(context_length, dimension, width, store=writable_directory(store), **settings)
-    ends = {"K*": found.threshold.value, "K* of the circuit": found.circuit_threshold.value, "budget": found.budget}
-    columns = {"ICL accuracy": "icl_accuracy", "circuit": "circuit_accuracy", "t_ICL": "time_acquired"}
+    ends = {"threshold": found.threshold.value, "circuit_threshold": found.circuit_threshold.value,
+            "budget": found.budget}  # fmt: skip
+    names = ("icl_accuracy", "circuit_accuracy", "acquisition_time")
+    columns = dict(zip(names, (*names[:2], "time_acquired"), strict=True))
     rows = [
-        {"N": float(context_length), "K": float(k)}
+        {"context_length": context_length, "task_diversity": float(k)}
         | {label: float(found.curve[name].sel(task_diversity=k)) for label, name in columns.items()}
         | (ends if as_json else {})
         for k in found.curve.task_diversity.values
@@ -93,18 +98,9 @@ def _print_minimal(
         f"minimal model: K* = {_interval(found.threshold)}, of its circuit {_interval(found.circuit_threshold)}, "
         f"at t = {found.budget:g}"
     )
-    show(title, rows, ("K", "ICL accuracy", "N"), as_json, csv_file, plot)
+    show(title, rows, ("task_diversity", "icl_accuracy"), as_json, csv_file, plot)
     if not as_json:
         print("\n".join(["assumed: " + "; ".join(found.assumptions), *(f"read: {line}" for line in found.inputs)]))
-
-
-def _values(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"be numbers such as 256,512, but it is {text!r}", param_hint="-K") from None
 
 
 def _interval(estimate: Any) -> str:
@@ -116,17 +112,17 @@ def _rows(found: Any, exact: bool) -> list[dict[str, Any]]:
     rows = []
     for k in found.curve.task_diversity.values:
         at = found.curve.sel(task_diversity=k)
-        row: dict[str, Any] = {"K": float(k)}
+        row: dict[str, Any] = {"task_diversity": float(k)}
         for label, name in _COLUMNS.items():
             ends = [float(at[column]) for column in (name, f"{name}_low", f"{name}_high")]
             if exact:
-                row |= dict(zip((label, f"{label} low", f"{label} high"), ends, strict=True))
+                row |= dict(zip((label, f"{label}_low", f"{label}_high"), ends, strict=True))
             else:
                 row[label] = "{:.4g} [{:.4g}, {:.4g}]".format(*ends) if ends[1] < math.inf else "inf"
         row["phase"] = str(at.phase.item())
         if exact:
-            for label, estimate in (("K*", found.threshold), ("t_ICL (K → ∞)", found.endless_time)):
-                row |= {label: estimate.value, f"{label} low": estimate.low, f"{label} high": estimate.high}
+            for label, estimate in (("threshold", found.threshold), ("endless_time", found.endless_time)):
+                row |= {label: estimate.value, f"{label}_low": estimate.low, f"{label}_high": estimate.high}
             row["budget"] = found.budget
         rows.append(row)
     return rows

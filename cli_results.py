@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_tables import CsvFile, Json, print_rows, show
-
-_NO_AXES = ("", "", "")
+from .cli_options import CsvFile, Json
+from .cli_tables import print_rows, show, write_rows
 
 
 def results(
@@ -37,14 +36,7 @@ def results(
         print("no claim meets this")
         return
     if csv_file is not None:
-        import csv
-
-        rows = found.rows()
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        with csv_file.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(csv_file, found.rows())
     print_rows(
         str(folder),
         [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in zip(found.names, found, strict=True)],
@@ -62,9 +54,7 @@ def everything(
     from .validate.run import chosen
 
     if preset is not None:
-        show(
-            f"experiments of {preset}", plan_rows(costs(chosen(preset).experiments)), _NO_AXES, as_json, csv_file, None
-        )
+        show(f"experiments of {preset}", plan_rows(costs(chosen(preset).experiments)), None, as_json, csv_file, None)
         return
     rows: list[dict[str, Any]] = []
     for name, one in PRESETS.items():
@@ -75,7 +65,7 @@ def everything(
                 "hours": sum(part.minutes for part in parts) / 60, "description": one.description,
             }
         )  # fmt: skip
-    show("presets", rows, _NO_AXES, as_json, csv_file, None)
+    show("presets", rows, None, as_json, csv_file, None)
 
 
 def plan_rows(parts: Any) -> list[dict[str, Any]]:
@@ -97,4 +87,4 @@ def status(
     """Tell what is done, missing and left of the last call of `iclrace validate` in a folder."""
     from .validate.plan import progress
 
-    show(str(folder), progress(folder), _NO_AXES, as_json, csv_file, None)
+    show(str(folder), progress(folder), None, as_json, csv_file, None)

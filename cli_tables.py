@@ -7,34 +7,24 @@ import json
 import math
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table to this file.")]
-PlotFile = Annotated[
-    Path | None,
-    typer.Option("--plot", callback=lambda path: _drawable(path), help="Also draw the curve: .png, .svg or .pdf."),
-]
+#: x, and y: one column or several. Every other setting that varies has a curve of its own.
+Axes = tuple[str, str | tuple[str, ...]]
 
-
-def _drawable(path: Path | None) -> Path | None:
-    """Refuse a picture of a kind that cannot be drawn before anything is computed for it."""
-    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise typer.BadParameter("be a file that ends in .png, .svg or .pdf", param_hint="--plot")
-    return path
+_SECONDS_BETWEEN_LINES = 20.0
 
 
 @contextmanager
 def working(on: str = "solving the coupled equations") -> Iterator[None]:
-    """Say what is being done: a spinner on a terminal, elsewhere one line once it has taken a second."""
+    """Say what is being done: a spinner on a terminal; elsewhere a line after a second, and then one every 20 s."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -42,12 +32,21 @@ def working(on: str = "solving the coupled equations") -> Iterator[None]:
         with console.status(f"{on} …"):
             yield
         return
-    notice = threading.Timer(1.0, lambda: print(f"{on} …", file=sys.stderr, flush=True))
-    notice.start()
+    done, started = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        wait = 1.0
+        while not done.wait(wait):
+            print(f"{on} … {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            wait = _SECONDS_BETWEEN_LINES
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
     try:
         yield
     finally:
-        notice.cancel()
+        done.set()
+        teller.join()
 
 
 def _in_json(value: object) -> bool:
@@ -58,7 +57,7 @@ def _in_json(value: object) -> bool:
 def show(
     title: str,
     rows: list[dict[str, Any]],
-    axes: tuple[str, str, str],
+    axes: Axes | None,
     as_json: bool,
     csv_file: Path | None,
     plot: Path | None,
@@ -70,31 +69,57 @@ def show(
     else:
         print_rows(title, rows)
     if csv_file is not None:
-        with csv_file.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    if plot is not None:
-        from .figures import save, theory
-
-        save(theory.draw_curves(rows, *axes), plot)
+        write_rows(csv_file, rows)
+    if plot is not None and axes is not None:
+        draw(rows, axes, plot, title)
 
 
-def print_rows(title: str, rows: list[dict[str, Any]]) -> None:
+def draw(rows: Sequence[dict[str, Any]], axes: Axes, path: Path, title: str = "") -> None:
+    """The curve of a table, in the look of the package's figures."""
+    from .figures import save
+    from .figures.curves import draw_curves
+
+    save(draw_curves(rows, *axes, title=title), path)
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """The rows as CSV, a column for every name that one of them has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """A title on a line of its own, which a narrow table does not wrap, and the table below it."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title)
-    for name in rows[0]:
-        table.add_column(name, justify="right")
+    table = Table()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        numeric = any(isinstance(row.get(name), int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+        values = (row.get(name, "") for name in names)
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values))
     console = Console()
-    (console if console.is_terminal else Console(width=150)).print(table)
+    console = console if console.is_terminal else Console(width=150)
+    console.print(title, markup=False, highlight=False, soft_wrap=True)
+    console.print(table if rows else "nothing")
 
 
-def show_dataset(title: str, found: xr.Dataset, names: Sequence[str], as_json: bool, csv_file: Path | None) -> None:
+def show_dataset(
+    title: str,
+    found: xr.Dataset,
+    names: Sequence[str],
+    axes: Axes | None,
+    as_json: bool,
+    csv_file: Path | None,
+    plot: Path | None,
+) -> None:
     """The named variables of a dataset, one row a point of their axes."""
     frame = found[list(names)].to_dataframe().reset_index()
     rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-    show(title, rows, ("", "", ""), as_json, csv_file, None)
+    show(title, rows, axes, as_json, csv_file, plot)

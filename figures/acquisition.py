@@ -14,7 +14,8 @@ from ..validate import Claim, acquisition_times
 from ..validate.claim import NETWORKS
 from ..validate.values import Value
 from . import picture, style
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results, setting
 
 Times = Mapping[float, np.ndarray]
@@ -182,7 +183,7 @@ def prepare_transformer(results: Results) -> Picture:
         panels.append(partial(draw, {"networks": times}, predicted, title=title))
         datasets += found
     if not panels:
-        raise results.missing(*TRANSFORMER.experiments)
+        raise results.missing(*FIGURES["acquisition_transformer"].experiments)
     caption = (
         "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the "
         "averaged field with flat attention, or with scores as rough as those of untrained weights, through one point. "
@@ -196,7 +197,7 @@ def prepare_spread(results: Results) -> Picture:
     claims = results.select(quantity="sd of ln t_ICL")
     found = results.behind(claims, needs=["icl_accuracy", "time"])
     if not found:
-        raise results.missing(*SPREAD.experiments)
+        raise results.missing(*FIGURES["acquisition_spread"].experiments)
     panels = []
     for runs in found:
         fixed = setting(runs)
@@ -223,7 +224,7 @@ def prepare_burstiness(results: Results) -> Picture:
         panels.append(partial(draw_ratios, ratios, "copies", title="transformer, $t_{ICL}$ over that of one copy"))
         described.append(picture.behind(results, ratios))
     if not panels:
-        raise results.missing(*BURSTINESS.experiments)
+        raise results.missing(*FIGURES["burstiness"].experiments)
     caption = (
         "Burstiness: acquisition time at K → ∞ with m copies of the target in the context. Minimal model: circles "
         "single networks (ICL circuit), line the exact averaged field, no fit. Transformer: over t_ICL with one copy, "
@@ -258,7 +259,7 @@ def prepare_curves(results: Results) -> Picture:
             shown.append((found[0], claim.predicted))
             break
     if not shown:
-        raise results.missing(*CURVES.experiments)
+        raise results.missing(*FIGURES["learning_curves"].experiments)
     panels, captions = [], []
     for runs, predicted in shown:
         fixed = setting(runs)
@@ -268,17 +269,3 @@ def prepare_curves(results: Results) -> Picture:
         captions.append(f"{picture.networks(runs)}{told}")
     caption = "ICL accuracy against time, one line a seed; grey line: 95 %. " + ". ".join(captions) + "."
     return Picture(caption, panels)
-
-
-MINIMAL = Figure("acquisition_minimal", "t_ICL against context length, minimal model", prepare_minimal, ("6b",),
-                 ("acquisition_time",))  # fmt: skip
-TRANSFORMER = Figure("acquisition_transformer", "t_ICL against context length, transformer with one and two layers",
-                     prepare_transformer, ("6b", "A5"),
-                     ("transformer_acquisition", "two_layer_acquisition"))  # fmt: skip
-BURSTINESS = Figure("burstiness", "t_ICL against copies in the context", prepare_burstiness, (),
-                    ("burstiness", "transformer_statistics"))  # fmt: skip
-SPREAD = Figure("acquisition_spread", "The long tail of t_ICL", prepare_spread, ("6b", "A4"),
-                ("acquisition_spread", "transformer_acquisition"))  # fmt: skip
-CONTROL = Figure("attention_control", "A smoother first attention", prepare_control, (), ("attention_control",))
-CURVES = Figure("learning_curves", "ICL is acquired abruptly, at a time of each seed's own", prepare_curves,
-                ("2d", "3"), ("audit", "acquisition_time"))  # fmt: skip

@@ -1,53 +1,131 @@
-"""Every figure of the package, by name."""
+"""Every figure of the package, by name; what draws it is imported when it is drawn."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from ..theory._arguments import choice, require
 
-from ..theory._arguments import require
-from . import acquisition, memory, outcomes, scan, style, theory, threshold, transience, verdicts, work_precision
-from .picture import Figure, Picture
-from .results import MissingResults, Results
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
+    from .picture import Picture
+    from .results import MissingResults, Results
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An entry of the catalogue.
+
+    Parameters
+    ----------
+    name : str
+        By content.
+    title : str
+        One line.
+    source : str
+        "module:function" of this room: results → Picture. With ``experiments`` empty it is called with None and needs
+        no results.
+    paper : sequence of str
+        Figures of the paper that show the same, such as "2b".
+    experiments : sequence of str
+        Names of the experiments whose results it needs.
+    """
+
+    name: str
+    title: str
+    source: str
+    paper: Sequence[str] = ()
+    experiments: Sequence[str] = ()
+
+    @property
+    def needs(self) -> str:
+        """What must be there, in words."""
+        return ", ".join(self.experiments) or "nothing (theory alone)"
+
+    def picture(self, results: Results | None = None) -> Picture:
+        """The figure for a results folder; ``ValueError`` says which command makes what is missing."""
+        if self.experiments:
+            require(results is not None, "results", f"be given: {self.name} needs {self.needs}", results)
+        module, function = self.source.split(":")
+        return getattr(import_module(f".{module}", __package__), function)(results)
+
+
+# fmt: off
 _ENTRIES: tuple[Figure, ...] = (
-    scan.RACE,
-    verdicts.FIGURE,
-    scan.MINIMAL,
-    scan.OTHER,
-    scan.TRANSFORMER,
-    scan.COLLAPSE,
-    acquisition.CURVES,
-    theory.LANDSCAPE,
-    memory.CURVES,
-    memory.LAW,
-    memory.DEPTH,
-    acquisition.MINIMAL,
-    acquisition.TRANSFORMER,
-    acquisition.SPREAD,
-    acquisition.BURSTINESS,
-    threshold.MINIMAL,
-    threshold.TRANSFORMER,
-    threshold.KINETICS,
-    threshold.BUDGET,
-    outcomes.FIGURE,
-    transience.CURVES,
-    transience.PLANE,
-    transience.TIMES,
-    transience.LOSSES,
-    outcomes.LABELS,
-    threshold.AUDIT,
-    acquisition.CONTROL,
-    theory.PROBABILITY,
-    theory.PHASES_OF_DECAY,
-    theory.CROSSOVER,
-    theory.LADDER,
-    work_precision.FIGURE,
+    Figure("race", "Memory's clock against the reading that ICL needs",
+           "scan:prepare_race", (), ("threshold",)),
+    Figure("verdicts", "Every prediction at a glance",
+           "verdicts:prepare", (), ("any experiment",)),
+    Figure("accuracy_minimal", "Accuracy against K, minimal model",
+           "scan:prepare_minimal", ("2b", "2c", "3"), ("threshold",)),
+    Figure("accuracy_other_data", "Accuracy against K with copies, skewed frequencies and other rates",
+           "scan:prepare_other", (), ("threshold_burstiness", "threshold_skew", "kinetics_half_rate")),
+    Figure("accuracy_transformer", "Accuracy against K, transformer",
+           "scan:prepare_transformer", ("2b", "2c"), ("transformer_scaling", "audit")),
+    Figure("clock_collapse", "ICL is acquired at one reading of the clock",
+           "scan:prepare_collapse", (), ("threshold",)),
+    Figure("learning_curves", "ICL is acquired abruptly, at a time of each seed's own",
+           "acquisition:prepare_curves", ("2d", "3"), ("audit", "acquisition_time")),
+    Figure("landscape", "Loss landscape over (w, β), with trajectories",
+           "theory:prepare_landscape", ("4",), ()),
+    Figure("memory_curves", "c1, c2, c3 and I_K(t) of the memory alone",
+           "memory:prepare_curves", ("5", "A2", "A3"), ("memory_law",)),
+    Figure("memory_law", "Memorisation law I_K = A K^ν",
+           "memory:prepare_law", ("5", "A3"), ("memory_law", "memory_depth")),
+    Figure("memory_depth", "The memory's clock with two and three layers",
+           "memory:prepare_depth", (), ("memory_depth",)),
+    Figure("acquisition_minimal", "t_ICL against context length, minimal model",
+           "acquisition:prepare_minimal", ("6b",), ("acquisition_time",)),
+    Figure("acquisition_transformer", "t_ICL against context length, transformer with one and two layers",
+           "acquisition:prepare_transformer", ("6b", "A5"), ("transformer_acquisition", "two_layer_acquisition")),
+    Figure("acquisition_spread", "The long tail of t_ICL",
+           "acquisition:prepare_spread", ("6b", "A4"), ("acquisition_spread", "transformer_acquisition")),
+    Figure("burstiness", "t_ICL against copies in the context",
+           "acquisition:prepare_burstiness", (), ("burstiness", "transformer_statistics")),
+    Figure("threshold_minimal", "K* against context length, minimal model",
+           "threshold:prepare_minimal", ("6a", "A7"), ("threshold",)),
+    Figure("threshold_transformer", "K* against context length, transformer",
+           "threshold:prepare_transformer", ("6a", "A7"), ("transformer_scaling",)),
+    Figure("kinetics_or_capacity", "Kinetics or capacity",
+           "threshold:prepare_kinetics", (), ("kinetics", "capacity", "transformer_kinetics", "transformer_rates")),
+    Figure("threshold_budget", "K* against the time of training",
+           "threshold:prepare_budget", (), ("budget", "transformer_budget")),
+    Figure("bimodality", "Two kinds of outcome near K*",
+           "outcomes:prepare", ("6c",), ("bimodality", "transformer_outcomes")),
+    Figure("transience", "ICL is acquired and lost again",
+           "transience:prepare_curves", ("2e", "3"), ("transience_phases", "transience_transformer")),
+    Figure("icl_against_iwl", "ICL against IWL along training",
+           "transience:prepare_plane", ("6d",), ("transience_phases", "transience_transformer")),
+    Figure("transience_time", "How long ICL lasts under weight decay",
+           "transience:prepare_times", ("A6",),
+           ("transience_decay", "transience_diversity", "transience_half_rate", "transience_transformer")),
+    Figure("loss_relation", "How ICL and IWL loss are tied",
+           "transience:prepare_losses", (), ("transience_losses", "transience_decay")),
+    Figure("balanced_labels", "Balanced against i.i.d. labels",
+           "outcomes:prepare_labels", ("6e", "A8"), ("context_labels", "transformer_statistics")),
+    Figure("independence_audit", "Are the transformer's two circuits independent?",
+           "threshold:prepare_audit", (), ("audit",)),
+    Figure("attention_control", "A smoother first attention",
+           "acquisition:prepare_control", (), ("attention_control",)),
+    Figure("phase_diagram", "P(acquire ICL) over N and K",
+           "theory:prepare_probability", ("6a",), ()),
+    Figure("phases_decay", "Phases of training over λ and K",
+           "theory:prepare_phases", ("A6",), ()),
+    Figure("exponent_crossover", "Crossover of the exponent of t_ICL in β0",
+           "theory:prepare_crossover", (), ()),
+    Figure("approximation_ladder", "Error added at every rung of the approximation ladder",
+           "theory:prepare_ladder", (), ()),
+    Figure("work_precision", "Speed of the ODE ensembles at equal error",
+           "work_precision:prepare", (), ("python -m benchmarks.ode",)),
 )
+# fmt: on
 FIGURES: dict[str, Figure] = {entry.name: entry for entry in _ENTRIES}
 
 
@@ -67,7 +145,8 @@ def find(name: str) -> list[Figure]:
     if name in FIGURES:
         return [FIGURES[name]]
     found = [entry for entry in _ENTRIES if name.removeprefix("fig") in entry.paper]
-    require(bool(found), "name", f"be a figure of the paper or one of {', '.join(FIGURES)}", name)
+    if not found:
+        choice("name", name, FIGURES, otherwise="a figure of the paper, such as 2b")
     return found
 
 
@@ -94,6 +173,8 @@ def draw(name: str, results: Results | None = None, ax: Axes | Sequence[Axes] | 
 
 def available(results: Results) -> Iterator[tuple[Figure, Picture | MissingResults]]:
     """Every figure of the catalogue: its picture, or what it misses in ``results``."""
+    from .results import MissingResults
+
     for entry in _ENTRIES:
         try:
             yield entry, entry.picture(results)
@@ -108,6 +189,9 @@ def save_all(
 
     With ``newer`` a figure that was drawn after the results were written is left as it is.
     """
+    from .results import MissingResults
+    from .style import save
+
     made: list[Path] = []
     missing: dict[str, MissingResults] = {}
     written = (results.directory / "summary.json").stat().st_mtime
@@ -117,7 +201,7 @@ def save_all(
             made.append(path)
             continue
         try:
-            made.append(style.save(entry.picture(results).draw(), path))
+            made.append(save(entry.picture(results).draw(), path))
         except MissingResults as why:
             missing[entry.name] = why
     return made, missing

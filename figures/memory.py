@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from ..validate.experiments.depth import GAIN
 from ..validate.values import Value
 from . import picture, style
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results, setting
 
 _COLOURS = {"c1": style.ICL, "c2": style.IWL, "c3": style.MEASURED}
@@ -108,14 +109,14 @@ def prepare_curves(results: Results) -> Picture:
 
 def prepare_law(results: Results) -> Picture:
     panels, captions = [], []
-    for claim in results.select(experiment=list(LAW.experiments), quantity="ν"):
+    for claim in results.select(experiment=list(FIGURES["memory_law"].experiments), quantity="ν"):
         tokens = claim.at.get("memory")
         title = "" if tokens is None else f"{tokens} items, L = {claim.at['layers']}"
         for alone in results.behind(claim, needs=_VARIABLES):
             panels.append(partial(draw_law, alone, claim.measured, title=title))
             captions.append(picture.memories(alone))
     if not panels:
-        raise results.missing(*LAW.experiments)
+        raise results.missing(*FIGURES["memory_law"].experiments)
     caption = (
         f"Memorisation law: {'; '.join(captions)}. Line: A K^ν through the clocks at the end of training, "
         "ν and its 95 % interval from regression with robust errors; crosses: each clock continued to the budget."
@@ -134,10 +135,3 @@ def prepare_depth(results: Results) -> Picture:
         f"{'; '.join(picture.memories(one) for one in found)}."
     )
     return Picture(caption, [partial(draw_depth, dict(sorted(alone.items())))])
-
-
-CURVES = Figure(
-    "memory_curves", "c1, c2, c3 and I_K(t) of the memory alone", prepare_curves, ("5", "A2", "A3"), ("memory_law",)
-)
-LAW = Figure("memory_law", "Memorisation law I_K = A K^ν", prepare_law, ("5", "A3"), ("memory_law", "memory_depth"))
-DEPTH = Figure("memory_depth", "The memory's clock with two and three layers", prepare_depth, (), ("memory_depth",))

@@ -16,7 +16,8 @@ from ..validate.experiments.outcomes import FINAL, KINDS, TIME
 from ..validate.values import Value
 from . import picture, style
 from .acquisition import accuracy_of
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results, setting
 
 _ACCURACY = (0.4, 1.0)
@@ -90,7 +91,7 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
 def prepare(results: Results) -> Picture:
     claimed: dict[tuple[str, ...], dict[str, PValue]] = {}
     datasets: dict[tuple[str, ...], xr.Dataset] = {}
-    for claim in results.select(experiment=list(FIGURE.experiments), quantity=KINDS):
+    for claim in results.select(experiment=list(FIGURES["bimodality"].experiments), quantity=KINDS):
         key = (claim.experiment, *claim.data)
         if claim.part != _PARTS[claim.network] or not (found := results.behind(claim, needs=["icl_accuracy", "time"])):
             continue
@@ -98,7 +99,7 @@ def prepare(results: Results) -> Picture:
         if isinstance(claim.measured, PValue):
             claimed.setdefault(key, {})[str(claim.at["outcome"])] = claim.measured
     if not datasets:
-        raise results.missing(*FIGURE.experiments)
+        raise results.missing(*FIGURES["bimodality"].experiments)
     keys = sorted(
         datasets, key=lambda key: (setting(datasets[key])["network"], setting(datasets[key])["task_diversity"])
     )
@@ -123,10 +124,10 @@ def prepare(results: Results) -> Picture:
 
 
 def prepare_labels(results: Results) -> Picture:
-    claims = results.select(experiment=list(LABELS.experiments), quantity="fraction acquiring ICL")
+    claims = results.select(experiment=list(FIGURES["balanced_labels"].experiments), quantity="fraction acquiring ICL")
     claims = [claim for claim in claims if isinstance(claim.at["task_diversity"], int | float)]
     if not claims:
-        raise results.missing(*LABELS.experiments)
+        raise results.missing(*FIGURES["balanced_labels"].experiments)
     claims.sort(key=lambda claim: float(claim.at["task_diversity"]))  # pyright: ignore[reportArgumentType]
     measured: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
     predicted: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
@@ -145,8 +146,3 @@ def prepare_labels(results: Results) -> Picture:
         f"{picture.behind(results, claims)}."
     )
     return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest)])
-
-
-FIGURE = Figure("bimodality", "Two kinds of outcome near K*", prepare, ("6c",), ("bimodality", "transformer_outcomes"))
-LABELS = Figure("balanced_labels", "Balanced against i.i.d. labels", prepare_labels, ("6e", "A8"),
-                ("context_labels", "transformer_statistics"))  # fmt: skip

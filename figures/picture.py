@@ -67,43 +67,6 @@ class Picture:
         return found[:count]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """An entry of the catalogue.
-
-    Parameters
-    ----------
-    name : str
-        By content.
-    title : str
-        One line.
-    prepare : callable
-        Results → Picture. With ``experiments`` empty it is called with None and needs no results.
-    paper : sequence of str
-        Figures of the paper that show the same, such as "2b".
-    experiments : sequence of str
-        Names of the experiments whose results it needs.
-    """
-
-    name: str
-    title: str
-    prepare: Callable[[Any], Picture]
-    paper: Sequence[str] = ()
-    experiments: Sequence[str] = ()
-
-    @property
-    def needs(self) -> str:
-        """What must be there, in words."""
-        return ", ".join(self.experiments) or "nothing (theory alone)"
-
-    def picture(self, results: Results | None = None) -> Picture:
-        """The figure for a results folder; ``ValueError`` says which command makes what is missing."""
-        if not self.experiments:
-            return self.prepare(results)
-        require(results is not None, "results", f"be given: {self.name} needs {self.needs}", results)
-        return self.prepare(results)
-
-
 # The words of a caption, from the data's own setting.
 
 

@@ -19,7 +19,8 @@ from ..validate.measure.clocks import stored_memory
 from ..validate.predict.threshold import coupled_accuracy
 from ..validate.values import Value
 from . import picture, style
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results, setting
 
 Curve = tuple[Sequence[float], Sequence[float]]
@@ -230,10 +231,10 @@ def prepare_minimal(results: Results) -> Picture:
 
 def prepare_other(results: Results) -> Picture:
     found = []
-    for experiment in OTHER.experiments:
+    for experiment in FIGURES["accuracy_other_data"].experiments:
         found += scans(results, experiment) if results.select(experiment=experiment) else []
     if not found:
-        raise results.missing(*OTHER.experiments)
+        raise results.missing(*FIGURES["accuracy_other_data"].experiments)
     panels = [
         partial(draw_accuracy, scan.runs, scan.predicted("K*", method="repeated items"), title=scan.title)
         for scan in found
@@ -284,14 +285,3 @@ def prepare_collapse(results: Results) -> Picture:
         f"fit. {_captions(found)}."
     )
     return Picture(caption, panels)
-
-
-MINIMAL = Figure(
-    "accuracy_minimal", "Accuracy against K, minimal model", prepare_minimal, ("2b", "2c", "3"), ("threshold",)
-)
-OTHER = Figure("accuracy_other_data", "Accuracy against K with copies, skewed frequencies and other rates",
-               prepare_other, (), ("threshold_burstiness", "threshold_skew", "kinetics_half_rate"))  # fmt: skip
-TRANSFORMER = Figure("accuracy_transformer", "Accuracy against K, transformer", prepare_transformer, ("2b", "2c"),
-                     ("transformer_scaling", "audit"))  # fmt: skip
-RACE = Figure("race", "Memory's clock against the reading that ICL needs", prepare_race, (), ("threshold",))
-COLLAPSE = Figure("clock_collapse", "ICL is acquired at one reading of the clock", prepare_collapse, (), ("threshold",))

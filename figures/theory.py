@@ -1,4 +1,4 @@
-"""Theory alone: curves, crossover of the exponents, loss landscape, phase diagrams, ladder (paper, 4, 6a, A6)."""
+"""Theory alone: crossover of the exponents, loss landscape, phase diagrams, ladder (paper, 4, 6a, A6)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..theory import (
 )
 from ..theory.contexts.labels import Average
 from . import picture, style
-from .picture import Figure, Picture
+from .picture import Picture
 from .results import Results
 
 _MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
@@ -45,18 +45,6 @@ _DIVERSITIES = (350, 3000)
 _CROSSOVER, _STEP = (100, 1600), 0.05
 #: Of the ladder.
 _LENGTHS, _DIMENSION = (12, 25, 50, 100, 200, 400, 800), 63
-
-
-def draw_curves(rows: Sequence[dict[str, float]], x: str, y: str, group: str, ax: Axes | None = None) -> Axes:
-    """One line a value of ``group``: column ``y`` against column ``x``, both logarithmic, without infinite points."""
-    with style.axes(ax) as ax:
-        for value in dict.fromkeys(row[group] for row in rows):
-            points = np.array([(row[x], row[y]) for row in rows if row[group] == value and np.isfinite(row[y])])
-            if points.size:
-                ax.plot(points[:, 0], points[:, 1], label=f"{group} = {value:g}")
-        ax.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
-        ax.legend()
-    return ax
 
 
 def draw_crossover(solved: dict[int, tuple[ArrayLike, ArrayLike]], ax: Axes | None = None) -> Axes:
@@ -277,10 +265,3 @@ def prepare_ladder(results: Results | None = None) -> Picture:
         + (f"Stars: trained networks against the topmost rung. {words}." if words else "Theory alone.")
     )
     return Picture(caption, [partial(draw_ladder, rungs, trained)])
-
-
-CROSSOVER = Figure("exponent_crossover", "Crossover of the exponent of t_ICL in β0", prepare_crossover)
-LANDSCAPE = Figure("landscape", "Loss landscape over (w, β), with trajectories", prepare_landscape, paper=("4",))
-PROBABILITY = Figure("phase_diagram", "P(acquire ICL) over N and K", prepare_probability, paper=("6a",))
-PHASES_OF_DECAY = Figure("phases_decay", "Phases of training over λ and K", prepare_phases, paper=("A6",))
-LADDER = Figure("approximation_ladder", "Error added at every rung of the approximation ladder", prepare_ladder)

@@ -15,7 +15,8 @@ from ..validate import Claim
 from ..validate.claim import NETWORKS, SYMBOLS
 from ..validate.values import Value
 from . import picture, style
-from .picture import Figure, Picture
+from .catalogue import FIGURES, Figure
+from .picture import Picture
 from .results import Results
 
 #: Words for the ways in which K* is predicted; of the others, their own names.
@@ -24,6 +25,8 @@ _WORDS = {
     "coupled equations": "predicted, coupled equations",
     "repeated items": "predicted, repeated items",
 }
+#: The coordinate that K* stands over, and its axis.
+_OVER_LENGTH = ("context_length", "context length $N$")
 #: Of the minimal model the theory's own K* is the circuit's; of the transformer, the network's.
 _PARTS = {"minimal": "circuit", "transformer": "whole"}
 
@@ -114,7 +117,7 @@ def prepare_minimal(results: Results) -> Picture:
         "Task diversity above which the ICL circuit reaches 95 %, against context length. Lines with bands: predicted "
         "from perceptrons trained alone, no fit."
     )
-    return _prepare(results, MINIMAL, {"threshold": ("context_length", "context length $N$")}, caption)
+    return _prepare(results, FIGURES["threshold_minimal"], {"threshold": _OVER_LENGTH}, caption)
 
 
 def prepare_transformer(results: Results) -> Picture:
@@ -123,7 +126,12 @@ def prepare_transformer(results: Results) -> Picture:
         "I* = t_ICL(K → ∞)/2 of other seeds and a memory's clock (perceptrons alone, or the transformer with scrambled "
         "context labels), or from one point and 1/ν."
     )
-    return _prepare(results, TRANSFORMER, {"transformer_scaling": ("context_length", "context length $N$")}, caption)
+    return _prepare(
+        results,
+        FIGURES["threshold_transformer"],
+        {"transformer_scaling": _OVER_LENGTH},
+        caption,
+    )
 
 
 def prepare_kinetics(results: Results) -> Picture:
@@ -142,13 +150,15 @@ def prepare_kinetics(results: Results) -> Picture:
             "rate_ratio", "learning rate of memory over attention, $r$", "transformer, same capacity"
         ),
     }  # fmt: skip
-    return _prepare(results, KINETICS, panels, caption)
+    return _prepare(results, FIGURES["kinetics_or_capacity"], panels, caption)
 
 
 def prepare_budget(results: Results) -> Picture:
     how = ("budget", "time at which training ends, $T$")
     caption = "K* depends on when training ends: the same networks, read at several T. Lines: predicted."
-    return _prepare(results, BUDGET, dict.fromkeys(BUDGET.experiments, how), caption)
+    return _prepare(
+        results, FIGURES["threshold_budget"], dict.fromkeys(FIGURES["threshold_budget"].experiments, how), caption
+    )
 
 
 def draw_rungs(rungs: Mapping[str, Value | None], measured: Value | None, xlabel: str, ax: Axes | None = None) -> Axes:
@@ -180,16 +190,3 @@ def prepare_audit(results: Results) -> Picture:
         f"circuits. {picture.behind(results, claims)}."
     )
     return Picture(caption, [partial(draw_rungs, rungs, claims[0].measured, "threshold $K^*$")])
-
-
-MINIMAL = Figure(
-    "threshold_minimal", "K* against context length, minimal model", prepare_minimal, ("6a", "A7"), ("threshold",)
-)
-TRANSFORMER = Figure("threshold_transformer", "K* against context length, transformer", prepare_transformer,
-                     ("6a", "A7"), ("transformer_scaling",))  # fmt: skip
-KINETICS = Figure("kinetics_or_capacity", "Kinetics or capacity", prepare_kinetics, (),
-                  ("kinetics", "capacity", "transformer_kinetics", "transformer_rates"))  # fmt: skip
-BUDGET = Figure(
-    "threshold_budget", "K* against the time of training", prepare_budget, (), ("budget", "transformer_budget")
-)
-AUDIT = Figure("independence_audit", "Are the transformer's two circuits independent?", prepare_audit, (), ("audit",))

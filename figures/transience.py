@@ -17,7 +17,8 @@ from ..validate.experiments.transience_losses import asymptotic_loss, tracked_lo
 from ..validate.experiments.transience_tools import LASTING, TRANSIENT, phases
 from ..validate.values import Value
 from . import picture, style
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results, setting
 
 _ACCURACIES = {"icl_accuracy": ("ICL", style.ICL), "iwl_accuracy": ("IWL", style.IWL)}
@@ -130,7 +131,7 @@ def _found(results: Results) -> dict[str, xr.Dataset]:
     kinds = (_MINIMAL, (_TRANSFORMER,))
     found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
     if not any(found):
-        raise results.missing(*CURVES.experiments)
+        raise results.missing(*FIGURES["transience"].experiments)
     return {name: runs for those in found for name, runs in those[:1]}
 
 
@@ -170,9 +171,11 @@ def prepare_plane(results: Results) -> Picture:
 
 
 def prepare_times(results: Results) -> Picture:
-    by_experiment = results.select(experiment=list(TIMES.experiments), quantity="t_loss").experiments()
+    by_experiment = results.select(
+        experiment=list(FIGURES["transience_time"].experiments), quantity="t_loss"
+    ).experiments()
     if not by_experiment:
-        raise results.missing(*TIMES.experiments)
+        raise results.missing(*FIGURES["transience_time"].experiments)
     rates: dict[str, Any] = {}
     panels = []
     for claims in by_experiment.values():
@@ -216,9 +219,9 @@ def _times(claims: Sequence[Claim], rate: str) -> partial[Axes]:
 
 
 def prepare_losses(results: Results) -> Picture:
-    found = [runs for name in LOSSES.experiments for runs in results.datasets(name, needs=_NEEDS)]
+    found = [runs for name in FIGURES["loss_relation"].experiments for runs in results.datasets(name, needs=_NEEDS)]
     if not found:
-        raise results.missing(*LOSSES.experiments)
+        raise results.missing(*FIGURES["loss_relation"].experiments)
     runs, fixed = found[0], setting(found[0])
     task = Task(fixed["context_length"], dimension=fixed["dimension"])
     caption = (
@@ -227,15 +230,3 @@ def prepare_losses(results: Results) -> Picture:
         f"{picture.networks(runs)}."
     )
     return Picture(caption, [partial(draw_losses, runs, task)])
-
-
-CURVES = Figure(
-    "transience", "ICL is acquired and lost again", prepare_curves, ("2e", "3"), ("transience_phases", _TRANSFORMER)
-)
-PLANE = Figure(
-    "icl_against_iwl", "ICL against IWL along training", prepare_plane, ("6d",), ("transience_phases", _TRANSFORMER)
-)
-TIMES = Figure("transience_time", "How long ICL lasts under weight decay", prepare_times, ("A6",),
-               ("transience_decay", "transience_diversity", "transience_half_rate", _TRANSFORMER))  # fmt: skip
-LOSSES = Figure("loss_relation", "How ICL and IWL loss are tied", prepare_losses, (),
-                ("transience_losses", "transience_decay"))  # fmt: skip

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from ..validate import Answer, Claim, Claims, PValue
 from ..validate.values import Value, ends
 from . import style
-from .picture import Figure, Picture
+from .catalogue import FIGURES
+from .picture import Picture
 from .results import Results
 
 COLUMNS = ("quantity", "predicted", "measured", "measured / predicted", "holds within", "verdict")
@@ -105,7 +106,7 @@ def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
 def prepare(results: Results) -> Picture:
     claims = ratios(results.claims)
     if not claims:
-        raise results.missing(*FIGURE.experiments)
+        raise results.missing(*FIGURES["verdicts"].experiments)
     counted = Counter(claim.verdict.kind for group in claims.values() for claim in group)
     caption = (
         f"Every prediction of the {results.preset} preset that is compared as a ratio: measured over predicted with "
@@ -118,6 +119,3 @@ def prepare(results: Results) -> Picture:
 def _height(claims: Mapping[str, list[Claim]]) -> float:
     """Inches; a label needs the room of three rows."""
     return _PITCH * sum(max(len(group), 3) + 1 for group in claims.values()) + 0.8
-
-
-FIGURE = Figure("verdicts", "Every prediction at a glance", prepare, (), ("any experiment",))

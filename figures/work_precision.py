@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ..validate import schema
 from . import style
-from .picture import Figure, Picture
+from .picture import Picture
 from .results import MissingResults, Results
 
 _FILE = "ode.json"
@@ -47,8 +47,3 @@ def prepare(results: Results) -> Picture:
         f"states stay below, up to {max(counts)} tolerances, all methods in one run."
     )
     return Picture(caption, panels)
-
-
-FIGURE = Figure(
-    "work_precision", "Speed of the ODE ensembles at equal error", prepare, (), ("python -m benchmarks.ode",)
-)

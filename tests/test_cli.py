@@ -49,7 +49,7 @@ def test_version():
         (["curves", "acquisition", "-N", "1"], "context_length"),
         (["curves", "acquisition", "--beta0", "nan"], "beta0"),
         (["curves", "threshold", "--exponent", "-1"], "exponent"),
-        (["simulate", "run", "--until", "-1"], "until"),
+        (["simulate", "run", "--budget", "-1"], "budget"),
         (["simulate", "run", "--w0", "nan"], "w0"),
         (["simulate", "phases", "-K", "-1"], "task_diversity"),
         (["simulate", "balanced", "-N", "51"], "context_length"),
@@ -90,7 +90,7 @@ def test_curves_write_a_table_and_a_picture(tmp_path):
     assert result.returncode == 0, result.stderr
     with table.open() as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["K*"]) for row in rows] == [row["K*"] for row in json.loads(result.stdout)]
+    assert [float(row["threshold"]) for row in rows] == [row["threshold"] for row in json.loads(result.stdout)]
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 

@@ -66,10 +66,10 @@ def test_reports_and_tables_where_nothing_but_ascii_can_be_shown(tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--until", 1e300, "--points", 4),
+        ("--budget", 1e300, "--points", 4),
         ("--beta0", 400, "--points", 3),
         ("--w0", 300, "--points", 3),
-        ("-N", 100, "-D", 1, "-K", "inf", "--beta0", -5, "--until", 1e15, "--points", 4),
+        ("-N", 100, "-D", 1, "-K", "inf", "--beta0", -5, "--budget", 1e15, "--points", 4),
     ],
 )
 def test_a_run_that_fails_says_so_in_every_row_and_by_its_exit_code(command, arguments, tmp_path):

@@ -117,7 +117,7 @@ def test_bad_options_are_named(command, name, option, value, named):
         (("balanced", "--budget", "nan"), "budget"),
         (("balanced", "-N", 51), "context_length"),
         (("balanced", "--draws", -3), "draws"),
-        (("run", "--until", "nan"), "until"),
+        (("run", "--budget", "nan"), "budget"),
         (("run", "--points", 1), "points"),
         (("run", "--decay", -1), "decay_w"),
         (("run", "--w0", "nan"), "w0"),
@@ -144,7 +144,7 @@ def test_every_threshold_says_at_which_budget(command):
     for budget in (1e3, 1e6, math.inf):
         (row,) = rows(command, "curves", "threshold", "-N", "100", "--beta0", "0", "--budget", budget)
         assert float(row["budget"]) == budget
-        found.append(row["K*"])
+        found.append(row["threshold"])
     assert found == pytest.approx([601.0, 354.4, 164.1], rel=2e-3)
     code, _, error = command("curves", "threshold", "--budget", "-1")
     assert code == 2 and "'budget'" in error

@@ -18,6 +18,22 @@ def require(condition: Any, argument: str, must: str, value: object) -> None:
         raise ArgumentError(f"Argument {argument!r} must {must}, but it is {value!r}.")
 
 
+def choice(argument: str, value: Any, known: Iterable[str], *, otherwise: str = "") -> None:
+    """Refuse what is none of the names in ``known``, with the name that was probably meant.
+
+    ``otherwise`` tells what else the argument may be.
+    """
+    names = list(known)
+    if isinstance(value, str) and value in names:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(str(value), names, n=1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    listed = f"be one of {', '.join(names)}{f' or {otherwise}' if otherwise else ''}"
+    raise ArgumentError(f"Argument {argument!r} must {listed}, but it is {value!r}.{meant}")
+
+
 def named(value: object) -> bool:
     """Whether ``value`` is a DataArray, asked without importing xarray."""
     return hasattr(value, "dims") and hasattr(value, "coords")

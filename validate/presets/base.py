@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 from ...theory import Task
-from ...theory._arguments import require
+from ...theory._arguments import choice, require
 from ..protocol import Experiment
 from ..sequential import Looks
 from ..training.config import Run
@@ -54,7 +54,7 @@ class Preset:
         """The same preset with the named experiments alone."""
         known = {one.name: one for one in self.experiments}
         for name in names:
-            require(name in known, "experiment", f"be one of {', '.join(known)}", name)
+            choice("experiment", name, known)
         return replace(self, experiments=[known[name] for name in dict.fromkeys(names)])
 
 

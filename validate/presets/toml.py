@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from ...theory._arguments import ArgumentError, require
+from ...theory._arguments import ArgumentError, choice, require
 from .. import experiments as known
 from ..sequential import Looks
 from ..training.config import Run
@@ -57,7 +57,8 @@ def read_preset(path: str | os.PathLike[str], presets: Mapping[str, Preset]) -> 
         If the file cannot be read, or names what does not exist; the message says where.
     """
     file = Path(path)
-    require(file.is_file(), "preset", f"be one of {', '.join(presets)} or a file", str(path))
+    if not file.is_file():
+        choice("preset", str(path), presets, otherwise="a file")
     try:
         told = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -148,10 +148,12 @@ def test_the_command_prints_what_python_returns(forecast, command):
     code, printed, error = command("predict", *small, "--json")
     assert code == 0, error
     rows = json.loads(printed)
-    assert [row["ICL accuracy"] for row in rows] == found.curve.icl_accuracy.values.tolist()
-    assert rows[0]["K*"] == found.threshold.value and rows[0]["budget"] == 100
+    assert [row["icl_accuracy"] for row in rows] == found.curve.icl_accuracy.values.tolist()
+    assert rows[0]["threshold"] == found.threshold.value and rows[0]["budget"] == 100
     code, printed, _ = command("predict", *small, "-K", "64,inf", "--csv", store / "t.csv", "--plot", store / "t.svg")
-    assert (store / "t.csv").read_text().startswith("N,K,ICL accuracy") and (store / "t.svg").exists()
+    assert (store / "t.csv").read_text().startswith("context_length,task_diversity,icl_accuracy") and (
+        store / "t.svg"
+    ).exists()
     assert code == 0 and "K* = " in printed and "at t = 100" in printed and "assumed:" in printed
 
 
@@ -174,8 +176,8 @@ def test_the_minimal_models_network_needs_more_items_than_its_circuit(tmp_path, 
     code, printed, error = command("predict", *small, "--json")
     assert code == 0, error
     rows = json.loads(printed)
-    assert 16 < rows[0]["K* of the circuit"] < rows[0]["K*"] < 2 * rows[0]["K* of the circuit"]
-    assert all(row["ICL accuracy"] <= row["circuit"] + 0.01 for row in rows)
+    assert 16 < rows[0]["circuit_threshold"] < rows[0]["threshold"] < 2 * rows[0]["circuit_threshold"]
+    assert all(row["icl_accuracy"] <= row["circuit_accuracy"] + 0.01 for row in rows)
     code, _, error = command("predict", *small, "--attention-scale", 2)
     assert code == 2 and "--attention-scale" in error
     assert command("predict", "--network", "other")[0] == 2

@@ -1,0 +1,95 @@
+"""Commands that draw: single figures, the report of a folder, the explorer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .cli_options import PICTURES, CsvFile, Json, writable
+from .cli_tables import show, working
+
+
+def figure(
+    name: Annotated[str | None, typer.Argument(help="A name from --list, or the paper's, such as 2b.")] = None,
+    results: Annotated[Path, typer.Option(help="A folder made by `iclrace validate`.")] = Path("results/laptop"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder, or a .png, .svg or .pdf file; the results folder by default."),
+    ] = None,
+    suffix: Annotated[str, typer.Option("--format", help="png, svg or pdf, where --out names no file.")] = "png",
+    every: Annotated[bool, typer.Option("--all", help="Every figure whose results are there.")] = False,
+    names: Annotated[bool, typer.Option("--list", help="Print the names.")] = False,
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+) -> None:
+    """Draw figures: theory alone, or over the measurements of a results folder."""
+    from . import figures
+
+    if names:
+        rows = [
+            {"name": one.name, "paper": ", ".join(one.paper) or "new", "shows": one.title, "needs": one.needs}
+            for one in figures.FIGURES.values()
+        ]
+        show("figures", rows, None, as_json, csv_file, None)
+        return
+    if (name is None) != every:
+        raise typer.BadParameter("must be the name of one figure, or --all", param_hint="name")
+    if out is not None and out.suffix and out.suffix.lower() not in PICTURES and not out.is_dir():
+        raise typer.BadParameter("must be a folder, or end in .png, .svg or .pdf", param_hint="--out")
+    if every and out is not None and out.suffix.lower() in PICTURES:
+        raise typer.BadParameter("must be a folder where --all is given", param_hint="--out")
+    if f".{suffix}" not in PICTURES:
+        raise typer.BadParameter("must be png, svg or pdf", param_hint="--format")
+    if every:
+        with working("drawing every figure"):
+            made, missing = figures.save_all(figures.Results(results), out or results, f".{suffix}")
+        print("\n".join(map(str, made)))
+        for left, why in missing.items():
+            print(f"{left}: not drawn. {why}", file=sys.stderr)
+        return
+    entries = figures.find(name or "")
+    if out is not None and out.suffix.lower() in PICTURES:
+        writable("--out")(out)
+    for entry in entries:
+        folder = None if not entry.experiments else figures.Results(results)
+        target = out or results
+        path = target if target.suffix.lower() in PICTURES else target / f"{entry.name}.{suffix}"
+        with working(f"drawing {entry.name}"):
+            picture = entry.picture(folder)
+            saved = figures.save(picture.draw(), path)
+        print(f"{saved}\n{picture.caption}")
+
+
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Folders made by `iclrace validate`.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=writable("--out"), help="The page; report.html in the first folder by default."),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(callback=writable("--markdown"), help="Write tables as Markdown to this file instead."),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page: verdicts, figures with captions, inputs, versions, how to reproduce."""
+    from .figures import Results
+    from .figures.report import write_html, write_markdown
+
+    found = [Results(folder) for folder in results]
+    if markdown is not None:
+        print(write_markdown(found, markdown))
+        return
+    with working("drawing every figure"):
+        print(write_html(found, out or results[0] / "report.html"))
+
+
+def explorer(
+    out: Annotated[Path, typer.Option(callback=writable("--out"), help="The page to write.")] = Path("explorer.html"),
+) -> None:
+    """Write one HTML page with sliders that solves the theory's equations in the browser."""
+    from .figures import explorer as pages
+
+    print(pages.write(out))

@@ -1,0 +1,89 @@
+"""Options that several commands share: lists and ranges of numbers, outputs that are refused before work begins."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+#: A range holds no more values than this: ``1:1e9:1`` is a slip of the pen.
+MOST_VALUES = 100_000
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def numbers(text: str | float) -> list[float]:
+    """The numbers of ``25,50,inf`` and of ``10:100:10``, which is 10, 20, … 100 with both ends; whole ones as int."""
+    if not isinstance(text, str):  # a default, which is a number already
+        return [text]
+    found: list[float] = []
+    for part in text.split(","):
+        try:
+            ends = [float(one) for one in part.split(":")]
+        except ValueError:
+            ends = []
+        if len(ends) == 3:
+            found += [float(f"{ends[0] + i * ends[2]:.12g}") for i in range(_count(*ends))]
+        elif len(ends) == 1:
+            found += ends
+        if len(ends) not in (1, 3) or not found:
+            raise typer.BadParameter(f"must be numbers such as 25,50,100 or 10:100:10, but it is {text!r}")
+    return [int(one) if math.isfinite(one) and one == int(one) else one for one in found]
+
+
+def _count(first: float, last: float, step: float) -> int:
+    """How many values lead from first to last, both ends included; 0 where the step leads nowhere."""
+    if not all(map(math.isfinite, (first, last, step))) or step == 0:
+        return 0
+    steps = (last - first) / step
+    return math.floor(steps + 1e-9) + 1 if 0 <= steps < MOST_VALUES else 0
+
+
+def _joined(values: list[Any] | None) -> list[float] | None:
+    """All values of an option that was given once or several times."""
+    return None if values is None else [one for part in values for one in (numbers(part) if _single(part) else part)]
+
+
+def _single(part: Any) -> bool:
+    return not isinstance(part, list)
+
+
+def several(*names: str, help: str) -> Any:
+    """An option whose value is a list, a range, or several of either."""
+    return typer.Option(*names, parser=numbers, callback=_joined, metavar="NUMBERS", help=help)
+
+
+def writable(option: str, *endings: str) -> Callable[[Path | None], Path | None]:
+    """Refuses a file that could not be written, or of a kind that is not known, before anything is computed for it."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        said = f"but it is {str(path)!r}"
+        if endings and path.suffix.lower() not in endings:
+            raise typer.BadParameter(f"must be a file that ends in {_either(endings)}, {said}", param_hint=option)
+        if path.is_dir():
+            raise typer.BadParameter(f"must be a file, but {str(path)!r} is a folder", param_hint=option)
+        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
+            raise typer.BadParameter(f"must be a file that can be written, {said}", param_hint=option)
+        return path
+
+    return check
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+CsvFile = Annotated[
+    Path | None, typer.Option("--csv", callback=writable("--csv"), help="Also write the table to this file.")
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", callback=writable("--plot", *PICTURES), help="Also draw the curve: .png, .svg or .pdf."),
+]
