@@ -172,8 +172,8 @@ def _measured(path: Path) -> Any:
     if not path.is_file():
         raise typer.BadParameter(f"must be a file, but there is none at {str(path)!r}", param_hint="--memory")
     if path.suffix == ".nc":
-        from .validate.clocks import stored_memory
-        from .validate.store import read_dataset
+        from .validate.measure.clocks import stored_memory
+        from .validate.training.store import read_dataset
 
         return stored_memory(read_dataset(path))
     from .theory import MeasuredMemory
