@@ -260,7 +260,65 @@ function clockAtAcquisition(s, beta0) {
   return Number.isNaN(endless.acquired) ? Infinity : 0.5 * endless.acquired;
 }
 
-const threshold = (s, clock) => (clock / s.A) ** (1 / s.nu);
+// The memory alone: t = G(φ)/r_K with G = ∫_0^φ (1 + e^φ)/(1 + φ/p)^q dφ, and I_K = I_K(∞) [1 − (1 + φ/p)^{1−q}]. G hangs on
+// p and q alone, so it is tabulated once (Simpson's rule) and read with its own slope.
+const PHI_STEP = 0.05, PHI_MAX = 60;
+const LONE = (() => {
+  const { margin_scale: p, growth_exponent: q } = CONSTANTS;
+  const slope = (phi) => (1 + Math.exp(phi)) / (1 + phi / p) ** q, table = [0];
+  for (let k = 1; k * PHI_STEP <= PHI_MAX; k++) {
+    const low = (k - 1) * PHI_STEP, high = k * PHI_STEP;
+    table.push(table[k - 1] + PHI_STEP / 6 * (slope(low) + 4 * slope((low + high) / 2) + slope(high)));
+  }
+  const at = (phi) => {
+    if (!(phi < PHI_MAX)) return Infinity;
+    const k = Math.floor(phi / PHI_STEP), x = phi / PHI_STEP - k, low = k * PHI_STEP;
+    const rise = table[k + 1] - table[k], a = slope(low) * PHI_STEP, b = slope(low + PHI_STEP) * PHI_STEP;
+    return table[k] + x * (a + x * (3 * rise - 2 * a - b + x * (a + b - 2 * rise)));
+  };
+  const share = (phi) => 1 - (1 + phi / p) ** (1 - q); // of the total clock
+  return { table, at, share, margin: (part) => p * ((1 - part) ** (-1 / (q - 1)) - 1), unit: (q - 1) / p };
+})();
+
+// When the lone memory of total clock `total` reads `clock`.
+const timeOfClock = (total, clock) => (clock < total ? LONE.unit * total * LONE.at(LONE.margin(clock / total)) : Infinity);
+
+// K*(T) of the race, λ = 0: the lone memory reads I* at T. A total clock without end takes 2 I*.
+function threshold(s, clock, T) {
+  if (clock === Infinity || T <= 2 * clock) return Infinity;
+  if (clock === 0) return 0;
+  const diversity = (total) => (total / s.A) ** (1 / s.nu);
+  let high = 1;
+  while (timeOfClock(clock * Math.exp(high), clock) > T) if ((high *= 2) > 600) return Infinity;
+  const late = (x) => timeOfClock(clock * Math.exp(x), clock) > T;
+  return Math.max(diversity(clock * Math.exp(bisect(late, 0, high, 1e-9))), 1);
+}
+
+// The lone memory's clock along time, as points (t, I).
+function loneClock(s, points = 200) {
+  const total = totalClock(s, s.K), found = { x: [], y: [] };
+  const last = bisect((phi) => LONE.unit * total * LONE.at(phi) < s.T, 0, PHI_MAX, 1e-9);
+  for (let k = 0; k <= points; k++) {
+    const phi = last * (k / points) ** 2; // closer where the clock starts
+    found.x.push(LONE.unit * total * LONE.at(phi));
+    found.y.push(total * LONE.share(phi));
+  }
+  return found;
+}
+
+// K*(T) of the coupled equations with λ, so that it and the verdict on this K never disagree; Infinity if no K acquires.
+function coupledThreshold(s, race) {
+  const misses = (x) => Number.isNaN(solve(model(s, Math.exp(x), s.decay), [0, s.mean, 0, 0], s.T, [], true).acquired);
+  if (misses(Infinity)) return Infinity;
+  let low = Math.log(race < Infinity ? Math.max(race, 1) : 1e3), high = low;
+  for (let step = 0.2; misses(high); step *= 2) if ((low = high, high += step) > 60) return Infinity;
+  for (let step = 0.2; low === high || !misses(low); step *= 2) {
+    if (low <= 0) return 1;
+    if (low < high) high = low;
+    low = Math.max(low - step, 0);
+  }
+  return Math.exp(bisect(misses, low, high, 5e-4));
+}
 
 // P(acquire ICL by T) over β0 ~ N(mean, std²), from the β0 that just acquires it under the coupled equations.
 function probability(s, acquiredAtMean) {
@@ -284,13 +342,14 @@ function compute(s, points = 240) {
   const main = solve(m, start(0), s.T, times, false);
   const spread = s.std === 0 ? [] : [-1, 1].map((z) => observe(m, solve(m, start(z), s.T, times, false).samples));
   const acquired = !Number.isNaN(main.acquired), lost = !Number.isNaN(main.lost), needed = clocks(s);
-  const clock = needed[DEVIATES.indexOf(0)];
+  const clock = needed[DEVIATES.indexOf(0)], race = threshold(s, clock, s.T);
   return {
     settings: s, times, curves: observe(m, main.samples), spread, acquired: main.acquired, lost: main.lost,
-    clockAcquired: main.clockAcquired, clock, total: totalClock(s, s.K), threshold: threshold(s, clock),
+    clockAcquired: main.clockAcquired, clock, total: totalClock(s, s.K), threshold: race,
+    coupledThreshold: coupledThreshold(s, race), lone: loneClock(s),
     phase: acquired ? (lost ? "transient" : "lasting") : "no ICL", probability: probability(s, acquired),
-    // (K, P): the diversity at which one β0 just wins the race, and the share of larger ones
-    race: s.std === 0 ? [[10, 0], [threshold(s, clock), 0], [threshold(s, clock), 1], [1e6, 1]]
-      : DEVIATES.map((z, k) => [threshold(s, needed[k]), normal(-z)]).reverse(),
+    // (K, P): the diversity at which one β0 just wins the race by T, and the share of larger ones
+    race: s.std === 0 ? [[10, 0], [race, 0], [race, 1], [1e6, 1]]
+      : DEVIATES.map((z, k) => [threshold(s, needed[k], s.T), normal(-z)]).reverse(),
   };
 }

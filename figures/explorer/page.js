@@ -69,13 +69,14 @@ function buildControls() {
     const linear = control.scale === LINEAR;
     const range = linear ? [control.low, control.high, control.step] : [0, 1, "any"];
     const input = control.options
-      ? `<select id="${control.key}">${Object.entries(control.options).map(([value, name]) =>
+      ? `<select id="${control.key}" aria-describedby="${control.key}-help">${Object.entries(control.options).map(([value, name]) =>
         `<option value="${value}">${name}</option>`).join("")}</select>`
-      : `<input type="range" id="${control.key}" min="${range[0]}" max="${range[1]}" step="${range[2]}">`;
+      : `<input type="range" id="${control.key}" aria-describedby="${control.key}-help" min="${range[0]}"`
+        + ` max="${range[1]}" step="${range[2]}">`;
     const box = group.appendChild(document.createElement("div"));
     box.className = "control";
     box.innerHTML = `<label for="${control.key}">${control.name}</label><output for="${control.key}"></output>`
-      + `${input}<small>${control.help}</small>`;
+      + `${input}<small id="${control.key}-help">${control.help}</small>`;
   }
   const reset = form.appendChild(document.createElement("button"));
   reset.type = "button";
@@ -83,10 +84,32 @@ function buildControls() {
   reset.addEventListener("click", () => { setAll(CONSTANTS.defaults); update(); });
   form.addEventListener("input", update);
   setAll(CONSTANTS.defaults);
+  setAll(shared());
+}
+
+// The settings in the address, which is thereby a link to share: only those that differ from the page's own.
+function shared() {
+  const given = new URLSearchParams(location.hash.slice(1)), found = {};
+  for (const control of CONTROLS) {
+    if (!control.key || !given.has(control.key)) continue;
+    const text = given.get(control.key), value = control.key === "labels" ? text : Number(text);
+    const known = control.options ? text in control.options
+      : text !== "" && ((value >= control.low && value <= control.high) || (control.zero && value === 0));
+    if (known) found[control.key] = value;
+  }
+  return found;
+}
+
+function share(settings) {
+  const told = new URLSearchParams();
+  for (const { key } of CONTROLS) {
+    if (key && settings[key] !== (CONSTANTS.defaults[key] ?? Infinity)) told.set(key, String(settings[key]));
+  }
+  if (location.hash.slice(1) !== told.toString()) history.replaceState(null, "", `#${told}`);
 }
 
 function setAll(values) {
-  for (const control of CONTROLS) if (control.key) write(control, values[control.key] ?? Infinity);
+  for (const control of CONTROLS) if (control.key && control.key in values) write(control, values[control.key] ?? Infinity);
 }
 
 function readAll() {
@@ -95,7 +118,9 @@ function readAll() {
   if (settings.labels === "balanced") settings.N -= settings.N % 2; // exactly half of each sign
   for (const control of CONTROLS) {
     if (!control.key || control.options) continue;
-    document.querySelector(`output[for="${control.key}"]`).textContent = show(control, settings[control.key]);
+    const shown = show(control, settings[control.key]);
+    document.querySelector(`output[for="${control.key}"]`).textContent = shown;
+    document.getElementById(control.key).setAttribute("aria-valuetext", shown);
   }
   return settings;
 }
@@ -114,7 +139,8 @@ function tell(found) {
   document.getElementById("verdict").textContent = sentence;
   const rows = [
     ["phase", found.phase],
-    ["threshold K* (λ = 0)", large(found.threshold)],
+    [`threshold K* by ${end}`, large(found.coupledThreshold)],
+    [`the same by the race, λ = 0`, large(found.threshold)],
     ["P(acquire | K) by T", found.probability.toFixed(3)],
     ["ICL acquired at t", time(found.acquired)],
     ["ICL lost at t", time(found.lost)],
@@ -126,8 +152,8 @@ function tell(found) {
 }
 
 // One chart: axes with decades or even ticks, lines, rules and dots, as the text of an SVG element.
-function chart(width, { x, y, lines, rules = [], dots = [] }) {
-  const height = 250, left = 52, right = 10, top = 8, bottom = 40;
+function chart(width, { x, y, lines, rules = [], dots = [] }, height = 250) {
+  const left = 52, right = 10, top = 8, bottom = 40;
   const axis = (a, low, high) => (v) => low + (high - low) * (a.scale.to(v) - a.scale.to(a.low))
     / (a.scale.to(a.high) - a.scale.to(a.low));
   const px = axis(x, left, width - right), py = axis(y, height - bottom, top);
@@ -155,7 +181,13 @@ function chart(width, { x, y, lines, rules = [], dots = [] }) {
     }
   }
   for (const dot of dots) {
-    parts.push(`<circle cx="${px(inside(x, dot.x))}" cy="${py(dot.y)}" r="5" fill="${dot.colour}"/>`);
+    if (!Number.isFinite(dot.x) || !Number.isFinite(dot.y)) continue;
+    const at = px(inside(x, dot.x)), end = at > width / 2;
+    parts.push(`<circle cx="${at}" cy="${py(inside(y, dot.y))}" r="5" fill="${dot.colour}"/>`);
+    if (dot.text) {
+      parts.push(`<text x="${at + (end ? -9 : 9)}" y="${clip(py(inside(y, dot.y)) + (end ? 16 : -6), 20, height - bottom - 6)}"`
+        + ` text-anchor="${end ? "end" : "start"}">${dot.text}</text>`);
+    }
   }
   parts.push(`<path d="M${left} ${top}V${height - bottom}H${width - right}" fill="none" stroke="#333"/>`
     + `<text x="${(left + width - right) / 2}" y="${height - 6}" text-anchor="middle">${x.name}</text>`
@@ -184,34 +216,45 @@ const CHARTS = [
       lines: [...found.spread.map((curves) => ({ x: found.times, y: curves.icl_accuracy, colour: ICL, thick: 1 })),
         { x: found.times, y: found.curves.iwl_accuracy, colour: IWL, dash: "7 4" },
         { x: found.times, y: found.curves.icl_accuracy, colour: ICL, thick: 2.5 }],
-    }) },
+    }),
+    says: (found) => `at the end ICL ${found.curves.icl_accuracy.at(-1).toFixed(2)}, IWL ${found.curves.iwl_accuracy.at(-1).toFixed(2)}` },
   { title: "Loss", caption: "Logistic loss on the same two tests, mean β0, in nats; what memory learns shows here first.",
     key: [["ICL", ICL, "none", 2.5], ["IWL", IWL, "7 4", 2]],
     content: (found) => ({
       x: timeAxis(found), y: { name: "loss", low: 1e-4, high: 2, scale: LOG },
       lines: [{ x: found.times, y: found.curves.iwl_loss, colour: IWL, dash: "7 4" },
         { x: found.times, y: found.curves.icl_loss, colour: ICL, thick: 2.5 }],
-    }) },
-  { title: "The race", caption: "Alone, the memory's clock stops at I_K(∞); it wins if that is short of I*. ICL, once acquired, slows the memory.",
-    key: [["clock I_K(t)", IWL, "none", 2.5], ["needed, I*", ICL, "5 4", 1.5], ["all there is, I_K(∞)", FAINT, "2 3", 1.5]],
+    }),
+    says: (found) => `at the end ICL ${three(found.curves.icl_loss.at(-1))}, IWL ${three(found.curves.iwl_loss.at(-1))}` },
+  { title: "The race", caption: "Alone, the memory's clock ends at I_K(∞); it wins if that is short of I*. ICL, as it forms, slows the memory, whose clock then runs on.",
+    key: [["clock of the memory alone", IWL, "none", 2.5], ["beside ICL, until acquired", IWL, "7 4", 1.5],
+      ["needed, I*", ICL, "5 4", 1.5], ["all there is, I_K(∞)", FAINT, "2 3", 1.5]],
     content: (found) => {
-      const finite = [found.total, found.clock, found.curves.clock.at(-1)].filter((v) => v > 0 && v < Infinity);
+      const won = found.phase !== "no ICL", until = won ? found.acquired : found.settings.T;
+      const beside = found.times.map((t, k) => [t, found.curves.clock[k]]).filter(([t]) => t <= until);
+      if (won && found.acquired > 0) beside.push([found.acquired, found.clockAcquired]);
+      const finite = [found.total, found.clock, ...beside.map(([, clock]) => clock)].filter((v) => v > 0 && v < Infinity);
       return {
         x: timeAxis(found), y: { name: "clock", low: 0.3, high: Math.max(...finite, 10) * 3, scale: LOG },
-        lines: [{ x: found.times, y: found.curves.clock, colour: IWL, thick: 2.5 }],
+        lines: [{ ...found.lone, colour: IWL, thick: 2.5 },
+          { x: beside.map(([t]) => t), y: beside.map(([, clock]) => clock), colour: IWL, dash: "7 4", thick: 1.5 }],
         rules: [{ y: found.clock, colour: ICL }, { y: found.total, colour: FAINT, dash: "2 3" }],
+        dots: won ? [{ x: found.acquired, y: found.clockAcquired, colour: ICL, text: "ICL acquired" }] : [],
       };
-    } },
+    },
+    says: (found) => `alone the memory's clock ends at ${large(found.total)}; ICL needs ${large(found.clock)}` },
   { title: "Who wins, against task diversity",
-    caption: "Line: I* against I_K(∞), no decay, no end. Dot: coupled equations, λ and T as set; an end costs most, the clock is slow.",
-    key: [["P(acquire), race", THEORY, "none", 2], ["K*", ICL, "5 4", 1.5], ["this K", GREEN, "0 6", 9]],
+    caption: "Line: by the race at this T, λ = 0. Dot and K*: coupled equations, λ and T as set.",
+    key: [["P(acquire) by T, race", THEORY, "none", 2], ["K* by T", ICL, "5 4", 1.5], ["this K", GREEN, "0 6", 9]],
     content: (found) => ({
       x: { name: "task diversity K", low: 10, high: 1e6, scale: LOG },
       y: { name: "P(acquire ICL)", low: 0, high: 1, scale: LINEAR },
       lines: [{ x: found.race.map(([K]) => K), y: found.race.map(([, P]) => P), colour: THEORY }],
-      rules: [{ x: found.threshold, colour: ICL }],
-      dots: [{ x: found.settings.K, y: found.probability, colour: GREEN }],
-    }) },
+      rules: [{ x: found.coupledThreshold, colour: ICL }],
+      dots: [{ x: found.settings.K, y: found.probability, colour: GREEN,
+        text: `K* = ${large(found.coupledThreshold)} by T = ${three(found.settings.T)}` }],
+    }),
+    says: (found) => `P is ${found.probability.toFixed(2)} at this K; K* by T is ${large(found.coupledThreshold)}` },
 ];
 
 const timeAxis = (found) => ({ name: "time t = learning rate × steps", low: 1, high: found.settings.T, scale: LOG });
@@ -229,12 +272,15 @@ function buildCharts() {
 function draw(found) {
   tell(found);
   document.querySelectorAll("svg.plot").forEach((element, k) => {
-    element.innerHTML = chart(element.clientWidth, CHARTS[k].content(found));
+    element.innerHTML = chart(element.clientWidth, CHARTS[k].content(found), element.clientHeight);
+    element.setAttribute("aria-label", `${CHARTS[k].title}: ${CHARTS[k].says(found)}`); // what a screen reader says of it
   });
 }
 
 function update() {
-  draw(compute(readAll()));
+  const settings = readAll();
+  draw(compute(settings));
+  share(settings);
 }
 
 document.getElementById("version").textContent = CONSTANTS.version;
@@ -242,3 +288,4 @@ buildControls();
 buildCharts();
 update();
 addEventListener("resize", update);
+addEventListener("hashchange", () => { setAll({ ...CONSTANTS.defaults, ...shared() }); update(); });
