@@ -134,7 +134,7 @@ def accuracy_of(runs: xr.Dataset) -> str:
     return "circuit_accuracy" if setting(runs)["network"] == "minimal" else "icl_accuracy"
 
 
-def _times(runs: xr.Dataset) -> np.ndarray:
+def single_times(runs: xr.Dataset) -> np.ndarray:
     """t_ICL of every network."""
     return acquisition_times(runs, accuracy_of(runs)).values.ravel()
 
@@ -146,10 +146,10 @@ def prepare_minimal(results: Results) -> Picture:
     series: dict[str, dict[float, np.ndarray]] = {}
     predicted: dict[str, tuple[Sequence[float], Sequence[Value | None]]] = {}
     for runs in sorted(found, key=lambda runs: (-setting(runs)["beta0"], setting(runs)["context_length"])):
-        series.setdefault(_start(setting(runs)["beta0"]), {})[setting(runs)["context_length"]] = _times(runs)
+        series.setdefault(_start(setting(runs)["beta0"]), {})[setting(runs)["context_length"]] = single_times(runs)
     claims = results.select(experiment="acquisition_time", quantity="t_ICL")
     for beta0 in sorted({float(claim.at["beta0"]) for claim in claims}, reverse=True):  # pyright: ignore[reportArgumentType]
-        predicted[_start(beta0)] = _over(claims.select(beta0=beta0), "context_length")
+        predicted[_start(beta0)] = over(claims.select(beta0=beta0), "context_length")
     caption = (
         "Acquisition time of the ICL circuit at K → ∞: circles single networks, lines the exact averaged field at "
         f"finite D, no fit. {'; '.join(picture.networks(runs) for runs in found)}."
@@ -161,7 +161,7 @@ def _start(beta0: float) -> str:
     return rf"$\beta_0$ = {beta0:g}"
 
 
-def _over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Value | None]]:
+def over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Value | None]]:
     """What claims predict over a coordinate, in its order."""
     said = sorted((float(claim.at[coordinate]), i, claim) for i, claim in enumerate(claims))  # pyright: ignore[reportArgumentType]
     return [x for x, _, _ in said], [claim.predicted for *_, claim in said]
@@ -174,10 +174,10 @@ def prepare_transformer(results: Results) -> Picture:
         found = sorted(found, key=lambda runs: setting(runs)["context_length"])
         if len(found) < 2:
             continue
-        times = {float(setting(runs)["context_length"]): _times(runs) for runs in found}
+        times = {float(setting(runs)["context_length"]): single_times(runs) for runs in found}
         claims = results.select(experiment=experiment, quantity="t_ICL")
         predicted = {
-            method: _over(claims.select(method=method), "context_length")
+            method: over(claims.select(method=method), "context_length")
             for method in dict.fromkeys(claim.method for claim in claims)
         }
         panels.append(partial(draw, {"networks": times}, predicted, title=title))
@@ -204,7 +204,7 @@ def prepare_spread(results: Results) -> Picture:
         task = Task(fixed["context_length"], dimension=fixed["dimension"])
         law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if fixed["network"] == "minimal" else None
         title = f"{NETWORKS[fixed['network']]}, N = {fixed['context_length']}"
-        panels.append(partial(draw_spread, _times(runs), fixed["budget"], law, title=title))
+        panels.append(partial(draw_spread, single_times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "
         f"Wolfowitz; grey line: end of training. {'; '.join(picture.networks(runs) for runs in found)}."
@@ -216,8 +216,8 @@ def prepare_burstiness(results: Results) -> Picture:
     found = results.datasets("burstiness", needs=["circuit_accuracy", "time"])
     panels, described = [], [picture.networks(runs) for runs in found]
     if found:
-        times = {float(setting(runs)["copies"]): _times(runs) for runs in found}
-        predicted = {"networks": _over(results.select(experiment="burstiness", quantity="t_ICL"), "copies")}
+        times = {float(setting(runs)["copies"]): single_times(runs) for runs in found}
+        predicted = {"networks": over(results.select(experiment="burstiness", quantity="t_ICL"), "copies")}
         times = {"networks": dict(sorted(times.items()))}
         panels.append(partial(draw, times, predicted, _LABELS["copies"], title="minimal model"))
     if ratios := results.select(experiment="transformer_statistics", quantity="t_ICL ratio"):

@@ -17,6 +17,7 @@ SYMBOLS = {
     "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
     "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
     "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
+    "residual_scale": "c",
     "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
     "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
     "ladder": "predicted K*", "outcome": "outcome",
@@ -49,6 +50,8 @@ def place(run: Run, **changes: At | None) -> dict[str, At]:
     }  # fmt: skip
     if run.network == "transformer":
         found |= {"depth": run.depth, "attention_scale": run.attention_scale}
+        if run.residual_scale != 1:
+            found["residual_scale"] = run.residual_scale
     elif not run.foreign:
         found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
     return {name: value for name, value in {**found, **changes}.items() if value is not None}

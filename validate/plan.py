@@ -15,6 +15,7 @@ from . import schema
 from .presets import Preset
 from .protocol import Experiment, Plan
 from .training.config import Run, content_key, json_text
+from .training.coupling import CouplingTraining
 from .training.memory import MemoryTraining
 from .training.store import RunStore, write_text
 
@@ -37,9 +38,9 @@ class Cost:
     megabytes: float
 
 
-def work(job: Run | MemoryTraining) -> float:
+def work(job: Run | MemoryTraining | CouplingTraining) -> float:
     """Multiplications of a training that goes to its budget: forward and backward through the perceptron, attention."""
-    if isinstance(job, MemoryTraining):
+    if not isinstance(job, Run):
         sizes = [job.dimension, *[job.width] * (job.layers - 1), 1]
         steps, sequences, other = job.budget / job.learning_rate, job.task_diversity, 0.0
     else:
@@ -50,8 +51,8 @@ def work(job: Run | MemoryTraining) -> float:
     return steps * sequences * 3 * (weights + other)
 
 
-def _bytes(job: Run | MemoryTraining) -> float:
-    if isinstance(job, MemoryTraining):
+def _bytes(job: Run | MemoryTraining | CouplingTraining) -> float:
+    if not isinstance(job, Run):
         return 4e4
     return job.evaluations * _BYTES + 4 * job.parameters + 2e4
 
@@ -76,7 +77,7 @@ def costs(experiments: Sequence[Experiment], store: RunStore | None = None) -> l
     return found
 
 
-def _speed(done: Sequence[Run | MemoryTraining], store: RunStore | None) -> float:
+def _speed(done: Sequence[Run | MemoryTraining | CouplingTraining], store: RunStore | None) -> float:
     """Multiplications per second of the runs in the store, as if each had gone to its budget."""
     if store is None or not done:
         return SPEED

@@ -23,13 +23,14 @@ from .frozen import ProtocolError
 from .measure.clocks import MemoryCurves
 from .sequential import Looks
 from .training.config import Run
+from .training.coupling import CouplingCurves, CouplingTraining
 from .training.memory import MemoryTraining
 from .training.store import RunStore, withheld
 from .values import PValue, Value
 
-Jobs = Sequence[Run] | Sequence[MemoryTraining]
+Jobs = Sequence[Run] | Sequence[MemoryTraining] | Sequence[CouplingTraining]
 #: What comes back for ``Jobs``: one dataset of networks, or the curves of perceptrons.
-Results = xr.Dataset | MemoryCurves
+Results = xr.Dataset | MemoryCurves | CouplingCurves
 Trained = Mapping[str, Results]
 
 
@@ -189,7 +190,7 @@ def _first(jobs: Jobs, share: float) -> Any:
 
 def _seeds(results: Results) -> int:
     """Networks at each point; of perceptrons alone all of them."""
-    sizes = {"run": len(results.trainings)} if isinstance(results, MemoryCurves) else results.sizes
+    sizes = results.sizes if isinstance(results, xr.Dataset) else {"run": len(results.trainings)}
     return int(sizes.get("seed", sizes.get("run", 1)))
 
 
@@ -201,10 +202,16 @@ def networks_in(results: Results) -> xr.Dataset:
 
 def clocks_in(results: Results) -> xr.Dataset:
     """The clocks of perceptrons trained alone, as they are stored."""
-    return results.clocks() if isinstance(results, MemoryCurves) else results
+    return results if isinstance(results, xr.Dataset) else results.clocks()
 
 
 def memories_in(results: Results) -> MemoryCurves:
     """``results`` where perceptrons were trained alone."""
     assert isinstance(results, MemoryCurves)
+    return results
+
+
+def couplings_in(results: Results) -> CouplingCurves:
+    """``results`` where perceptrons were trained alone with their couplings."""
+    assert isinstance(results, CouplingCurves)
     return results

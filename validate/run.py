@@ -21,12 +21,14 @@ from .plan import write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
-from .protocol import Jobs, Plan, Results, in_order, predict, test
+from .protocol import Jobs, Plan, Results, clocks_in, in_order, predict, test
 from .schema import StoreError
 from .summary import Dataset, Summary, provenance, read_summary
 from .training.config import Run, json_text
+from .training.coupling import CouplingCurves, CouplingTraining, train_couplings
 from .training.executors import Submitter
 from .training.jobs import train, train_memories
+from .training.memory import MemoryTraining
 from .training.store import RunStore, write_dataset
 
 
@@ -58,8 +60,13 @@ class _Trainer:
         results: dict[str, Results] = {}
         for label, runs in jobs.items():
             networks = [one for one in runs if isinstance(one, Run)]
-            memories = [one for one in runs if not isinstance(one, Run)]
-            if networks:
+            memories = [one for one in runs if isinstance(one, MemoryTraining)]
+            couplings = [one for one in runs if isinstance(one, CouplingTraining)]
+            if couplings:
+                results[label] = CouplingCurves(
+                    couplings, train_couplings(couplings, self.store, progress=self.progress)
+                )
+            elif networks:
                 results[label] = train(
                     networks, self.store.root, progress=self.progress, device=self.device, executor=self.executor,
                     description=f"{networks[0].network} model",
@@ -190,7 +197,7 @@ def _beside(summary: Summary, directory: Path, keep: bool) -> Summary:
 
 def described(results: Results, jobs: Jobs) -> xr.Dataset:
     """The results as a dataset whose attribute ``setting`` holds, as JSON, all that its runs have in common."""
-    dataset = results.clocks() if isinstance(results, MemoryCurves) else results
+    dataset = clocks_in(results)
     fields: list[dict[str, Any]] = [asdict(job) for job in jobs]
     flat = [{**one.pop("task", {}), **one} for one in fields]
     shared = {name: value for name, value in flat[0].items() if all(one[name] == value for one in flat)}

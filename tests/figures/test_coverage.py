@@ -12,6 +12,7 @@ from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, 
 from iclrace.validate.experiments.transience_tools import TRANSIENT
 from iclrace.validate.run import described
 from iclrace.validate.summary import Dataset
+from iclrace.validate.training.coupling import COLUMNS, CouplingCurves, CouplingTraining
 from iclrace.validate.training.jobs import _flat
 from iclrace.validate.training.memory import QUANTILES
 
@@ -54,7 +55,22 @@ def perceptron(training):
 
 def trained(jobs):
     """What training ``jobs`` might give."""
+    if isinstance(jobs[0], CouplingTraining):
+        return CouplingCurves(jobs, [coupled_perceptron(one) for one in jobs])
     return networks(jobs) if isinstance(jobs[0], Run) else MemoryCurves(jobs, [perceptron(one) for one in jobs])
+
+
+def coupled_perceptron(training):
+    """The same with couplings that grow as its clock advances."""
+    grows = dict.fromkeys(COLUMNS, ("time", 0.1 * np.exp(3.0 * TIMES)))
+    return perceptron(training)[["clock", "c1", "margins"]].assign(grows)
+
+
+def solved(model, member, diversities, *_, **__):
+    """Reduced transformers that acquire ICL above K = 300."""
+    accuracy = np.where(np.atleast_1d(diversities) > 300, 1.0, 0.5)
+    columns = {"icl_accuracy": accuracy, "time_acquired": 80.0 * accuracy, "status": np.zeros(accuracy.size)}
+    return xr.Dataset({name: ("k", values) for name, values in columns.items()})
 
 
 class Watched(Results):
@@ -82,6 +98,7 @@ def equations(monkeypatch):
         "threshold_methods.predict_repeats": lambda *_: (one, one),
         "threshold_methods.threshold": lambda *_, **__: one.estimate,
         "transformer_methods.predict_threshold_at": lambda *_: one,
+        "reduced_methods.solved": solved,
         "transformer_methods.measure_power_law": lambda *_: (one.estimate, Estimate.exact(0.8)),
         "transformer_acquisition._width": lambda run: Estimate.exact(1.0),
         "transformer_acquisition._theory": lambda run, width: (1.0 + width) * run.task.context_length,
@@ -127,7 +144,12 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
     left = {one for one in networks - results.read if not one.startswith(TOYS)}
     assert not left
     if name == "workstation":  # the others leave out some questions
-        assert {figure.name for figure in FIGURES.values() if figure.experiments} - drawn == {"work_precision"}
+        assert {figure.name for figure in FIGURES.values() if figure.experiments} - drawn == {
+            "work_precision",
+            "coupling_threshold",
+            "coupling_accuracy",
+            "coupling_acquisition",
+        }
 
 
 def test_a_dataset_that_no_figure_reads_is_found(tmp_path, equations):

@@ -3,10 +3,11 @@
 from .contexts import Contexts, draw_contexts
 from .equations import STATE, Scores, attend, icl_accuracy, initial_state, iwl_accuracy, rates, score_scales
 from .measured import COLUMNS, CouplingRun, MeasuredCoupling
-from .model import ReducedTransformer, Terms
+from .model import CORE, ReducedTransformer, Terms
 
 __all__ = [
     "COLUMNS",
+    "CORE",
     "STATE",
     "Contexts",
     "CouplingRun",

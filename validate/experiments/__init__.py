@@ -6,6 +6,7 @@ from .depth import MemoryDepth
 from .labels import ContextLabels
 from .memory import MemoryLaw
 from .outcomes import Outcomes
+from .reduced_methods import ReducedAcquisition, ReducedEquations
 from .scan import Method, Scan
 from .threshold import ThresholdScan
 from .threshold_methods import CoupledEquations, EachSeed, MemoryAlone, RepeatedItems
@@ -32,6 +33,8 @@ __all__ = [
     "Method",
     "OnePoint",
     "Outcomes",
+    "ReducedAcquisition",
+    "ReducedEquations",
     "RepeatedItems",
     "Scan",
     "ThresholdScan",

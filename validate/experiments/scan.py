@@ -10,6 +10,7 @@ from ..place import At, place
 from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained
 from ..training.config import Run
+from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
 from .runs import seeded
 
@@ -24,6 +25,7 @@ class Scan:
     task_diversity : the scan of K
     seeds : networks at each K
     memory : perceptrons trained alone, over K, by the kind of their tokens; they share no seed with the networks
+    coupling : perceptrons trained alone over K, their coupling to attention recorded, for the reduced transformer
     scrambled : K at which transformers with scrambled labels are trained, for their clock
     budget : gradient-flow time up to which the networks are read; the run's own by default
     """
@@ -33,6 +35,7 @@ class Scan:
     seeds: int
     memory: Mapping[str, Sequence[MemoryTraining]] = field(default_factory=dict)
     scrambled: Sequence[float] = ()
+    coupling: Sequence[CouplingTraining] = ()
     budget: float | None = None
 
     @property

@@ -6,18 +6,18 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from ...simulate.reduced_transformer import solve_reduced
 from ...theory import Estimate
 from ...theory._arguments import integer, number, real, require
-from ...theory.reduced_transformer import MeasuredCoupling, ReducedTransformer, Terms
-from ..training.config import addresses
+from ...theory.reduced_transformer import CORE, MeasuredCoupling, ReducedTransformer, Terms
+from ..training.config import Run, addresses
 from ..training.coupling import CouplingTraining, measured_coupling, train_couplings
 from ..training.progress import Bar
 from ..training.store import RunStore
@@ -62,7 +62,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
     """One start of one calibration: its network, its contexts."""
 
     coupling: MeasuredCoupling
@@ -150,11 +150,16 @@ def predict(
         2, 0, dimension=dimension, width=width, learning_rate=learning_rate, residual_scale=residual_scale
     )
     known = Calibrations(training, calibration_seeds, RunStore(store), progress)
-    solve = partial(_accuracy, model, budget=budget, draws=draws, clocks=_checked(scrambled_clock))
+    clocks = _checked(scrambled_clock)
+
+    def solve(member: Member, diversities: ArrayLike) -> xr.Dataset:
+        speed = {k: member.coupling.total_clock(k) / clock for k, clock in clocks.items()}
+        return solved(model, member, diversities, budget, draws, speed)
+
     if wanted is not None:
         known.cover(wanted)
-    known.bracket(lambda coupling, k: float(solve(_Member(coupling, 0, 0.0, 0.0), k).icl_accuracy.item()))
-    starts = _members(model, known, members)
+    known.bracket(lambda coupling, k: float(solve(Member(coupling, 0, 0.0, 0.0), k).icl_accuracy.item()))
+    starts = members_of(model, [known.coupling(seed) for seed in range(known.seeds)], members)
     grid = np.geomspace(known.low, known.high, 2 * round(math.log2(known.high / known.low)) + 1)
     with Bar("solving", show=progress) as bar:
         scan = _stacked(starts, solve, grid, bar)
@@ -213,47 +218,67 @@ class Calibrations:
         return [f"perceptrons alone, seed {seed}: {addresses(self.runs(seed))}" for seed in range(self.seeds)]
 
 
-def _members(model: ReducedTransformer, known: Calibrations, number_of: int) -> list[_Member]:
-    """β0 at the midpoints of equally probable intervals, w0 at the same in another order: a distribution, no noise."""
-    couplings = [known.coupling(seed) for seed in range(known.seeds)]
+def members_of(
+    model: ReducedTransformer, couplings: Sequence[MeasuredCoupling], number_of: int, first: int = 0
+) -> list[Member]:
+    """β0 at the midpoints of equally probable intervals, w0 at the same in another order: a distribution, no noise.
+
+    Calibrations take turns; contexts are those of the seeds from ``first`` on.
+    """
     middles = ndtri((np.arange(number_of) + 0.5) / number_of)
     w0_std = model.initial_gain_std(float(couplings[0].runs[0].mean_gradient[0]))
     mixed = np.random.default_rng(0).permutation(middles)
     return [
-        _Member(couplings[i % known.seeds], i, w0_std * mixed[i], model.initial_beta_std * middles[i])
+        Member(couplings[i % len(couplings)], first + i, w0_std * mixed[i], model.initial_beta_std * middles[i])
         for i in range(number_of)
     ]
 
 
-def _accuracy(
-    model: ReducedTransformer, member: _Member, task_diversity, *, budget: float, draws: int,
-    clocks: dict[float, float],
+def solved(
+    model: ReducedTransformer, member: Member, task_diversity: ArrayLike, budget: float, draws: int,
+    speed: Mapping[float, float], stop_acquired: bool = False,
 ) -> xr.Dataset:  # fmt: skip
-    ends = []
-    for k in np.atleast_1d(task_diversity):
-        scale = _clock_scale(member.coupling, clocks, float(k))
-        ends.append(
-            solve_reduced(
-                replace(model, clock_scale=scale),
-                member.coupling,
-                budget=budget,
-                task_diversity=[k],
-                draws=draws,
-                seed=member.seed,
-                w0=member.w0,
-                beta0=member.beta0,
-            )
+    """One start solved to the budget over K, as :func:`~iclrace.simulate.solve_reduced` returns it.
+
+    ``speed`` holds, by K, how much faster scrambled networks memorise than the perceptron alone; between its K it is
+    interpolated in ln K. ``stop_acquired`` ends a network as training does that is stopped there.
+    """
+    ends = [
+        solve_reduced(
+            replace(model, clock_scale=_clock_scale(speed, float(k))), member.coupling, budget=budget,
+            task_diversity=[k], draws=draws, seed=member.seed, w0=member.w0, beta0=member.beta0,
+            stop_acquired=stop_acquired,
         )
+        for k in np.atleast_1d(task_diversity)
+    ]  # fmt: skip
     found: Any = xr.concat(ends, "task_diversity")
     return found
 
 
-def _clock_scale(coupling: MeasuredCoupling, clocks: dict[float, float], k: float) -> float:
-    """I_K(∞) alone over scrambled, interpolated in ln K; 1 without scrambled clocks or for K → ∞."""
-    if not clocks or math.isinf(k):
+def _clock_scale(speed: Mapping[float, float], k: float) -> float:
+    """1, the equations as they are, without scrambled networks or for K → ∞."""
+    if not speed or math.isinf(k):
         return 1.0
-    ratios = [coupling.total_clock(known) / clocks[known] for known in clocks]
-    return float(np.interp(math.log(k), np.log(list(clocks)), ratios))
+    return float(np.interp(math.log(k), np.log(list(speed)), list(speed.values())))
+
+
+def model_of(run: Run, terms: Terms = CORE) -> ReducedTransformer:
+    """The reduced transformer of a transformer of one attention layer.
+
+    Raises
+    ------
+    ValueError
+        For a run that the equations do not describe; the message names the argument.
+    """
+    for name, value in (("network", "transformer"), ("depth", 1), ("layers", 3), ("decay_memory", 0.0), ("noise", 0.0)):
+        require(getattr(run, name) == value, name, f"be {value} for the reduced transformer", getattr(run, name))
+    require(run.task.labels == "iid", "labels", "be iid for the reduced transformer", run.task.labels)
+    require(not run.frequency_exponent, "frequency_exponent", "be 0 for it", run.frequency_exponent)
+    return ReducedTransformer(
+        run.task.context_length, int(run.task.dimension), copies=run.task.copies, rate_ratio=run.rate_ratio,
+        attention_scale=run.attention_scale, residual_scale=run.residual_scale, width=run.width,
+        decay=run.decay_attention, terms=terms,
+    )  # fmt: skip
 
 
 def _checked(clocks: Mapping[float, float] | None) -> dict[float, float]:
@@ -269,7 +294,7 @@ def _diversities(given: Sequence[float]) -> np.ndarray:
 
 
 def _stacked(
-    members: Sequence[_Member], solve: Callable[..., xr.Dataset], grid: np.ndarray, bar: Bar | None
+    members: Sequence[Member], solve: Callable[..., xr.Dataset], grid: np.ndarray, bar: Bar | None
 ) -> xr.Dataset:
     ends = []
     for i, member in enumerate(members):

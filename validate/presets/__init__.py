@@ -3,6 +3,7 @@
 from ..sequential import THREE, Looks
 from . import minimal, minimal_paper, transformer, transience
 from .base import Preset
+from .coupling import COUPLING
 from .laptop import LAPTOP
 from .smoke import SMOKE
 
@@ -27,6 +28,8 @@ PAPER = Preset(
     experiments=(*minimal_paper.PAPER, *transience.PAPER, *transformer.PAPER),
     looks=Looks(THREE),
 )
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, PAPER)}
+PRESETS: dict[str, Preset] = {
+    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, PAPER)
+}
 
 __all__ = ["PRESETS", "Preset"]

@@ -25,6 +25,7 @@ from ..data.seeds import Purpose, derive_seed
 from ..networks import modules
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, initialise, perceptron, perceptron_layers
+from .config import addresses
 from .jobs import Part
 from .progress import Bar
 from .store import RunStore
@@ -215,6 +216,35 @@ def train_couplings(
                     readings = train_coupling(training, Part(bar, done[i], done[i + 1]))
                     store.save(training, readings, seconds=time.perf_counter() - started)
     return [store.load(training) for training in trainings]
+
+
+@dataclass(frozen=True)
+class CouplingCurves:
+    """Perceptrons trained alone with their couplings: what was trained, and the readings of each."""
+
+    trainings: Sequence[CouplingTraining]
+    curves: Sequence[xr.Dataset]
+
+    def tables(self) -> list[MeasuredCoupling]:
+        """The theory's table of every calibration seed."""
+        pairs = list(zip(self.trainings, self.curves, strict=True))
+        found = []
+        for seed in sorted({training.seed for training in self.trainings}):
+            mine = [(training, data) for training, data in pairs if training.seed == seed]
+            found.append(measured_coupling([one for one, _ in mine], [data for _, data in mine]))
+        return found
+
+    def clocks(self) -> xr.Dataset:
+        """I_K(∞) and the couplings at the start and at the end over ``run``."""
+        ends = {f"{name}_{when}": [float(data[name][i]) for data in self.curves]
+                for name in COLUMNS for when, i in (("first", 0), ("last", -1))}  # fmt: skip
+        columns = {"clock": [float(data.clock[-1]) for data in self.curves], **ends}
+        return xr.Dataset(
+            {name: ("run", values) for name, values in columns.items()},
+            {"task_diversity": ("run", [one.task_diversity for one in self.trainings]),
+             "seed": ("run", [one.seed for one in self.trainings])},
+            {"runs": addresses(self.trainings)},
+        )  # fmt: skip
 
 
 def measured_coupling(trainings: Sequence[CouplingTraining], readings: Sequence[xr.Dataset]) -> MeasuredCoupling:

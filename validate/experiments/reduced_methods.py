@@ -1,0 +1,206 @@
+"""The transformer's K* and t_ICL from the reduced transformer (docs/reduced_transformer.md): no network, no fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import xarray as xr
+
+from ...theory import Estimate
+from ...theory.reduced_transformer import CORE, MeasuredCoupling, Terms
+from ..claim import Claim
+from ..measure.survival import fit_log_normal, observation_times
+from ..measure.times import acquisition_times, geometric_mean
+from ..place import place
+from ..predict.forecast import crossing, members_of, model_of, solved
+from ..predict.threshold import Prediction
+from ..protocol import Jobs, Trained, couplings_in, networks_in
+from ..training.config import Run, addresses
+from ..training.coupling import CouplingCurves, CouplingTraining
+from ..values import Value
+from .runs import seeded
+from .scan import Scan
+from .transformer_methods import scrambled
+
+#: K* is looked for at this many K an octave, from half the scan's least K to twice its greatest.
+_PER_OCTAVE = 2
+_SPREAD = "sd of ln t_ICL"
+#: At K → ∞ every target is new, so that the residual's noise stays unless the network learns to leave it out.
+_TERMS = {
+    "reduced transformer": CORE,
+    "reduced transformer, residual kept": replace(CORE, residual=True),
+    "reduced transformer, every term": Terms(),
+}
+
+
+@dataclass(frozen=True)
+class ReducedEquations:
+    """K*: where the mean accuracy of reduced transformers rises through 3/4 at the end of the budget.
+
+    Parameters
+    ----------
+    clock : "alone" or "scrambled"
+        What tells how fast the network memorises: the equations, with what attention adds to the perceptron's own
+        speed; or networks trained on scrambled labels, whose clock then replaces that part of them.
+    seeds : int
+        Scrambled networks at each K.
+    members : int
+        Starts at the quantiles of β0 and w0, for every calibration seed.
+    draws : int
+        Contexts sampled for each start, beside their mirror images.
+    terms : Terms
+        Which parts of the equations act.
+    """
+
+    clock: str = "alone"
+    seeds: int = 0
+    members: int = 6
+    draws: int = 1000
+    terms: Terms = CORE
+
+    @property
+    def name(self) -> str:
+        parts = ["reduced transformer"]
+        parts += [] if self.terms == CORE else ["every term" if self.terms == Terms() else "other terms"]
+        return ", ".join(parts + ([] if self.clock == "alone" else [f"{self.clock} clock"]))
+
+    def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]:
+        jobs: dict[str, Jobs] = {f"coupling_{label}": scan.coupling}
+        if self.clock == "scrambled":
+            jobs[f"scrambled_{label}"] = scrambled(scan, self.seeds)
+        return jobs
+
+    def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
+        curves = couplings_in(calibrated[f"coupling_{label}"])
+        inputs = [f"couplings of perceptrons alone, {addresses(curves.trainings)}"]
+        speed: dict[float, float] = {}
+        if self.clock == "scrambled":
+            runs = scrambled(scan, self.seeds)
+            speed = relative_speed(curves, networks_in(calibrated[f"scrambled_{label}"]))
+            inputs.append(f"clocks of scrambled transformers, {addresses(runs)}")
+        low, high = min(scan.task_diversity) / 2, 2 * max(scan.task_diversity)
+        grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
+        found = [
+            crossing(grid, self._accuracy(scan.read, coupling, grid, seed * self.members, speed))
+            for seed, coupling in enumerate(curves.tables())
+        ]
+        return {"K*": Prediction(_open_ended(geometric_mean(found), grid), inputs)}
+
+    def _accuracy(
+        self, run: Run, coupling: MeasuredCoupling, grid: np.ndarray, first: int, speed: Mapping[float, float]
+    ) -> np.ndarray:
+        """Mean final accuracy over K of one calibration seed's starts; one that could not be solved is left out."""
+        model = model_of(run, self.terms)
+        ends = [
+            solved(model, member, grid, run.budget, self.draws, speed, run.stop_acquired)
+            for member in members_of(model, [coupling], self.members, first)
+        ]
+        accuracy = np.array([end.icl_accuracy.values for end in ends])
+        solvable = np.array([end.status.values for end in ends]) == 0
+        return np.where(solvable, accuracy, 0.0).sum(0) / np.maximum(solvable.sum(0), 1)
+
+
+def relative_speed(curves: CouplingCurves, trained: xr.Dataset) -> dict[float, float]:
+    """How much sooner, on the memory's clock, a scrambled transformer has memorised than the perceptron alone, by K.
+
+        J_alone(c1)/J_scrambled(c1),    c1 the least that both have reached
+
+    Means over seeds in the logarithm, at every K at which both were trained.
+    """
+    found: dict[float, float] = {}
+    known = {float(training.task_diversity) for training in curves.trainings}
+    for k in sorted(known & set(trained.task_diversity.values.tolist())):
+        alone = [data for one, data in zip(curves.trainings, curves.curves, strict=True) if one.task_diversity == k]
+        network = trained.sel(task_diversity=k)
+        network = network if "seed" in network.dims else network.expand_dims(seed=[0])
+        lowest = [float(network.c1.sel(seed=s).min()) for s in network.seed.values]
+        reached = max(*lowest, *(float(data.c1.min()) for data in alone))
+        mine = [_clock_when(data.c1.values, data.clock.values, reached) for data in alone]
+        theirs = [
+            _clock_when(network.c1.sel(seed=s).values, network.clock.sel(seed=s).values, reached)
+            for s in network.seed.values
+        ]
+        found[k] = math.exp(np.mean(np.log(mine)) - np.mean(np.log(theirs)))
+    return found
+
+
+def _clock_when(c1: np.ndarray, clock: np.ndarray, reached: float) -> float:
+    """The clock when c1 first falls to ``reached``, by linear interpolation of ln c1."""
+    falls = np.minimum.accumulate(np.log(c1[np.isfinite(c1)]))
+    return float(np.interp(-math.log(reached), -falls, clock[: falls.size]))
+
+
+def _open_ended(estimate: Estimate, grid: np.ndarray) -> Estimate:
+    """An interval without end where the equations put K* outside the K looked at."""
+    low = 0.0 if estimate.low <= grid[0] * (1 + 1e-9) else estimate.low
+    return replace(estimate, low=low, high=math.inf if math.isinf(estimate.value) else estimate.high)
+
+
+@dataclass(frozen=True)
+class ReducedAcquisition:
+    """t_ICL of the transformer at K → ∞ and its spread over initial weights, without a calibrated point.
+
+    Parameters
+    ----------
+    runs : K → ∞ runs by label
+    coupling : perceptrons trained alone, by label: their couplings at the start are read
+    seeds : networks of each, or by label
+    bar : factor within which t_ICL must be predicted
+    members : starts at the quantiles of β0 and w0, for every calibration seed
+    terms : parts of the equations that act, by the name of the method
+    """
+
+    runs: Mapping[str, Run]
+    coupling: Mapping[str, Sequence[CouplingTraining]]
+    seeds: int | Mapping[str, int]
+    bar: float
+    members: int = 12
+    draws: int = 1000
+    name: str = "reduced_acquisition"
+    spread_bar: float | None = None
+    terms: Mapping[str, Terms] = field(default_factory=lambda: dict(_TERMS))
+
+    def calibration(self) -> Mapping[str, Jobs]:
+        return {f"coupling_{label}": self.coupling[label] for label in self.runs}
+
+    def networks(self) -> Mapping[str, Jobs]:
+        counts = {label: self.seeds if isinstance(self.seeds, int) else self.seeds[label] for label in self.runs}
+        return {label: seeded(run, counts[label]) for label, run in self.runs.items()}
+
+    def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        claims: list[Claim] = []
+        for label, run in self.runs.items():
+            curves = couplings_in(calibrated[f"coupling_{label}"])
+            inputs = (f"couplings of perceptrons alone at their start, {addresses(curves.trainings)}",)
+            for method, terms in self.terms.items():
+                times = np.concatenate([self._times(run, terms, one, i) for i, one in enumerate(curves.tables())])
+                said: dict[str, tuple[Estimate, float | None]] = {"t_ICL": (geometric_mean(times), self.bar)}
+                if np.isfinite(times).all() and np.unique(times).size >= 3:
+                    said[_SPREAD] = (fit_log_normal(times, np.full(times.size, run.budget)).width, self.spread_bar)
+                claims += [
+                    Prediction(estimate, inputs).claim(
+                        quantity, "transformer", bar, method=method, at=place(run), data=(label,)
+                    )
+                    for quantity, (estimate, bar) in said.items()
+                ]
+        return claims
+
+    def _times(self, run: Run, terms: Terms, coupling: MeasuredCoupling, turn: int) -> np.ndarray:
+        model = model_of(run, terms)
+        ends = [
+            solved(model, member, np.array([np.inf]), run.budget, self.draws, {}, stop_acquired=True)
+            for member in members_of(model, [coupling], self.members, turn * self.members)
+        ]
+        return np.array([float(end.time_acquired.item()) for end in ends])
+
+    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
+        runs = networks_in(trained[claim.data[0]])
+        times = acquisition_times(runs).values
+        if claim.quantity == "t_ICL":
+            return geometric_mean(times, confidence)
+        if np.unique(times[np.isfinite(times)]).size < 3:
+            return None
+        return fit_log_normal(times, observation_times(runs).values, confidence=confidence).width
