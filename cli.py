@@ -14,6 +14,7 @@ import typer
 from . import __version__
 from .cli_figures import explorer, figure, report
 from .cli_options import CsvFile, Json, several
+from .cli_mine import own_preset
 from .cli_predict import predict
 from .cli_results import everything, results, status
 from .cli_simulate import simulate
@@ -58,7 +59,11 @@ def options(
 @app.command()
 def validate(
     preset: Annotated[
-        str, typer.Option(help="What to train: smoke, laptop, workstation, replication, paper, or a TOML file.")
+        str,
+        typer.Option(
+            help="What to train: smoke, laptop, workstation, replication, paper, foreign, a TOML file, or mine: K* of "
+            "the network given by --network."
+        ),
     ] = "laptop",
     out: Annotated[
         Path | None,
@@ -78,6 +83,22 @@ def validate(
     reason: Annotated[
         str | None, typer.Option(help="Why predictions or bars changed after training; kept beside the old ones.")
     ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="With --preset mine: the network, as package.module:factory.")
+    ] = None,
+    items: Annotated[
+        str | None, typer.Option(help="With --preset mine: items (R, D), as package.module:array.")
+    ] = None,
+    context_length: Annotated[
+        int | None, typer.Option("--context-length", "-N", help="With --preset mine: context pairs N.")
+    ] = None,
+    dimension: Annotated[
+        int | None, typer.Option("--dimension", "-D", help="With --preset mine: item dimension D.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="With --preset mine: width handed to the factory.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="With --preset mine: learning rate of plain SGD.")] = None,
+    budget: Annotated[float | None, typer.Option(help="With --preset mine: time at which training ends.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="With --preset mine: networks at each K.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and its cost.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
     as_json: Json = False,
@@ -85,19 +106,26 @@ def validate(
 ) -> None:
     """Calibrate, predict, train networks, measure, and print a verdict on every prediction."""
     out = out or Path("results") / Path(preset).stem
+    own = {
+        "task_diversity": task_diversity if preset == "mine" else None, "items": items, "width": width,
+        "context_length": context_length, "dimension": dimension, "learning_rate": learning_rate, "budget": budget,
+        "seeds": seeds,
+    }  # fmt: skip
+    chosen_preset = own_preset(preset, network, {name: value for name, value in own.items() if value is not None})
+    scan = None if preset == "mine" else task_diversity or None
     if dry_run:
         from .cli_results import plan_rows
         from .validate import RunStore
         from .validate.plan import costs
         from .validate.run import chosen
 
-        parts = costs(chosen(preset, task_diversity or None, experiment or None).experiments, RunStore(out))
+        parts = costs(chosen(chosen_preset, scan, experiment or None).experiments, RunStore(out))
         show(f"preset {preset}, into {out}", plan_rows(parts), None, as_json, csv_file, None)
         return
     from . import validate as room
 
     report = room.run(
-        preset, out, task_diversity=task_diversity or None, experiments=experiment or None, device=device,
+        chosen_preset, out, task_diversity=scan, experiments=experiment or None, device=device,
         executor=executor, reason=reason,
     )  # fmt: skip
     from . import figures

@@ -1,5 +1,6 @@
 """From the averaged flow to the clock at acquisition: early system, its exact solution, and the limits of that."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,10 +11,21 @@ from .flow import match
 from .step import Check, Step, Validity, eq
 from .symbols import N, beta, beta0, c2, kappa, m, mills, n, normal_cdf, s, w, w0
 
-#: τ*(β, w; κ), the time left to blow-up, and F(b, w0) = κ τ* with b = β − ln κ.
-clock = sp.log(1 + kappa * sp.exp(-beta) * mills(w - kappa * sp.exp(-beta))) / kappa
 b = sp.Symbol("b", real=True)
-crossover = sp.log(1 + sp.exp(-b) * mills(w0 - sp.exp(-b)))
+
+
+def clock_by(ratio: Callable[[Any], Any]) -> Any:
+    """τ*(β, w; κ), the time left to blow-up, with the Mills ratio as ``ratio`` writes it."""
+    return sp.log(1 + kappa * sp.exp(-beta) * ratio(w - kappa * sp.exp(-beta))) / kappa
+
+
+def crossover_by(ratio: Callable[[Any], Any]) -> Any:
+    """F(b, w0) = κ τ* with b = β − ln κ."""
+    return sp.log(1 + sp.exp(-b) * ratio(w0 - sp.exp(-b)))
+
+
+#: Both with the Mills ratio as an error function.
+clock, crossover = clock_by(mills), crossover_by(mills)
 #: F e^b for b → +∞ and F e^{2b} for b → −∞ (w0 = 0), and with them τ* in either branch.
 upper_limit, lower_limit = sp.sqrt(sp.pi / 2), sp.Rational(1, 2)
 clock_free = sp.simplify((upper_limit * sp.exp(-b) / kappa).subs(b, beta0 - sp.log(kappa)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory._arguments import real, require
+from ...theory._arguments import ArgumentError, real, require
 
 Array = NDArray[np.float64]
 
@@ -47,10 +48,27 @@ def name_of(items: Any) -> str:
 
 
 def items_named(name: str) -> Array:
-    """The registered items (R, D) of that name."""
+    """The registered items (R, D) of that name, or those that "package.module:name" imports.
+
+    What is imported may be an array, or a function without arguments that returns one.
+    """
+    if name not in _registered and ":" in name:
+        register_items(name, _imported(name))
     known = ", ".join(_registered) or "none is registered"
-    require(name in _registered, "items", f"be an array or a name given to register_items ({known})", name)
+    must = f'be an array, a name given to register_items ({known}), or the name of an array as "package.module:name"'
+    require(name in _registered, "items", must, name)
     return _registered[name]
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+        return found() if callable(found) else found
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(
+            f"Argument 'items' must name an array as \"package.module:name\", but {name!r} cannot be imported: {error}."
+        ) from error
 
 
 def content_of(name: str) -> str:

@@ -108,17 +108,19 @@ class ClockOf:
     clock : what says I*
     seeds : networks of the memory at each K, where they are transformers
     reference : K at which the memory's clock at the budget is claimed, too; in the scan and in the memory, below K*
+    noun : what those networks are called
     """
 
     memory: str
     clock: EndlessClock | LargeClock
     seeds: int = 0
     reference: float | None = None
+    noun: str = "transformers"
 
     @property
     def name(self) -> str:
         large = f", {self.clock.name}" if isinstance(self.clock, LargeClock) else ""
-        return f"{self.memory} {'transformers' if self.memory in _NETWORKS else 'perceptrons'}{large}"
+        return f"{self.memory} {self.noun if self.memory in _NETWORKS else 'perceptrons'}{large}"
 
     def _runs(self, scan: Scan) -> list[Run]:
         return (frozen if self.memory == "frozen" else scrambled)(scan, self.seeds)

@@ -1,0 +1,69 @@
+"""The reduced transformer's main equations, between averages over contexts (docs/reduced_transformer.md).
+
+An average stands as one symbol: ``mean_wrong_attended`` is ⟨σ(−z) m⟩, with z the logit and m the label that the
+attention returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from .law import Law, law
+
+d, D, K, r, c, a0 = sp.symbols("d D K rho c a", positive=True)
+w, beta, tau, echo, answer, stored, offset = sp.symbols("w beta tau q chi mu b", real=True)
+V, k, G2, g2, theta, s, decay, R = sp.symbols("V k G_2 g_2 Theta s lambda R", positive=True)
+square, label_square = sp.symbols("A A_l", positive=True)
+S, X, C, h, curve = sp.symbols("S X C h sigma'", real=True)
+B, Q, E, F, stein, echoed, gain, bent, seen, turned = sp.symbols("B Q E F Sigma M g b_eta a_2 a_4", real=True)
+rough, labelled, scatter, attention_scale = sp.symbols("varrho eta nu_l omega", positive=True)
+
+#: The package's words, those of the averages included.
+WORDS: Mapping[sp.Symbol, str] = {
+    d: "size", D: "dimension", K: "task_diversity", r: "rate_ratio", c: "residual_scale", a0: "initial_square",
+    w: "w", beta: "beta", tau: "residual", echo: "echo", answer: "answer", stored: "stored", offset: "offset",
+    V: "value", k: "label_kernel", G2: "mean_gradient", g2: "gradient", theta: "memory_kernel", s: "label_scale",
+    decay: "decay", R: "memory_speed", square: "square", label_square: "label_square", rough: "item_share",
+    labelled: "label_share", scatter: "stored_std", attention_scale: "attention_scale",
+    S: "mean_wrong_attended", X: "mean_wrong", C: "mean_curve_direct", h: "mean_curve_gain_opened",
+    curve: "mean_curve", B: "mean_towards", Q: "mean_recruited", E: "mean_ahead", F: "mean_self_noise",
+    stein: "mean_stein", echoed: "mean_attended_label", gain: "mean_wrong_gain_opened", bent: "mean_slope",
+    seen: "mean_self_squared", turned: "mean_self_turned",
+}  # fmt: skip
+
+#: cosh 2u of the hyperbolic turn of W_K and W_Q that β stands for.
+turn = sp.sqrt(1 + 2 * beta**2 / (d * a0) ** 2)
+#: How fast a score along the labels learns, over D.
+kernel = s**2 * d * label_square / D
+rate_w = (r * k * V + s**2 * (G2 + w**2 / V)) * S - r * k * sp.sqrt(V) * c * C - decay * w
+rate_value = 2 * s**2 * w * S - 2 * decay * V
+
+
+def laws() -> list[Law]:
+    """The equations of the order parameters, and the scales of the scores without weight decay."""
+    unit = attention_scale**2
+    on_label = unit * s / 3 * sp.sqrt(turn)
+    forgets = R * theta
+    found = {
+        "dw/dt": rate_w,
+        "d|v|²/dt": rate_value,
+        "dβ/dt": d**2 / (2 * D) * square * B + d * square * g2 / (3 * sp.sqrt(2) * D) * Q - 2 * decay * beta,
+        "d ln ρ/dt": d**2 * square / (2 * D**2) * stein,
+        "d ln η/dt": kernel * bent,
+        "dμ/dt": (kernel * bent - 2 * decay) * stored + kernel * D / K * gain,
+        "dJ/dt": R * X,
+        "R": r + g2 * (d * seen + square * d**2 / 3 * turned) / (K * theta),
+        "dτ/dt": c * (rate_w / sp.sqrt(V) - w * rate_value / (2 * V ** sp.Rational(3, 2))) - forgets * C,
+        "dq/dt": (forgets + r * k) * curve * (w * echoed - echo),
+        "dq′/dt": r * k * curve * (w * echoed - echo),
+        "dχ/dt": kernel * (bent * answer - h * tau) - 2 * decay * answer,
+        "db/dt": s**2 * sp.sqrt(a0**4 + 8 * a0 * offset**2 / s**2) * (E - g2 / 3 * F) - 3 * decay * offset,
+        "square": 2 * a0 * turn,
+        "label square": a0 * (1 + turn),
+        "score of items": rough * unit * sp.sqrt(d / 18) * turn,
+        "own score": rough * unit * sp.sqrt(d) / 3 * sp.sqrt(2 * turn**2 - 1),
+        "score of labels": sp.sqrt((labelled * on_label) ** 2 + scatter**2),
+    }
+    return [law(f"reduced {name}", expression, "reduced transformer", WORDS) for name, expression in found.items()]
