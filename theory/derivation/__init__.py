@@ -3,11 +3,14 @@
 from functools import cache
 
 from . import acquisition, after, budget, data, decay, flow, outcome, race, rough
+from .law import Law
+from .laws import laws
+from .mills_function import Mills
 from .step import Check, Step, Validity
 
 __all__ = [
-    "Check", "Step", "Validity", "acquisition", "after", "budget", "chain", "data", "decay", "flow", "outcome", "race",
-    "rough",
+    "Check", "Law", "Mills", "Step", "Validity", "acquisition", "after", "budget", "chain", "data", "decay", "flow",
+    "laws", "outcome", "race", "rough",
 ]  # fmt: skip
 
 

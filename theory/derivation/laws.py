@@ -1,4 +1,4 @@
-"""Every result of the theory as a sympy expression with its symbols by name: to differentiate, expand, print, compile."""
+"""Every result of the theory as a sympy expression with its symbols by name: to differentiate, print and compile."""
 
 from __future__ import annotations
 
