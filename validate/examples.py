@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from iclrace.validate import Run
+    from . import Run
 
 
 class Attention(nn.Module):

@@ -42,10 +42,10 @@ class Law:
 
         Examples
         --------
-        >>> from iclrace.theory.symbolic import laws
+        >>> from iclrace.theory.derivation import laws
         >>> time = laws()["t_ICL"].function("context_length", "beta0", copies=1, label_std=1, w0=0)
         >>> time(100, 0.0).round(2)   # to the blow-up, K → ∞
-        np.float64(281.96)
+        np.float64(273.64)
         """
         given = {*arguments, *values}
         if given != set(self.symbols):

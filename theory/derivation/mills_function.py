@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ..mills import mills_ratio
+from ..acquisition.mills import mills_ratio
 
 
 class Mills(sp.Function):
@@ -22,13 +22,14 @@ class Mills(sp.Function):
     --------
     >>> x = sp.Symbol("x")
     >>> Mills(x).diff(x), Mills(0), round(float(Mills(1)), 6)
-    (x*Mills(x) - 1, sqrt(2)*sqrt(pi)/2, 0.655680)
+    (x*Mills(x) - 1, sqrt(2)*sqrt(pi)/2, 0.65568)
     """
 
     nargs = 1
 
     @classmethod
-    def eval(cls, x: Any) -> Any:
+    def eval(cls, *args: Any) -> Any:
+        (x,) = args
         if x.is_zero:
             return sp.sqrt(sp.pi / 2)
         if x is sp.oo:
@@ -41,8 +42,8 @@ class Mills(sp.Function):
         """x M(x) − 1."""
         if argindex != 1:
             raise sp.core.function.ArgumentIndexError(self, argindex)
-        x = self.args[0]
-        return x * Mills(x) - 1
+        x: Any = self.args[0]
+        return x * Mills(x) - sp.S.One
 
     def _eval_is_positive(self) -> Any:
         return self.args[0].is_extended_real
@@ -51,7 +52,8 @@ class Mills(sp.Function):
         return self.args[0].is_extended_real
 
     def _eval_evalf(self, prec: int) -> Any:
-        x = self.args[0]._eval_evalf(prec)
+        argument: Any = self.args[0]
+        x = argument._eval_evalf(prec)
         if not x.is_number:
             return None
         with mpmath.workprec(prec + 10):
@@ -67,7 +69,7 @@ class Mills(sp.Function):
         """1/x − 1/x³ + 3/x⁵ − …, the asymptotic series at +∞; elsewhere that of its erfc."""
         if args0[0] is not sp.oo:
             return self.rewrite(sp.erfc)._eval_nseries(x, n, logx)
-        z = self.args[0]
+        z: Any = self.args[0]
         terms = [(-1) ** k * sp.factorial2(2 * k - 1) / z ** (2 * k + 1) for k in range(n)]
         return sp.Add(*(term for k, term in enumerate(terms) if 2 * k + 1 < n)) + sp.Order(1 / z**n, x)
 

@@ -17,7 +17,8 @@ w, beta, tau, echo, answer, stored, offset = sp.symbols("w beta tau q chi mu b",
 V, k, G2, g2, theta, s, decay, R = sp.symbols("V k G_2 g_2 Theta s lambda R", positive=True)
 square, label_square = sp.symbols("A A_l", positive=True)
 S, X, C, h, curve = sp.symbols("S X C h sigma'", real=True)
-B, Q, E, F, stein, echoed, gain, bent, seen, turned = sp.symbols("B Q E F Sigma M g b_eta a_2 a_4", real=True)
+B, Q, E, F, stein, echoed, gain = sp.symbols("B Q E F Sigma M g", real=True)
+bent, fixed, seen, turned = sp.symbols("g_eta g_xi a_2 a_4", real=True)
 rough, labelled, scatter, attention_scale = sp.symbols("varrho eta nu_l omega", positive=True)
 
 #: The package's words, those of the averages included.
@@ -30,7 +31,7 @@ WORDS: Mapping[sp.Symbol, str] = {
     S: "mean_wrong_attended", X: "mean_wrong", C: "mean_curve_direct", h: "mean_curve_gain_opened",
     curve: "mean_curve", B: "mean_towards", Q: "mean_recruited", E: "mean_ahead", F: "mean_self_noise",
     stein: "mean_stein", echoed: "mean_attended_label", gain: "mean_wrong_gain_opened", bent: "mean_slope",
-    seen: "mean_self_squared", turned: "mean_self_turned",
+    fixed: "mean_fixed_slope", seen: "mean_self_squared", turned: "mean_self_turned",
 }  # fmt: skip
 
 #: cosh 2u of the hyperbolic turn of W_K and W_Q that β stands for.
@@ -55,10 +56,10 @@ def laws() -> list[Law]:
         "dμ/dt": (kernel * bent - 2 * decay) * stored + kernel * D / K * gain,
         "dJ/dt": R * X,
         "R": r + g2 * (d * seen + square * d**2 / 3 * turned) / (K * theta),
-        "dτ/dt": c * (rate_w / sp.sqrt(V) - w * rate_value / (2 * V ** sp.Rational(3, 2))) - forgets * C,
+        "dτ/dt": c * ((r * k * V + s**2 * G2) * S / sp.sqrt(V) - r * k * c * C) - forgets * C,  # c d(w/|v|)/dt
         "dq/dt": (forgets + r * k) * curve * (w * echoed - echo),
         "dq′/dt": r * k * curve * (w * echoed - echo),
-        "dχ/dt": kernel * (bent * answer - h * tau) - 2 * decay * answer,
+        "dχ/dt": kernel * (fixed * answer - h * tau) - 2 * decay * answer,
         "db/dt": s**2 * sp.sqrt(a0**4 + 8 * a0 * offset**2 / s**2) * (E - g2 / 3 * F) - 3 * decay * offset,
         "square": 2 * a0 * turn,
         "label square": a0 * (1 + turn),

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...theory._arguments import integer, require
-from ..config import Run
 from ..experiments import ClockOf, EndlessClock, Scan, ThresholdScan
-from ..foreign import Factory
+from ..networks.foreign import Factory
+from ..training.config import Run
 from .base import TRANSFORMER, Preset
 
 #: The scan of K: multiples of N from the first to the last, in steps of the factor.

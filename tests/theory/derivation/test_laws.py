@@ -15,9 +15,9 @@ from scipy.special import ndtr, ndtri
 
 from iclrace import theory
 from iclrace.theory import PowerLawMemory, Task
-from iclrace.theory.attention import attended_label, context_nodes
-from iclrace.theory.early import EarlyPath
-from iclrace.theory.symbolic import Mills, laws
+from iclrace.theory.acquisition.early import EarlyPath
+from iclrace.theory.contexts.attention import attended_label, context_nodes
+from iclrace.theory.derivation import Mills, laws
 
 LAWS = laws()
 POINTS = 20
@@ -245,7 +245,7 @@ def test_no_law_is_left_without_its_number():
     assert {name for name in LAWS if not name.startswith("reduced ")} == set(CASES) | TOGETHER
     for name, law in LAWS.items():
         assert set(law.symbols.values()) == law.expression.free_symbols, name
-        assert law.step in {step.key for step in theory.symbolic.chain()} | {"reduced transformer"}, name
+        assert law.step in {step.key for step in theory.derivation.chain()} | {"reduced transformer"}, name
 
 
 def test_the_binding_can_fail():
