@@ -13,8 +13,8 @@ import typer
 
 from . import __version__
 from .cli_figures import explorer, figure, report
-from .cli_options import CsvFile, Json, several
 from .cli_mine import own_preset
+from .cli_options import CsvFile, Json, several
 from .cli_predict import predict
 from .cli_results import everything, results, status
 from .cli_simulate import simulate

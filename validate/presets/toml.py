@@ -56,15 +56,10 @@ def read_preset(path: str | os.PathLike[str], presets: Mapping[str, Preset]) -> 
     ValueError
         If the file cannot be read, or names what does not exist; the message says where.
     """
-<<<<<<< HEAD
-    file = Path(path)
-    if not file.is_file():
-        choice("preset", str(path), presets, otherwise="a file")
-=======
     packaged = {one.stem: one for one in Path(__file__).parent.glob("*.toml")}
     file = packaged.get(str(path), Path(path))
-    require(file.is_file(), "preset", f"be one of {', '.join((*presets, *packaged))} or a file", str(path))
->>>>>>> 1b4a80a (A preset of K* for a network of one's own, and one of three such networks and of digits as items)
+    if not file.is_file():
+        choice("preset", str(path), [*presets, *packaged, "mine"], otherwise="a file")
     try:
         told = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
