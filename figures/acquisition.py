@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..theory import AcquisitionDistribution, Task, acquisition_distribution
 from ..validate import Claim, acquisition_times
-from ..validate.claim import NETWORKS
+from ..validate.claim import network_words
 from ..validate.values import Value
 from . import picture, style
 from .catalogue import FIGURES
@@ -203,7 +203,7 @@ def prepare_spread(results: Results) -> Picture:
         fixed = setting(runs)
         task = Task(fixed["context_length"], dimension=fixed["dimension"])
         law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if fixed["network"] == "minimal" else None
-        title = f"{NETWORKS[fixed['network']]}, N = {fixed['context_length']}"
+        title = f"{network_words(fixed['network'])}, N = {fixed['context_length']}"
         panels.append(partial(draw_spread, single_times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "
@@ -263,7 +263,7 @@ def prepare_curves(results: Results) -> Picture:
     panels, captions = [], []
     for runs, predicted in shown:
         fixed = setting(runs)
-        title = f"{NETWORKS[fixed['network']]}, $K → ∞$"
+        title = f"{network_words(fixed['network'])}, $K → ∞$"
         panels.append(partial(draw_curves, runs, fixed["learning_rate"], predicted, accuracy_of(runs), title=title))
         told = "; ICL circuit, dashed: predicted without a fit" if predicted else ""
         captions.append(f"{picture.networks(runs)}{told}")

@@ -69,6 +69,8 @@ _ENTRIES: tuple[Figure, ...] = (
            "scan:prepare_other", (), ("threshold_burstiness", "threshold_skew", "kinetics_half_rate")),
     Figure("accuracy_transformer", "Accuracy against K, transformer",
            "scan:prepare_transformer", ("2b", "2c"), ("transformer_scaling", "audit")),
+    Figure("accuracy_own", "Accuracy against K, networks and items of one's own",
+           "scan:prepare_own", (), ("own_threshold",)),
     Figure("clock_collapse", "ICL is acquired at one reading of the clock",
            "scan:prepare_collapse", (), ("threshold",)),
     Figure("learning_curves", "ICL is acquired abruptly, at a time of each seed's own",

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..validate import PValue, accuracy_at, acquisition_times, measure_bimodality
-from ..validate.claim import NETWORKS
+from ..validate.claim import network_words
 from ..validate.experiments.outcomes import FINAL, KINDS, TIME
 from ..validate.values import Value
 from . import picture, style
@@ -133,7 +133,7 @@ def prepare_labels(results: Results) -> Picture:
     predicted: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
     for claim in claims:
         labels = str(claim.at["labels"])
-        key = labels if claim.network == "minimal" else f"{_LABELS[labels][0]}, {NETWORKS[claim.network]}"
+        key = labels if claim.network == "minimal" else f"{_LABELS[labels][0]}, {network_words(claim.network)}"
         for table, value in ((measured, claim.measured), (predicted, claim.predicted)):
             k, values = table.setdefault(key, ([], []))
             k.append(float(claim.at["task_diversity"]))  # pyright: ignore[reportArgumentType]

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure as Canvas
 
 from ..theory._arguments import require
 from ..validate import Claim
-from ..validate.claim import NETWORKS, SYMBOLS
+from ..validate.claim import SYMBOLS, network_words
+from ..validate.place import NETWORKS
 from . import style
 from .results import Results, setting
 
@@ -88,7 +89,7 @@ def networks(runs: xr.Dataset) -> str:
 
     count = int(np.isfinite(runs.ending.values.astype(float)).sum())  # those that were trained have an ending
     layers = "" if fixed.get("depth", 1) == 1 else f"{fixed['depth']}-layer "
-    kind = "minimal models" if fixed["network"] == "minimal" else f"{layers}transformers"
+    kind = f"{layers}{_several(fixed['network'])}"
     parts = [f"{count} {kind}", f"N = {span(values('context_length'))}", f"K = {span(values('task_diversity'))}",
              f"D = {span(values('dimension'))}", f"width {span(values('width'))}"]  # fmt: skip
     if fixed.get("labels", "iid") == "balanced":
@@ -103,12 +104,17 @@ def networks(runs: xr.Dataset) -> str:
     return ", ".join(parts)
 
 
+def _several(network: str) -> str:
+    """Networks of a kind, in words."""
+    return f"{NETWORKS[network]}s" if network in NETWORKS else f"networks {network_words(network)}"
+
+
 def behind(results: Results, claims: Iterable[Claim]) -> str:
     """The networks that claims are measured on: in the words of their datasets, or where those are not there, few."""
     asked = list(claims)
     if found := results.behind(asked):
         return "; ".join(networks(runs) for runs in found)
-    kinds = " and ".join(f"{kind}s" for kind in dict.fromkeys(NETWORKS[claim.network] for claim in asked))
+    kinds = " and ".join(dict.fromkeys(_several(claim.network) for claim in asked))
     where = [
         f"{SYMBOLS[name]} = {span([claim.at[name] for claim in asked])}"
         for name in ("context_length", "dimension", "width", "budget")

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..theory._arguments import require
 from ..validate import PRESETS, Claim
-from ..validate.claim import NETWORKS
+from ..validate.claim import network_words
 from ..validate.training.store import write_text
 from . import style
 from .catalogue import available
@@ -106,7 +106,7 @@ def _folder(results: Results) -> dict[str, Any]:
 def _together(claims: Sequence[tuple[str, Claim]]) -> str:
     """What claims with equal inputs are about: the name of a single one, of several what they share."""
     (name, claim), *others = claims
-    return ", ".join(filter(None, (claim.quantity, NETWORKS[claim.network], claim.method))) if others else name
+    return ", ".join(filter(None, (claim.quantity, network_words(claim.network), claim.method))) if others else name
 
 
 def _listed(value: Any) -> str:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from ..theory import Task
 from ..validate import Claim, Claims, acquisition_times
-from ..validate.claim import NETWORKS, SYMBOLS
+from ..validate.claim import SYMBOLS, network_words
 from ..validate.experiments.scan import memory_label
 from ..validate.measure.clocks import stored_memory
 from ..validate.predict.threshold import coupled_accuracy
@@ -25,6 +25,8 @@ from .results import Results, setting
 
 Curve = tuple[Sequence[float], Sequence[float]]
 
+#: How K* of a network of the user's own is predicted.
+_OWN_METHOD = "scrambled networks"
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock", "seed", "time")
 #: What a scan may differ in from one with the plain task and rates.
 _PLAIN = {"copies": 1, "frequency_exponent": 0.0, "rate_ratio": 1.0}
@@ -46,7 +48,7 @@ class Scan:
     def title(self) -> str:
         """Network and N, and what is not plain."""
         where = [f"{SYMBOLS[name]} = {self.at[name]:g}" for name, plain in _PLAIN.items() if self.at[name] != plain]
-        network = NETWORKS[self.claims[0].network]
+        network = network_words(self.claims[0].network)
         return ", ".join([network, f"N = {self.at['context_length']}", *where])
 
     def predicted(self, quantity: str, **fields: Any) -> Value | None:
@@ -257,6 +259,23 @@ def prepare_transformer(results: Results) -> Picture:
         "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
         "without one (IWL); lines are means. Dashed with band: K* from layer-normed perceptrons trained alone and the "
         f"transformer's own t_ICL at K → ∞. {_captions(found)}."
+    )
+    return Picture(caption, panels)
+
+
+def prepare_own(results: Results) -> Picture:
+    """Scans that are predicted from the network itself, whatever their experiments are called."""
+    named = dict.fromkeys(claim.experiment for claim in results.select(quantity="K*", method=_OWN_METHOD))
+    found = [scan for experiment in named for scan in scans(results, experiment)]
+    if not found:
+        raise results.missing(*FIGURES["accuracy_own"].experiments)
+    panels = [
+        partial(draw_accuracy, scan.runs, scan.predicted("K*", method=_OWN_METHOD), title=scan.title) for scan in found
+    ]
+    caption = (
+        "Final accuracy on novel items with a copy in the context (ICL) and on training items without one (IWL); lines "
+        "are means. Dashed with band: K* predicted from the clock of networks of the same kind with scrambled context "
+        f"labels, and from their t_ICL at K → ∞. {_captions(found)}."
     )
     return Picture(caption, panels)
 

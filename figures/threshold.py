@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from ..validate import Claim
-from ..validate.claim import NETWORKS, SYMBOLS
+from ..validate.claim import SYMBOLS, network_words
 from ..validate.values import Value
 from . import picture, style
 from .catalogue import FIGURES, Figure
@@ -91,7 +91,7 @@ def _panel(
         )
     }
     measured = [places[at][0].measured for at in x]
-    title = title or NETWORKS[claims[0].network]
+    title = title or network_words(claims[0].network)
     return partial(draw, x, measured, predicted, xlabel, rivals, title=title), claims
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from ..theory import Task
 from ..validate import Claim
-from ..validate.claim import NETWORKS
+from ..validate.claim import network_words
 from ..validate.experiments.transience_losses import asymptotic_loss, tracked_loss
 from ..validate.experiments.transience_tools import LASTING, TRANSIENT, phases
 from ..validate.values import Value
@@ -123,7 +123,7 @@ def _holding(accuracy: np.ndarray) -> slice:
 def _title(fixed: Mapping[str, Any], over: str = "") -> str:
     """Network, N and K, the last where it is not what is varied."""
     k = "" if over == "task_diversity" else f", K = {fixed['task_diversity']:g}"
-    return f"{NETWORKS[fixed['network']]}, N = {fixed['context_length']}{k}"
+    return f"{network_words(fixed['network'])}, N = {fixed['context_length']}{k}"
 
 
 def _found(results: Results) -> dict[str, xr.Dataset]:

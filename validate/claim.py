@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ..theory import Estimate
 from ..theory._arguments import require
-from .place import NETWORKS, PARTS, SYMBOLS, UNTOLD, At, number, plain, text
+from .place import PARTS, SYMBOLS, UNTOLD, At, network_words, number, plain, text
 from .values import (
     Answer,
     PValue,
@@ -242,6 +242,6 @@ def names(claims: Sequence[Claim]) -> list[str]:
             for name, value in claim.at.items()
             if name not in UNTOLD and any(other.get(name) != value for other in like)
         ]
-        words = (claim.quantity, NETWORKS.get(claim.network, claim.network), PARTS[claim.part], *where, claim.method)
+        words = (claim.quantity, network_words(claim.network), PARTS[claim.part], *where, claim.method)
         told.append(", ".join(word for word in words if word))
     return told

@@ -31,6 +31,17 @@ PARTS = {"circuit": "ICL circuit", "whole": "whole network", "memory": ""}
 UNITS = {"K*": "items", "t_ICL": "gradient-flow time", "I*": "gradient-flow time", "t_loss": "gradient-flow time"}
 
 
+def network_words(name: str) -> str:
+    """What a network is called; one of the user's own by the name of its factory.
+
+    Examples
+    --------
+    >>> network_words("minimal"), network_words("package.module:two_heads")
+    ('minimal model', 'two_heads')
+    """
+    return NETWORKS.get(name, name.rpartition(":")[2])
+
+
 def place(run: Run, **changes: At | None) -> dict[str, At]:
     """Where a claim about ``run`` is made: its coordinates, with others in ``changes``; None leaves one out.
 

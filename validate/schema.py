@@ -141,7 +141,7 @@ PLAN = {"preset": str, "experiments": Each([str])}
 
 #: The attribute "setting" of a dataset: what all its runs have in common.
 SETTING = {
-    "network?": one_of("minimal", "transformer", "cointegration"), "labels?": one_of("iid", "balanced"),
+    "network?": str, "labels?": one_of("iid", "balanced"),
     "beta0?": optional(number), "layer_norm?": bool,
     **{f"{name}?": number for name in (
         "context_length", "task_diversity", "dimension", "copies", "seed", "width", "layers", "depth", "learning_rate",

@@ -149,6 +149,7 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "coupling_threshold",
             "coupling_accuracy",
             "coupling_acquisition",
+            "accuracy_own",
         }
 
 

@@ -61,7 +61,7 @@ def mine(
     --------
     >>> preset = mine("iclrace.validate.examples:two_heads", 15, 15)
     >>> [one.name for one in preset.experiments]
-    ['threshold']
+    ['own_threshold']
     """
     integer("context_length", context_length, minimum=2)
     integer("seeds", seeds, minimum=2)
@@ -87,7 +87,11 @@ def threshold_of(run: Run, task_diversity: Sequence[float], seeds: int) -> Thres
     clock = EndlessClock(seeds)
     memory = ClockOf("scrambled", clock, max(2, seeds // 2), noun="networks")
     return ThresholdScan(
-        {"networks": Scan(run, task_diversity, seeds, scrambled=scrambled)}, (clock, memory), bar=_BAR, clock_bar=_BAR
+        {"networks": Scan(run, task_diversity, seeds, scrambled=scrambled)},
+        (clock, memory),
+        bar=_BAR,
+        clock_bar=_BAR,
+        name="own_threshold",
     )
 
 
