@@ -74,11 +74,11 @@ def acquisition_times(
     plot: PlotFile = None,
 ) -> None:
     """Quantiles of t_ICL over β0 ~ N(mean, std²), and the share censored at a budget."""
-    from .simulate import acquisition_distribution
+    from .simulate import coupled_acquisition_distribution
 
     task = _task(context_length[0], dimension, labels, copies, task_diversity)
     with working():
-        found = acquisition_distribution(
+        found = coupled_acquisition_distribution(
             task, context_length, memory=_memory(amplitude, exponent, task_diversity),
             budget=budget, beta0_mean=beta0_mean, beta0_std=beta0_std, draws=draws,
         )  # fmt: skip

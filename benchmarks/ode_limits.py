@@ -26,11 +26,11 @@ import time, numpy as np
 import iclrace.simulate as s
 from iclrace.theory import Task
 model, beta0 = s.CoupledModel(Task(100)), np.random.default_rng(1).normal(size=100_000)
-s.acquisition_time(model, beta0[:100])
+s.coupled_acquisition_time(model, beta0[:100])
 seconds = []
 for _ in range(3):
     start = time.perf_counter()
-    s.acquisition_time(model, beta0)
+    s.coupled_acquisition_time(model, beta0)
     seconds.append(time.perf_counter() - start)
 print(min(seconds), max(seconds))
 """

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from numpy.typing import ArrayLike
 
-from ..simulate import PHASES, CoupledModel, Trajectory, acquisition_time, phase_diagram, solve, transience
+from ..simulate import PHASES, CoupledModel, Trajectory, coupled_acquisition_time, phase_diagram, solve, transience
 from ..theory import (
     Estimate,
     PowerLawMemory,
@@ -76,7 +76,7 @@ def prepare_crossover(_: None = None) -> Picture:
         b = np.linspace(-3.5, 3.5, 15)
         beta0 = b + float(np.log(early_drag(task)))
         ends = np.stack([beta0 - _STEP, beta0 + _STEP])
-        times = acquisition_time(CoupledModel(task), ends, budget=1e12, rtol=1e-9, atol=1e-12)
+        times = coupled_acquisition_time(CoupledModel(task), ends, budget=1e12, rtol=1e-9, atol=1e-12)
         late = np.all(times > 0, axis=0)  # from a larger β0 the accuracy is there at once
         solved[length] = (b[late], np.diff(np.log(times[:, late]), axis=0)[0] / (2 * _STEP))
     low, high = crossover_regimes()
@@ -249,7 +249,7 @@ def networks_over_theory(results: Results) -> tuple[dict[int, Estimate], str]:
 
 def integrated(task: Task, beta0: float, w0: float, average: Average) -> float:
     """t_ICL from the integrated field with a Gaussian label sum; the binomial's part, below 1e-4, by closed forms."""
-    time = float(acquisition_time(CoupledModel(task, nodes=32), beta0, w0, rtol=1e-10, atol=1e-12))
+    time = float(coupled_acquisition_time(CoupledModel(task, nodes=32), beta0, w0, rtol=1e-10, atol=1e-12))
     if average == "gaussian":
         return time
     binomial, gaussian = ladder(task, beta0, w0)[:2]

@@ -1,7 +1,7 @@
 """Numerical solution of the coupled model: single trajectories, ensembles, sweeps and the theory curves on top."""
 
-from .curves import PHASES, acquisition_distribution, balanced_fraction, phase_diagram, transience
-from .ensemble import Ensemble, acquisition_time, solve_ensemble
+from .curves import PHASES, balanced_fraction, coupled_acquisition_distribution, phase_diagram, transience
+from .ensemble import Ensemble, coupled_acquisition_time, solve_ensemble
 from .model import CoupledModel, EventLevels
 from .observables import observables
 from .solve import solve
@@ -14,8 +14,8 @@ __all__ = [
     "Ensemble",
     "EventLevels",
     "Trajectory",
-    "acquisition_distribution",
-    "acquisition_time",
+    "coupled_acquisition_distribution",
+    "coupled_acquisition_time",
     "balanced_fraction",
     "beta0_quantiles",
     "observables",

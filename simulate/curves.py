@@ -91,7 +91,7 @@ def _probabilities(data: "xr.Dataset") -> "xr.Dataset":
     return data.drop_vars(list(data.data_vars)).drop_vars("beta0").assign(summary)
 
 
-def acquisition_distribution(
+def coupled_acquisition_distribution(
     task: Task,
     context_length: ArrayLike,
     *,
@@ -132,7 +132,7 @@ def acquisition_distribution(
     Examples
     --------
     >>> from iclrace.theory import Task
-    >>> data = acquisition_distribution(Task(50), [50, 100], draws=200)
+    >>> data = coupled_acquisition_distribution(Task(50), [50, 100], draws=200)
     >>> [round(float(t)) for t in data["quantile_time"].sel(quantile=0.5)]
     [140, 275]
     """

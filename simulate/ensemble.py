@@ -224,25 +224,25 @@ def _ensemble(store: Store, layout: Broadcast) -> Ensemble:
     )
 
 
-def acquisition_time(
+def coupled_acquisition_time(
     model: CoupledModel,
     beta0: ArrayLike,
     w0: ArrayLike = 0.0,
-    level: float = 0.95,
+    accuracy: float = 0.95,
     *,
     budget: float = 1e7,
     rtol: float = 1e-6,
     atol: float = 1e-9,
     parameters: Mapping[str, ArrayLike] | None = None,
 ) -> Array:
-    """Time at which ICL accuracy first exceeds ``level``, from the full equations.
+    """Time at which ICL accuracy first exceeds ``accuracy``, from the full equations.
 
     Parameters
     ----------
     model : CoupledModel
     beta0, w0 : array_like
         Initial attention strength and readout weight.
-    level : float in (1/2, 1)
+    accuracy : float in (1/2, 1)
     budget : float > 0
         Gradient-flow time after which a trajectory counts as not acquiring.
     rtol, atol, parameters
@@ -263,13 +263,14 @@ def acquisition_time(
     Examples
     --------
     >>> from iclrace.theory import Task
-    >>> acquisition_time(CoupledModel(Task(context_length=50, dimension=63)), beta0=[0.0, 1.0]).round(1).tolist()
+    >>> model = CoupledModel(Task(context_length=50, dimension=63))
+    >>> coupled_acquisition_time(model, beta0=[0.0, 1.0]).round(1).tolist()
     [141.8, 50.9]
     """
     budget = number("budget", budget, minimum=0.0, exclusive=True)
     runs = solve_ensemble(
         model, initial_states(beta0, w0), (0.0, budget), rtol, atol,
-        parameters=parameters, levels=EventLevels(acquired=level), stop="acquired",
+        parameters=parameters, levels=EventLevels(acquired=accuracy), stop="acquired",
     )  # fmt: skip
     times = np.where(runs.status == at.COMPLETED, np.inf, runs.events["acquired"])
     if not any(map(named, (beta0, w0, *(parameters or {}).values()))):

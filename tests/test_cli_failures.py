@@ -107,7 +107,11 @@ def test_a_picture_of_an_unknown_kind_is_refused_and_makes_no_folder(command, tm
     ],
 )
 def test_an_option_is_named_before_anything_is_computed(command, monkeypatch, arguments, named, tmp_path):
-    for costly in ("iclrace.simulate.acquisition_distribution", "iclrace.theory.threshold", "iclrace.validate.train"):
+    for costly in (
+        "iclrace.simulate.coupled_acquisition_distribution",
+        "iclrace.theory.threshold",
+        "iclrace.validate.train",
+    ):
         if not (arguments[0] == "simulate" and "distribution" in costly):  # it is the sweep that names the spread
             monkeypatch.setattr(costly, lambda *_, **__: pytest.fail("computed"))
     monkeypatch.setattr("iclrace.simulate.curves.sweep", lambda *_, **__: pytest.fail("computed"))

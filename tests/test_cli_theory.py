@@ -49,7 +49,7 @@ def test_phases(command):
 def test_acquisition_with_censoring(command, diversity, memory):
     arguments = ("-N", 50, "-K", diversity, "--draws", 64, "--budget", 140)
     table = rows(command, "simulate", "acquisition", *arguments)
-    found = room.acquisition_distribution(Task(50, diversity), [50], memory=memory, budget=140.0, draws=64)
+    found = room.coupled_acquisition_distribution(Task(50, diversity), [50], memory=memory, budget=140.0, draws=64)
     assert (
         column(table, "quantile_time")
         == found["quantile_time"].transpose("context_length", ...).values.ravel().tolist()
@@ -75,7 +75,7 @@ def test_balanced(command):
 
 def test_run(command, tmp_path):
     code, printed, _ = command("simulate", "run", "-N", 50, "-K", "inf", "--csv", tmp_path / "run.csv")
-    time = float(room.acquisition_time(room.CoupledModel(Task(50)), 0.0))
+    time = float(room.coupled_acquisition_time(room.CoupledModel(Task(50)), 0.0))
     assert code == 0 and f"acquired at t = {time:.5g}" in printed
     with (tmp_path / "run.csv").open() as file:
         accuracy = [float(row["icl_accuracy"]) for row in csv.DictReader(file)]

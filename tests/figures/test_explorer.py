@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from iclrace.cli import app
 from iclrace.figures import explorer
-from iclrace.simulate import CoupledModel, acquisition_time, observables, solve
+from iclrace.simulate import CoupledModel, coupled_acquisition_time, observables, solve
 from iclrace.theory import PowerLawMemory, Task, acquired_beta, threshold, time_of_clock
 
 SETTINGS = 50
@@ -59,7 +59,7 @@ def critical_beta(s):
     low, high = s["mean"] - 5.5 * s["std"], s["mean"] + 5.5 * s["std"]
     for _ in range(3):
         grid = np.linspace(low, high, 41)
-        acquired = np.isfinite(acquisition_time(model_of(s), grid, budget=s["T"], rtol=1e-8))
+        acquired = np.isfinite(coupled_acquisition_time(model_of(s), grid, budget=s["T"], rtol=1e-8))
         # from w0 = 0 and β0 above the level ICL is there at once, also where decay takes it within the first step
         acquired |= grid > acquired_beta(model_of(s).task)
         assert np.all(np.diff(acquired.astype(int)) >= 0)  # a larger β0 never loses
@@ -77,7 +77,7 @@ def coupled_threshold(s):
         grid = np.linspace(low, high, 31)
         parameters = {"task_diversity": np.exp(grid)}
         start = np.full(grid.shape, s["mean"])
-        times = acquisition_time(model_of(s), start, budget=s["T"], rtol=1e-8, parameters=parameters)
+        times = coupled_acquisition_time(model_of(s), start, budget=s["T"], rtol=1e-8, parameters=parameters)
         acquired = np.isfinite(times) | (s["mean"] > acquired_beta(model_of(s).task))
         assert np.all(np.diff(acquired.astype(int)) >= 0)  # a larger K never loses
         if not acquired.any():
@@ -97,7 +97,7 @@ def reference(s):
     run = solve(model, [0.0, s["mean"], 0.0], (0.0, s["T"]), rtol=1e-8, atol=1e-11, times=times)
     assert run.success
     curves = observables(model, run.w, run.beta, run.memory)
-    endless = acquisition_time(model_of(s, endless=True), s["mean"], budget=1e15, rtol=1e-8)
+    endless = coupled_acquisition_time(model_of(s, endless=True), s["mean"], budget=1e15, rtol=1e-8)
     clock = float(endless) / 2 if np.isfinite(endless) else math.inf
     acquired, lost = run.events["acquired"], run.events["lost"]
     if s["labels"] == "balanced" and s["D"] is None:

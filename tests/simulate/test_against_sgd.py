@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from iclrace.simulate import CoupledModel, acquisition_time
+from iclrace.simulate import CoupledModel, coupled_acquisition_time
 from iclrace.theory import Task, acquired_beta
 from iclrace.validate import MemoryTraining, Run, measured_memory, train, train_memory
 from iclrace.validate.measure.times import first_crossing
@@ -63,12 +63,12 @@ def agree(values, systematic):
 @pytest.mark.slow
 def test_endless_diversity(tmp_path):
     beta0, measured = trained(TASK, tmp_path)
-    solved = acquisition_time(CoupledModel(TASK), beta0=beta0)
+    solved = coupled_acquisition_time(CoupledModel(TASK), beta0=beta0)
     ratios = log_ratios(measured, solved)
     print(f"trained over solved, K → ∞: {np.exp(ratios).round(3)}, interval {np.exp(interval(ratios)).round(3)}")
     assert agree(ratios, FINITE_DIMENSION)
     # negative control: the same networks against contexts that are longer by a tenth
-    wrong = acquisition_time(CoupledModel(Task(55, dimension=63)), beta0=beta0)
+    wrong = coupled_acquisition_time(CoupledModel(Task(55, dimension=63)), beta0=beta0)
     assert not agree(log_ratios(measured, solved, wrong), FINITE_DIMENSION)
 
 
@@ -98,7 +98,7 @@ def test_finite_diversity_with_the_measured_memory(tmp_path):
         short, long = (round(length * math.exp(sign * left_out)) for sign in (-1, 1))
         lengths = {"context_length": np.array([[short], [long]])}
         budget = {"budget": BUDGET, "parameters": lengths}
-        early, late = acquisition_time(CoupledModel(task, law), beta0=beta0, **budget)
+        early, late = coupled_acquisition_time(CoupledModel(task, law), beta0=beta0, **budget)
         wrong = (measured < early) | (measured > late)
         return wrong, np.isfinite(late).sum(), np.isinf(early).sum()
 

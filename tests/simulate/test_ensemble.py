@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from iclrace.simulate import CoupledModel, acquisition_time, solve, solve_ensemble
+from iclrace.simulate import CoupledModel, coupled_acquisition_time, solve, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task, acquired_beta
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
@@ -67,8 +67,8 @@ def test_parameters_broadcast_by_name():
 
 def test_parameters_broadcast_by_position():
     lengths = np.array([20, 50, 100])
-    times = acquisition_time(CoupledModel(Task(20)), beta0=0.5, parameters={"context_length": lengths})
-    alone = [float(acquisition_time(CoupledModel(Task(int(n))), beta0=0.5)) for n in lengths]
+    times = coupled_acquisition_time(CoupledModel(Task(20)), beta0=0.5, parameters={"context_length": lengths})
+    alone = [float(coupled_acquisition_time(CoupledModel(Task(int(n))), beta0=0.5)) for n in lengths]
     np.testing.assert_array_equal(times, alone)
 
 
@@ -84,15 +84,15 @@ def test_samples_are_the_dense_output():
 
 def test_acquisition_follows_the_closed_form():
     """Drag-free limit: t = 2 N √(π/2) e^{−β0} up to e^β/N, so within a few percent at N = 4000 and β0 = 3."""
-    times = acquisition_time(CoupledModel(Task(4000)), beta0=3.0)
+    times = coupled_acquisition_time(CoupledModel(Task(4000)), beta0=3.0)
     closed = 2 * 4000 * math.sqrt(math.pi / 2) * math.exp(-3.0)
     assert float(times) == pytest.approx(closed, rel=0.15)
-    assert np.isinf(acquisition_time(CoupledModel(Task(50)), beta0=-1.0, budget=10.0))
+    assert np.isinf(coupled_acquisition_time(CoupledModel(Task(50)), beta0=-1.0, budget=10.0))
 
 
 def test_balanced_contexts_acquire_for_positive_beta_only():
     model = CoupledModel(Task(50, labels="balanced", dimension=63))
-    times = acquisition_time(model, beta0=[-1.0, -0.3, 0.3, 1.0], budget=1e4)
+    times = coupled_acquisition_time(model, beta0=[-1.0, -0.3, 0.3, 1.0], budget=1e4)
     assert np.isfinite(times).tolist() == [False, False, True, True]
     assert acquired_beta(model.task) > 0.3
 
@@ -148,7 +148,7 @@ def test_memory_is_bounded():
     """10^7 trajectories must fit into 1 GiB, so that one may take 100 bytes; a tenth of them, above a small run."""
     code = """
 import resource, numpy as np
-from iclrace.simulate import CoupledModel, acquisition_time, solve_ensemble
+from iclrace.simulate import CoupledModel, coupled_acquisition_time, solve_ensemble
 from iclrace.theory import Task
 def run(count):
     y0 = np.zeros((count, 2)); y0[:, 1] = np.linspace(0.0, 2.0, count)
@@ -209,14 +209,14 @@ def test_acquisition_times_by_name_are_those_by_position():
     model = CoupledModel(Task(50))
     beta0 = xr.DataArray([1.0, 0.0], dims="beta0", coords={"beta0": [1.0, 0.0]})
     w0 = xr.DataArray([0.0, 0.1, 0.2], dims="w0")
-    found = acquisition_time(model, beta0, w0)
-    want = acquisition_time(model, beta0.values[:, None], w0.values)
+    found = coupled_acquisition_time(model, beta0, w0)
+    want = coupled_acquisition_time(model, beta0.values[:, None], w0.values)
     assert np.array_equal(found.transpose("beta0", "w0"), want)
     with pytest.raises(ValueError, match="Argument 'w0' must be a DataArray"):
-        acquisition_time(model, beta0, [0.0, 0.1])
+        coupled_acquisition_time(model, beta0, [0.0, 0.1])
 
 
 def test_what_is_not_acquired_is_infinite_and_what_failed_is_not_a_number():
     # w0 = 300 is outside the range in which the kernel represents the field
-    times = acquisition_time(CoupledModel(Task(50)), -1.0, [0.0, 300.0], budget=10.0)
+    times = coupled_acquisition_time(CoupledModel(Task(50)), -1.0, [0.0, 300.0], budget=10.0)
     assert times[0] == math.inf and math.isnan(times[1])

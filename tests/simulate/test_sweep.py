@@ -8,9 +8,9 @@ import pytest
 from iclrace.simulate import (
     PHASES,
     CoupledModel,
-    acquisition_distribution,
     balanced_fraction,
     beta0_quantiles,
+    coupled_acquisition_distribution,
     phase_diagram,
     solve,
     sweep,
@@ -87,7 +87,7 @@ def test_phase_diagram_crosses_over_where_theory_says():
 
 
 def test_distribution_is_censored_at_the_budget():
-    data = acquisition_distribution(Task(50), [50], budget=140.0, draws=200)
+    data = coupled_acquisition_distribution(Task(50), [50], budget=140.0, draws=200)
     # β0 = 0, the median, acquires at t = 140.3
     assert 0.49 < float(data["censored"][0]) < 0.53
     assert math.isinf(float(data["quantile_time"].sel(quantile=0.95)[0]))
@@ -119,7 +119,7 @@ def test_medians_where_exactly_half_acquire():
     """Kaplan and Meier's convention in both curves: the phase diagram had ∞ where the distribution had 1410.6."""
     options = {"draws": 8, "budget": 1e6}
     diagram = phase_diagram(Task(50), MEMORY, [50], [150.0], **options)
-    law = acquisition_distribution(Task(50, 150), [50], memory=MEMORY, **options)
+    law = coupled_acquisition_distribution(Task(50, 150), [50], memory=MEMORY, **options)
     assert float(diagram["probability"].squeeze()) == 0.5
     median = float(diagram["median_time"].squeeze())
     assert median == float(law["quantile_time"].sel(quantile=0.5).squeeze()) == pytest.approx(1410.6, abs=0.05)
