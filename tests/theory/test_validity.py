@@ -15,7 +15,7 @@ from numba import njit
 from scipy.integrate import solve_ivp
 
 from iclrace.simulate import CoupledModel
-from iclrace.simulate import acquisition_time as solved_time
+from iclrace.simulate import coupled_acquisition_time as solved_time
 from iclrace.theory import Task, acquired_beta, acquisition_time
 from iclrace.theory.acquisition.time import CLOSED_ERROR, INTEGRATED_ERROR
 from iclrace.theory.acquisition.variation import time_along_path

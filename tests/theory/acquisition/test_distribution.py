@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from iclrace.simulate import CoupledModel
-from iclrace.simulate import acquisition_time as solved_time
+from iclrace.simulate import coupled_acquisition_time as solved_time
 from iclrace.theory import (
     PowerLawMemory,
     Task,
