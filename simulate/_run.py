@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..theory._arguments import number, real, require
 from .kernel import layout as at
-from .kernel.driver import advance_explicit, advance_implicit
+from .kernel.driver import advance_of
 from .model import CoupledModel, EventLevels
 
 Array = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Kernel:
         self, model: CoupledModel, levels: EventLevels, rtol: float, atol: float, stop: int, max_steps: int, method: str
     ) -> None:
         self.model, self.levels, self.rtol, self.atol = model, levels, rtol, atol
-        self.quadrature = model.quadrature()
+        self.field, self.quadrature = model.field, model.quadrature()
         used = at.COMPONENTS if model.memory is not None else 2
         self.setup = np.array([model.kind, used, at.EXPLICIT, stop, max_steps, method == "auto"], dtype=np.int64)
         self.first = at.ROSENBROCK if method == "implicit" else at.EXPLICIT
@@ -94,7 +94,7 @@ class Kernel:
         for method in range(self.first, at.ROSENBROCK + 1):
             setup = self.setup.copy()
             setup[at.METHOD] = method
-            (advance_explicit if method == at.EXPLICIT else advance_implicit)(setup, *shared)
+            advance_of(self.field, method)(setup, *shared)
             stiff = marks[:, at.STATUS] == at.STIFF
             if not stiff.any():
                 break

@@ -4,14 +4,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
 from ..theory._arguments import integer, number, real, require
+from ..theory.contexts.attention import ContextNodes, context_nodes
 from ._tables import level_of_table, memory_tables
 from .kernel import layout as at
+from .kernel.contexts import averaged
+from .kernel.field import coupled
 
 Array = NDArray[np.float64]
 
@@ -85,10 +89,8 @@ class CoupledModel:
     Parameters
     ----------
     task : Task
-        With D → ∞ or finite, i.i.d. or balanced labels, copies, target in the softmax. ``score_std`` must be 0: with
-        rough attention Z fluctuates too, and the kernel averages over the label sum alone, at some 16 nodes where
-        :func:`iclrace.theory.icl_field` then takes 65,536. A table over β will not do: drive and drag of
-        :func:`iclrace.theory.rough_attention` are functions of β only while w is small. Integrate ``icl_field`` there.
+        With D → ∞ or finite, i.i.d. or balanced labels, copies, target in the softmax. With rough attention
+        (``score_std`` > 0) Z fluctuates too, and the average takes 65,536 nodes where it else takes 16.
     memory : PowerLawMemory or MeasuredMemory, optional
         Its state is the third component: the margin φ or the circuit's own clock J. Without one nothing is memorised
         (K → ∞), and I_K = t/2.
@@ -98,11 +100,14 @@ class CoupledModel:
         Learning rate of the memory circuit over that of the attention, on top of the memory's own.
     nodes : int >= 2
         Hermite nodes of the average over the other context labels.
+    contexts : ContextNodes, optional
+        The contexts to average over where they are not all alike, such as those with repeated items, as nodes and
+        weights; the task's own if not given. Accuracies and their levels are still the task's.
 
     Raises
     ------
     ValueError
-        For a value outside its range, a task with rough attention, or a memory without a finite K.
+        For a value outside its range, a memory without a finite K, or contexts that are not columns of finite numbers.
 
     Source: docs/derivation.md, "averaged gradient flow" and "memory law"; paper, section 4.
 
@@ -120,11 +125,10 @@ class CoupledModel:
     decay_beta: float = 0.0
     rate_ratio: float = 1.0
     nodes: int = 16
+    contexts: ContextNodes | None = None
 
     def __post_init__(self) -> None:
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
-        smooth = "have score_std = 0 (the kernel averages over the label sum alone; integrate icl_field)"
-        require(self.task.score_std == 0.0, "task", smooth, self.task)
         known = self.memory is None or isinstance(self.memory, PowerLawMemory | MeasuredMemory)
         require(known, "memory", "be None, a PowerLawMemory or a MeasuredMemory", self.memory)
         for name in ("decay_w", "decay_beta"):
@@ -132,6 +136,14 @@ class CoupledModel:
         ratio = number("rate_ratio", self.rate_ratio, minimum=0.0, exclusive=True)
         object.__setattr__(self, "rate_ratio", ratio)
         object.__setattr__(self, "nodes", integer("nodes", self.nodes, minimum=2))
+        if self.contexts is not None:
+            columns = [real("contexts", column) for column in self.contexts]
+            shapes = {column.shape for column in columns}
+            alike = len(columns) == 5 and len(shapes) == 1 and len(shapes.pop()) == 1
+            require(alike, "contexts", "be five columns of one length", [column.shape for column in columns])
+            object.__setattr__(self, "contexts", ContextNodes(*columns))
+        elif self.task.score_std > 0.0:
+            object.__setattr__(self, "contexts", context_nodes(self.task, nodes=self.nodes))
 
     @property
     def components(self) -> int:
@@ -144,8 +156,18 @@ class CoupledModel:
             return at.NO_MEMORY
         return at.POWER_LAW if isinstance(self.memory, PowerLawMemory) else at.MEASURED
 
+    @property
+    def field(self) -> Any:
+        """The compiled field that the solver follows."""
+        return coupled if self.contexts is None else averaged
+
     def quadrature(self) -> Array:
-        """Non-negative nodes and their weights; a node at 0 stands for both of a pair, with half its weight."""
+        """What the field averages over: columns of the contexts, or non-negative nodes of the label sum with weights.
+
+        A node at 0 stands for both of a pair, with half its weight.
+        """
+        if self.contexts is not None:
+            return np.ascontiguousarray(self.contexts)
         nodes, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
         weights = weights / weights.sum()
         kept = nodes > -1e-12
@@ -170,7 +192,7 @@ class CoupledModel:
             rows[:, at.LABEL_DEVIATION] = value["label_std"] * np.sqrt(others)
         rows[:, at.DECAY_W], rows[:, at.DECAY_BETA] = value["decay_w"], value["decay_beta"]
         rows[:, at.LEVEL_ACQUIRED], rows[:, at.LEVEL_LOST] = self._accuracy_levels(value, levels)
-        if self.task.labels == "balanced":
+        if self.task.labels == "balanced" and self.task.score_std == 0.0:
             # for D → ∞ the level is β = 0, where β rises while w > 0, and w rises from 0 while β > 0: no way out but
             # decay, under which both vanish without ever being 0
             endless = np.isinf(value["dimension"])
@@ -204,6 +226,7 @@ class CoupledModel:
             task = Task(
                 int(length), dimension=dimension, labels=self.task.labels, copies=int(copies),
                 label_std=1.0 if balanced else label_std, target_in_softmax=self.task.target_in_softmax,
+                score_std=self.task.score_std,
             )  # fmt: skip
             row[0] = _acquired_beta(task, levels.acquired)
             row[1] = _acquired_beta(task, levels.lost) if levels.lost != levels.acquired else row[0]  # pyright: ignore[reportArgumentType]
@@ -214,6 +237,8 @@ class CoupledModel:
         checked = {}
         for name, given in (parameters or {}).items():
             require(name in PARAMETERS, "parameters", f"name one of {', '.join(PARAMETERS)}", name)
+            same = self.contexts is None or name not in ("context_length", "copies", "label_std")
+            require(same, "parameters", "name nothing that the model's contexts are made of", name)
             minimum = {"context_length": 2.0, "task_diversity": 1.0, "dimension": 1.0, "copies": 1.0}.get(name, 0.0)
             array = real(name, given, minimum=minimum, finite=name not in ("task_diversity", "dimension"))
             if name in ("context_length", "copies"):

@@ -166,6 +166,8 @@ def _digest(model: CoupledModel, *settings: Any) -> str:
     description = {"task": asdict(model.task), "settings": settings, "nodes": model.nodes, "rates": model.rate_ratio}
     description["decays"] = (model.decay_w, model.decay_beta)
     content = hashlib.sha256(json.dumps(description, sort_keys=True, default=float).encode())
+    for column in model.contexts or ():
+        content.update(column.tobytes())
     if isinstance(model.memory, MeasuredMemory):
         for run in model.memory.runs:
             for array in (run.clock, run.c1, run.margins, [run.task_diversity, run.total, model.memory.rate_ratio]):

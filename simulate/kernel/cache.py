@@ -34,6 +34,13 @@ class SourceCache(_FunctionCache):
             cache_path=self._cache_path, filename_base=self._impl.filename_base, source_stamp=content.hexdigest()
         )
 
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        """Without numba's hash of the cells of a closure: a compiled function in one has another hash in every process.
+
+        What is in the cells is part of the sources, and of the function's name, under which files are kept.
+        """
+        return sig, codegen.magic_tuple()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)

@@ -7,8 +7,9 @@ import math
 
 from . import layout as at
 from .elementary import exp, log
-from .field import BETA_MAX, MARGIN_MAX
+from .field import BETA_MAX
 from .layout import ACQUIRED, LOST, MEMORISED
+from .memory import MARGIN_MAX
 from .simd import (
     WIDTH,
     at_most,

@@ -1,15 +1,21 @@
-"""The loop around the step: lanes are refilled as trajectories end, each keeps its own step size, events and output."""
+"""The loop around the step: lanes are refilled as trajectories end, each keeps its own step size, events and output.
+
+The field is an argument: a compiled function ``field(setup, quadrature, tables, work, source, target)`` that writes the
+rates at the states in block ``source`` of ``work`` into block ``target``.
+"""
 
 import math
+from functools import lru_cache
+from typing import Any
 
 from . import layout as at
 from .control import choose_steps, commit, judge
-from .explicit import explicit_dense, explicit_step
-from .implicit import rosenbrock_step
-from .lanes import prepare, refill, unload_lane
+from .explicit import explicit_of
+from .implicit import rosenbrock_step_of
+from .lanes import prepare_of, refill, unload_lane
 from .layout import COMPLETED, RUNNING, STOPPED
 from .output import write_output
-from .simd import WIDTH, compiled, never_inline
+from .simd import WIDTH, compiled, compiled_for, never_inline
 
 
 @compiled()
@@ -49,34 +55,34 @@ def _release(setup, rows, marks, work, held):
             unload_lane(setup, rows, marks, work, held, lane, RUNNING)
 
 
-@compiled(entry=True, nogil=True)
-def advance_explicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held):
-    """Advance every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call."""
-    control[at.WAITING] = 0
-    prepare(setup, quadrature, tables, rows, marks, work, held)
-    active = refill(setup, sample_times, rows, marks, control, work, held)
-    while active > 0 and control[at.CANCEL] == 0:
-        choose_steps(work)
-        explicit_step(setup, quadrature, tables, work)
-        if judge(setup, work) or len(record) > 0:
-            explicit_dense(setup, quadrature, tables, work)
-            write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
-        if commit(setup, work) or 0 < len(record) == control[at.RECORDED]:
-            active = _retire(setup, sample_times, rows, marks, record, control, work, held)
-    _release(setup, rows, marks, work, held)
+@compiled()
+def _dense_already(setup, quadrature, tables, work):
+    """The Rosenbrock step leaves its dense output behind."""
 
 
-@compiled(entry=True, nogil=True)
-def advance_implicit(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held):
-    """The same with the Rosenbrock method; apart, so that it is compiled only where something is stiff."""
-    control[at.WAITING] = 0
-    prepare(setup, quadrature, tables, rows, marks, work, held)
-    active = refill(setup, sample_times, rows, marks, control, work, held)
-    while active > 0 and control[at.CANCEL] == 0:
-        choose_steps(work)
-        rosenbrock_step(setup, quadrature, tables, work)
-        if judge(setup, work) or len(record) > 0:
-            write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
-        if commit(setup, work) or 0 < len(record) == control[at.RECORDED]:
-            active = _retire(setup, sample_times, rows, marks, record, control, work, held)
-    _release(setup, rows, marks, work, held)
+@lru_cache
+def advance_of(field: Any, method: int) -> Any:
+    """The compiled loop for one field and one method, compiled when it is first called.
+
+    It advances every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call.
+    """
+    explicit = method == at.EXPLICIT
+    step, dense = explicit_of(field) if explicit else (rosenbrock_step_of(field), _dense_already)
+    prepare = prepare_of(field)
+
+    def advance(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held):
+        control[at.WAITING] = 0
+        prepare(setup, quadrature, tables, rows, marks, work, held)
+        active = refill(setup, sample_times, rows, marks, control, work, held)
+        while active > 0 and control[at.CANCEL] == 0:
+            choose_steps(work)
+            step(setup, quadrature, tables, work)
+            if judge(setup, work) or len(record) > 0:
+                dense(setup, quadrature, tables, work)
+                write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
+            if commit(setup, work) or 0 < len(record) == control[at.RECORDED]:
+                active = _retire(setup, sample_times, rows, marks, record, control, work, held)
+        _release(setup, rows, marks, work, held)
+
+    advance.__name__ = "advance_explicit" if explicit else "advance_implicit"
+    return compiled_for(field, entry=True, nogil=True)(advance)

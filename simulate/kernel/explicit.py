@@ -1,9 +1,24 @@
 """One explicit step of a block of lanes: Dormand-Prince 8(5,3), its error in units of tolerance, its dense output."""
 
+from functools import lru_cache
+from typing import Any
+
 from .dop853 import DENSE_ROWS, ERROR_ROWS, EXTRA_STAGES, STAGE_ROWS, STAGES
-from .field import field
 from .layout import ATOL, BLOCK, DENSE_AT, ERROR, NEW_Y, RATES, RTOL, STAGE_Y, STIFFNESS, USED, H, Y
-from .simd import WIDTH, compiled, fma, larger, load, magnitude, never_inline, smaller, splat, square_root, store
+from .simd import (
+    WIDTH,
+    compiled,
+    compiled_for,
+    fma,
+    larger,
+    load,
+    magnitude,
+    never_inline,
+    smaller,
+    splat,
+    square_root,
+    store,
+)
 
 #: Stages with those of the dense output; stage 12 is the rate at the end of the step.
 ALL_STAGES = STAGES + 1 + EXTRA_STAGES
@@ -23,23 +38,6 @@ def inverse_scale(work, base):
 
 
 @compiled()
-def stages(setup, quadrature, tables, work, first, last):
-    """Rates of the stages ``first`` to ``last``, at y + h Σ_j a_ij k_j; stage 12 is the new state."""
-    never_inline()
-    step = load(work, H)
-    for stage in range(first, last + 1):
-        target = NEW_Y if stage == STAGES else STAGE_Y
-        for base in range(0, setup[USED] * WIDTH, 2 * WIDTH):
-            left, right = splat(0.0), splat(0.0)
-            for k in range(STAGE_START[stage], STAGE_START[stage + 1]):
-                at, weight = RATES + STAGE_OF[k] * BLOCK + base, splat(STAGE_WEIGHT[k])
-                left, right = fma(load(work, at), weight, left), fma(load(work, at + WIDTH), weight, right)
-            store(work, target + base, fma(step, left, load(work, Y + base)))
-            store(work, target + base + WIDTH, fma(step, right, load(work, Y + base + WIDTH)))
-        field(setup, quadrature, tables, work, target, RATES + stage * BLOCK)
-
-
-@compiled()
 def _square(setup, work, row):
     """Σ over the components of (Σ_j e_j k_j / scale)², for one row of error weights."""
     never_inline()
@@ -54,8 +52,8 @@ def _square(setup, work, row):
 
 
 @compiled()
-def explicit_step(setup, quadrature, tables, work):
-    """From y and the rates there (stage 0) to the new state, the rates there (stage 12), the error and |h λ|, squared.
+def _estimate_error(setup, work):
+    """The error of the step from its stages, and |h λ|, squared.
 
     e3, e5 and e6 = O(h^4), O(h^6), O(h^7) are errors of embedded solutions; e5 (e6/e3)^{3/4} = O(h^{8.25}) follows the
     error of the solution. e5 is the norm over three independent formulas: a single one passes through 0 where steps are
@@ -65,7 +63,6 @@ def explicit_step(setup, quadrature, tables, work):
     stays at the edge of the stability region (Hairer and Wanner, volume II, section IV.2).
     """
     never_inline()
-    stages(setup, quadrature, tables, work, 1, STAGES)
     step = load(work, H)
     square_3 = _square(setup, work, 0)
     square_5 = _square(setup, work, 1) + _square(setup, work, 2) + _square(setup, work, 3)
@@ -81,10 +78,9 @@ def explicit_step(setup, quadrature, tables, work):
 
 
 @compiled()
-def explicit_dense(setup, quadrature, tables, work):
-    """Coefficients of the dense output; three more stages."""
+def _interpolate(setup, work):
+    """Coefficients of the dense output, from the step's stages and three more."""
     never_inline()
-    stages(setup, quadrature, tables, work, STAGES + 1, ALL_STAGES - 1)
     step = load(work, H)
     for base in range(0, setup[USED] * WIDTH, WIDTH):
         move = load(work, NEW_Y + base) - load(work, Y + base)
@@ -97,3 +93,39 @@ def explicit_dense(setup, quadrature, tables, work):
             for k in range(DENSE_START[row], DENSE_START[row + 1]):
                 total = fma(load(work, RATES + DENSE_OF[k] * BLOCK + base), splat(DENSE_WEIGHT[k]), total)
             store(work, DENSE_AT + (3 + row) * BLOCK + base, step * total)
+
+
+@lru_cache
+def explicit_of(field: Any) -> tuple[Any, Any]:
+    """The step along ``field``, and the dense output of a step that has been taken."""
+
+    @compiled_for(field)
+    def stages(setup, quadrature, tables, work, first, last):
+        """Rates of the stages ``first`` to ``last``, at y + h Σ_j a_ij k_j; stage 12 is the new state."""
+        never_inline()
+        step = load(work, H)
+        for stage in range(first, last + 1):
+            target = NEW_Y if stage == STAGES else STAGE_Y
+            for base in range(0, setup[USED] * WIDTH, 2 * WIDTH):
+                left, right = splat(0.0), splat(0.0)
+                for k in range(STAGE_START[stage], STAGE_START[stage + 1]):
+                    at, weight = RATES + STAGE_OF[k] * BLOCK + base, splat(STAGE_WEIGHT[k])
+                    left, right = fma(load(work, at), weight, left), fma(load(work, at + WIDTH), weight, right)
+                store(work, target + base, fma(step, left, load(work, Y + base)))
+                store(work, target + base + WIDTH, fma(step, right, load(work, Y + base + WIDTH)))
+            field(setup, quadrature, tables, work, target, RATES + stage * BLOCK)
+
+    @compiled_for(field)
+    def step(setup, quadrature, tables, work):
+        """From y and the rates there (stage 0) to the new state, the rates there (stage 12), and the error, squared."""
+        never_inline()
+        stages(setup, quadrature, tables, work, 1, STAGES)
+        _estimate_error(setup, work)
+
+    @compiled_for(field)
+    def dense(setup, quadrature, tables, work):
+        never_inline()
+        stages(setup, quadrature, tables, work, STAGES + 1, ALL_STAGES - 1)
+        _interpolate(setup, work)
+
+    return step, dense

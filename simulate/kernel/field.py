@@ -8,66 +8,29 @@ E g/(1 + E g) and E/(g + E), so that their sum and difference share one denomina
 serve both nodes, and nothing cancels.
 """
 
-from .elementary import exp, log
+from .elementary import exp
 from .layout import (
     COPIES,
     DECAY_BETA,
     DECAY_W,
-    GROWTH_EXPONENT,
     HALF_INVERSE_DIMENSION,
-    INVERSE_MARGIN_SCALE,
-    KIND,
     LABEL_DEVIATION,
     LABEL_MEAN,
-    MEASURED,
-    MEMORY_RATE,
-    NO_MEMORY,
     OTHERS,
-    POWER_LAW,
     PRESENT,
     SCRATCH,
-    TABLE,
 )
+from .memory import MARGIN_MAX, MARGIN_MIN, read_margins, store_growth
 from .simd import WIDTH, compiled, copy_sign, fma, larger, load, magnitude, never_inline, smaller, splat, store
 
 #: Clips of theory's softmax, and of the exponents here: beyond them σ is 0 or 1 to the last bit.
-BETA_MAX, EXPONENT_MAX = 300.0, 600.0
-MARGIN_MIN, MARGIN_MAX, SPREAD_MAX = -300.0, 340.0, 300.0
-#: The homogeneous law lives on φ > −p.
-GROWTH_MIN = 1e-300
+BETA_MAX, EXPONENT_MAX, SPREAD_MAX = 300.0, 600.0, 300.0
 
 
 @compiled()
-def _margins(tables, work, source):
-    """Margins at the memory states of block ``source`` into SCRATCH (a vector for each quantile), and c1 after them.
-
-    A table is (clock, margins…, c1) on its own grid; linear between readings, constant beyond the last.
-    """
-    never_inline()
-    quantiles = tables.shape[2] - 2
-    last = tables.shape[1] - 1
-    for lane in range(WIDTH):
-        table = tables[int(work[TABLE * WIDTH + lane])]
-        state = work[source + 2 * WIDTH + lane]
-        low, high = 0, last
-        while high - low > 1:
-            middle = (low + high) // 2
-            if table[middle, 0] <= state:
-                low = middle
-            else:
-                high = middle
-        width = table[high, 0] - table[low, 0]
-        share = min(max((state - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
-        for quantile in range(quantiles + 1):
-            left, right = table[low, 1 + quantile], table[high, 1 + quantile]
-            work[SCRATCH + quantile * WIDTH + lane] = left + share * (right - left)
-
-
-@compiled()
-def field(setup, quadrature, tables, work, source, target):
+def coupled(setup, quadrature, tables, work, source, target):
     """Rates of (w, β[, memory, clock]) at the state in block ``source`` of ``work``, into block ``target``."""
     never_inline()
-    kind = setup[KIND]
     w, beta = load(work, source), load(work, source + WIDTH)
     clipped = smaller(larger(beta, splat(-BETA_MAX)), splat(BETA_MAX))
     match = exp(clipped)
@@ -85,14 +48,7 @@ def field(setup, quadrature, tables, work, source, target):
     attended_slope = (copy * (others * (1.0 - slope)) - mean * total_slope) * inverse * inverse
     deviation_slope = deviation * total_slope * inverse * -1.0
 
-    quantiles = 1
-    if kind == MEASURED:
-        quantiles = tables.shape[2] - 2
-        _margins(tables, work, source)
-    elif kind == POWER_LAW:
-        store(work, SCRATCH, load(work, source + 2 * WIDTH))
-    else:
-        store(work, SCRATCH, splat(0.0))
+    quantiles = read_margins(setup, tables, work, source)
     signal = w * attended
     spread = magnitude(w) * deviation
     residual, skew = splat(0.0), splat(0.0)
@@ -117,15 +73,4 @@ def field(setup, quadrature, tables, work, source, target):
     turn = fma(residual, attended_slope, skew * deviation_slope)
     store(work, target, fma(load(work, DECAY_W * WIDTH) * -1.0, w, force))
     store(work, target + WIDTH, fma(load(work, DECAY_BETA * WIDTH) * -1.0, beta, w * turn))
-    if kind != NO_MEMORY:
-        growth = load(work, MEMORY_RATE * WIDTH) * residual
-        if kind == POWER_LAW:
-            margin = load(work, source + 2 * WIDTH)
-            base = larger(fma(margin, load(work, INVERSE_MARGIN_SCALE * WIDTH), splat(1.0)), splat(GROWTH_MIN))
-            growth = growth * exp(load(work, GROWTH_EXPONENT * WIDTH) * log(base))
-            clipped_margin = smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))
-            c1 = 1.0 / (1.0 + exp(clipped_margin))
-        else:
-            c1 = load(work, SCRATCH + quantiles * WIDTH)
-        store(work, target + 2 * WIDTH, growth)
-        store(work, target + 3 * WIDTH, c1)
+    store_growth(setup, work, source, target, residual, quantiles)

@@ -1,8 +1,10 @@
 """One Rosenbrock step of a block of lanes, for trajectories that stability rather than accuracy would slow down."""
 
+from functools import lru_cache
+from typing import Any
+
 from ...theory._numerics.rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
 from .explicit import inverse_scale
-from .field import field
 from .layout import (
     BLOCK,
     COMPONENTS,
@@ -19,7 +21,7 @@ from .layout import (
     H,
     Y,
 )
-from .simd import WIDTH, compiled, fma, larger, load, magnitude, never_inline, splat, store
+from .simd import WIDTH, compiled, compiled_for, fma, larger, load, magnitude, never_inline, splat, store
 
 #: Half-width of the central differences: the cube root of the rounding, which leaves 4e-11 of truncation and rounding.
 DIFFERENCE = 6e-6
@@ -32,22 +34,28 @@ def _matrix(row, column):
     return JACOBIAN + (row * COMPONENTS + column) * WIDTH
 
 
-@compiled()
-def _differentiate(setup, quadrature, tables, work):
-    """∂f_row/∂y_column for the columns w, β[, memory]; the clock drives nothing."""
-    never_inline()
-    for column in range(min(setup[USED], 3)):
-        base = column * WIDTH
-        value = load(work, Y + base)
-        width = larger(magnitude(value), splat(1.0)) * DIFFERENCE
-        for side in range(2):
-            for component in range(COMPONENTS):
-                store(work, STAGE_Y + component * WIDTH, load(work, Y + component * WIDTH))
-            store(work, STAGE_Y + base, value + width if side == 1 else value - width)
-            field(setup, quadrature, tables, work, STAGE_Y, RATES + (1 + side) * BLOCK)
-        for row in range(setup[USED]):
-            low, high = load(work, RATES + BLOCK + row * WIDTH), load(work, RATES + 2 * BLOCK + row * WIDTH)
-            store(work, _matrix(row, column), (high - low) / (width * 2.0))
+@lru_cache
+def _differentiate_of(field: Any) -> Any:
+    """The Jacobian of ``field``."""
+
+    @compiled_for(field)
+    def differentiate(setup, quadrature, tables, work):
+        """∂f_row/∂y_column for the columns w, β[, memory]; the clock drives nothing."""
+        never_inline()
+        for column in range(min(setup[USED], 3)):
+            base = column * WIDTH
+            value = load(work, Y + base)
+            width = larger(magnitude(value), splat(1.0)) * DIFFERENCE
+            for side in range(2):
+                for component in range(COMPONENTS):
+                    store(work, STAGE_Y + component * WIDTH, load(work, Y + component * WIDTH))
+                store(work, STAGE_Y + base, value + width if side == 1 else value - width)
+                field(setup, quadrature, tables, work, STAGE_Y, RATES + (1 + side) * BLOCK)
+            for row in range(setup[USED]):
+                low, high = load(work, RATES + BLOCK + row * WIDTH), load(work, RATES + 2 * BLOCK + row * WIDTH)
+                store(work, _matrix(row, column), (high - low) / (width * 2.0))
+
+    return differentiate
 
 
 @compiled()
@@ -76,44 +84,51 @@ def _invert(setup, work, inverse_step):
             store(work, _matrix(row, column), load(work, _matrix(row, column)) / determinant)
 
 
-@compiled()
-def rosenbrock_step(setup, quadrature, tables, work):
-    """From y and the rates there (block 0) to the new state, the rates there (block 12), error² and dense output.
+@lru_cache
+def rosenbrock_step_of(field: Any) -> Any:
+    """The Rosenbrock step along ``field``, which leaves its dense output behind."""
+    differentiate = _differentiate_of(field)
 
-    (1/(γh) − J) k_i = f(y + Σ_j a_ij k_j) + Σ_j C_ij k_j/h
-    """
-    never_inline()
-    _differentiate(setup, quadrature, tables, work)
-    step = larger(load(work, H), splat(1e-290))
-    inverse_step = 1.0 / step
-    _invert(setup, work, inverse_step * (1.0 / GAMMA))
-    for stage in range(STAGES):
-        target = RATES + (1 + stage) * BLOCK
-        source = RATES if stage == 0 else RATES + SPARE * BLOCK
-        if stage > 0:
+    @compiled_for(field)
+    def rosenbrock_step(setup, quadrature, tables, work):
+        """From y and the rates there (block 0) to the new state, the rates there (block 12), error² and dense output.
+
+        (1/(γh) − J) k_i = f(y + Σ_j a_ij k_j) + Σ_j C_ij k_j/h
+        """
+        never_inline()
+        differentiate(setup, quadrature, tables, work)
+        step = larger(load(work, H), splat(1e-290))
+        inverse_step = 1.0 / step
+        _invert(setup, work, inverse_step * (1.0 / GAMMA))
+        for stage in range(STAGES):
+            target = RATES + (1 + stage) * BLOCK
+            source = RATES if stage == 0 else RATES + SPARE * BLOCK
+            if stage > 0:
+                for component in range(COMPONENTS):
+                    base = component * WIDTH
+                    total = load(work, Y + base)
+                    for earlier in range(stage):
+                        total = fma(load(work, RATES + (1 + earlier) * BLOCK + base), splat(A[stage, earlier]), total)
+                    store(work, STAGE_Y + base, total)
+                field(setup, quadrature, tables, work, STAGE_Y, source)
             for component in range(COMPONENTS):
                 base = component * WIDTH
-                total = load(work, Y + base)
+                total = splat(0.0)
                 for earlier in range(stage):
-                    total = fma(load(work, RATES + (1 + earlier) * BLOCK + base), splat(A[stage, earlier]), total)
-                store(work, STAGE_Y + base, total)
-            field(setup, quadrature, tables, work, STAGE_Y, source)
-        for component in range(COMPONENTS):
-            base = component * WIDTH
-            total = splat(0.0)
-            for earlier in range(stage):
-                total = fma(load(work, RATES + (1 + earlier) * BLOCK + base), splat(C[stage, earlier]), total)
-            store(work, NEW_Y + base, fma(total, inverse_step, load(work, source + base)))
-        for row in range(3):
-            total = splat(0.0)
-            for column in range(3):
-                total = fma(load(work, _matrix(row, column)), load(work, NEW_Y + column * WIDTH), total)
-            store(work, target + row * WIDTH, total)
-        # the clock: (1/γh) k = right-hand side + ∂c1/∂memory · k_memory
-        driven = fma(load(work, _matrix(3, 2)), load(work, target + 2 * WIDTH), load(work, NEW_Y + 3 * WIDTH))
-        store(work, target + 3 * WIDTH, driven * step * GAMMA)
-    _close(setup, work)
-    field(setup, quadrature, tables, work, NEW_Y, RATES + END_RATES)
+                    total = fma(load(work, RATES + (1 + earlier) * BLOCK + base), splat(C[stage, earlier]), total)
+                store(work, NEW_Y + base, fma(total, inverse_step, load(work, source + base)))
+            for row in range(3):
+                total = splat(0.0)
+                for column in range(3):
+                    total = fma(load(work, _matrix(row, column)), load(work, NEW_Y + column * WIDTH), total)
+                store(work, target + row * WIDTH, total)
+            # the clock: (1/γh) k = right-hand side + ∂c1/∂memory · k_memory
+            driven = fma(load(work, _matrix(3, 2)), load(work, target + 2 * WIDTH), load(work, NEW_Y + 3 * WIDTH))
+            store(work, target + 3 * WIDTH, driven * step * GAMMA)
+        _close(setup, work)
+        field(setup, quadrature, tables, work, NEW_Y, RATES + END_RATES)
+
+    return rosenbrock_step
 
 
 @compiled()

@@ -1,16 +1,18 @@
-"""Trajectories in and out of lanes: one by one, because it happens once in a trajectory and not once in a step."""
+"""Load trajectories into lanes and write them back. This happens once a trajectory, so it is done lane by lane."""
 
 import math
+from functools import lru_cache
+from typing import Any
 
 from ...theory._numerics.rodas5p import STAGES as ROSENBROCK_STAGES
 from . import layout as at
 from .dop853 import STAGES
 from .events import event_value
-from .field import field
 from .layout import ACQUIRED, BLOCK, EVENTS, LOST, MEMORISED, NO_MEMORY, RUNNING, STOPPED
 from .simd import (
     WIDTH,
     compiled,
+    compiled_for,
     larger,
     less,
     load,
@@ -128,48 +130,61 @@ def refill(setup, sample_times, rows, marks, control, work, held):
     return active
 
 
-@compiled()
-def prepare(setup, quadrature, tables, rows, marks, work, held):
-    """Rates and first steps of all trajectories that run, a vector of them at a time."""
-    never_inline()
-    lane = 0
-    for i in range(len(rows)):
-        if marks[i, at.STATUS] == RUNNING:
-            _fetch(rows, work, lane, i)
-            held[lane] = i
-            lane += 1
-        if lane == WIDTH or (lane > 0 and i == len(rows) - 1):
-            _first_steps(setup, quadrature, tables, work)
-            for other in range(lane):
-                row = held[other]
-                rows[row, at.ROW_STEP] = work[at.PROPOSAL + other]
-                for component in range(at.COMPONENTS):
-                    rows[row, at.ROW_RATES + component] = work[at.RATES + component * WIDTH + other]
-                marks[row, at.EVALUATIONS] += 2
-                held[other] = -1
-            lane = 0
+@lru_cache
+def prepare_of(field: Any) -> Any:
+    """What starts trajectories along ``field``."""
+    first_steps = _first_steps_of(field)
+
+    @compiled_for(field)
+    def prepare(setup, quadrature, tables, rows, marks, work, held):
+        """Rates and first steps of all trajectories that run, a vector of them at a time."""
+        never_inline()
+        lane = 0
+        for i in range(len(rows)):
+            if marks[i, at.STATUS] == RUNNING:
+                _fetch(rows, work, lane, i)
+                held[lane] = i
+                lane += 1
+            if lane == WIDTH or (lane > 0 and i == len(rows) - 1):
+                first_steps(setup, quadrature, tables, work)
+                for other in range(lane):
+                    row = held[other]
+                    rows[row, at.ROW_STEP] = work[at.PROPOSAL + other]
+                    for component in range(at.COMPONENTS):
+                        rows[row, at.ROW_RATES + component] = work[at.RATES + component * WIDTH + other]
+                    marks[row, at.EVALUATIONS] += 2
+                    held[other] = -1
+                lane = 0
+
+    return prepare
 
 
-@compiled()
-def _first_steps(setup, quadrature, tables, work):
-    """Rates in every lane, and a first step: tol^{1/8} times the time in which the state moves by 1.
+@lru_cache
+def _first_steps_of(field: Any) -> Any:
+    """First rates and steps along ``field``."""
 
-    The pace is the larger of |f| and √|f′ f|, the latter from a probe 1e-3 away; the clock is no part of the state. A
-    trajectory that goes on where another call left it has its step already.
-    """
-    never_inline()
-    field(setup, quadrature, tables, work, at.Y, at.RATES)
-    rate_w, rate_beta = load(work, at.RATES), load(work, at.RATES + WIDTH)
-    speed = larger(larger(magnitude(rate_w), magnitude(rate_beta)), splat(1e-300))
-    probe = 1e-3 / speed
-    store(work, at.STAGE_Y, load(work, at.Y) + probe * rate_w)
-    store(work, at.STAGE_Y + WIDTH, load(work, at.Y + WIDTH) + probe * rate_beta)
-    for base in range(2 * WIDTH, BLOCK, WIDTH):
-        store(work, at.STAGE_Y + base, load(work, at.Y + base))
-    field(setup, quadrature, tables, work, at.STAGE_Y, at.RATES + BLOCK)
-    turn_w = magnitude(load(work, at.RATES + BLOCK) - rate_w)
-    turn_beta = magnitude(load(work, at.RATES + BLOCK + WIDTH) - rate_beta)
-    pace = larger(larger(speed, square_root(larger(turn_w, turn_beta) / probe)), splat(1e-12))
-    root = square_root(square_root(square_root(larger(load(work, at.RTOL), load(work, at.ATOL)))))
-    proposal = load(work, at.PROPOSAL)
-    store(work, at.PROPOSAL, select(less(splat(0.0), proposal), proposal, root / pace))
+    @compiled_for(field)
+    def first_steps(setup, quadrature, tables, work):
+        """Rates in every lane, and a first step: tol^{1/8} times the time in which the state moves by 1.
+
+        The pace is the larger of |f| and √|f′ f|, the latter from a probe 1e-3 away; the clock is no part of the state.
+        A trajectory that goes on where another call left it has its step already.
+        """
+        never_inline()
+        field(setup, quadrature, tables, work, at.Y, at.RATES)
+        rate_w, rate_beta = load(work, at.RATES), load(work, at.RATES + WIDTH)
+        speed = larger(larger(magnitude(rate_w), magnitude(rate_beta)), splat(1e-300))
+        probe = 1e-3 / speed
+        store(work, at.STAGE_Y, load(work, at.Y) + probe * rate_w)
+        store(work, at.STAGE_Y + WIDTH, load(work, at.Y + WIDTH) + probe * rate_beta)
+        for base in range(2 * WIDTH, BLOCK, WIDTH):
+            store(work, at.STAGE_Y + base, load(work, at.Y + base))
+        field(setup, quadrature, tables, work, at.STAGE_Y, at.RATES + BLOCK)
+        turn_w = magnitude(load(work, at.RATES + BLOCK) - rate_w)
+        turn_beta = magnitude(load(work, at.RATES + BLOCK + WIDTH) - rate_beta)
+        pace = larger(larger(speed, square_root(larger(turn_w, turn_beta) / probe)), splat(1e-12))
+        root = square_root(square_root(square_root(larger(load(work, at.RTOL), load(work, at.ATOL)))))
+        proposal = load(work, at.PROPOSAL)
+        store(work, at.PROPOSAL, select(less(splat(0.0), proposal), proposal, root / pace))
+
+    return first_steps

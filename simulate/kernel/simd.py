@@ -35,6 +35,19 @@ def compiled(*, entry: bool = False, **options: Any) -> Any:
     return compiled_and_kept(*SOURCES, **options) if entry else decorate(**options)
 
 
+def compiled_for(field: Any, **options: Any) -> Any:
+    """:func:`compiled` for a function that calls a given field, under a name that says which.
+
+    Compiled code is kept and linked by name: that of another field must not be taken for it.
+    """
+
+    def decorator(function: Any) -> Any:
+        function.__name__ = function.__qualname__ = f"{function.__name__}_{field.__name__}"
+        return compiled(**options)(function)
+
+    return decorator
+
+
 #: Lanes of one vector. Two AVX-512 registers: one alone leaves the arithmetic units waiting for its own results.
 WIDTH = 16
 

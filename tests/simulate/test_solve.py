@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from iclrace.simulate import CoupledModel, EventLevels, solve, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task, acquired_beta, icl_field, mean_residual
+from iclrace.theory.contexts.attention import context_nodes
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 #: When β falls to 1e-4 at N = 50, K = 1000, balanced labels, from (0.3, 3): LSODA at 1e-10 on theory's field, by decay.
@@ -298,9 +299,31 @@ def test_bad_input_is_named(argument, change):
         solve(CoupledModel(Task(50)), **arguments)
 
 
-def test_models_that_have_no_kernel_are_refused():
-    with pytest.raises(ValueError, match="score_std"):
-        CoupledModel(Task(50, score_std=1.0))
+def test_rough_attention_is_followed_as_by_scipy():
+    """The time of acquisition of both is good to some ten tolerances."""
+    task = Task(25, dimension=31, score_std=1.0)
+    solved = solve(CoupledModel(task), (0.0, 0.0), (0.0, 1e3), rtol=1e-6, stop="acquired")
+
+    def acquired(_, y):
+        return y[1] - acquired_beta(task)
+
+    acquired.terminal = True
+    expected = solve_ivp(
+        lambda _, y: np.ravel(icl_field(y[0], y[1], task, nodes=16)), (0.0, 1e3), [0.0, 0.0],
+        rtol=1e-6, atol=1e-9, events=acquired,
+    ).t_events[0][0]  # fmt: skip
+    assert solved.events["acquired"] == pytest.approx(expected, rel=1e-5)
+    flat = solve(CoupledModel(replace(task, score_std=0.0)), (0.0, 0.0), (0.0, 1e3))
+    assert abs(solved.events["acquired"] / flat.events["acquired"] - 1.0) > 0.05  # roughness is seen
+
+
+def test_bad_contexts_are_refused():
+    nodes = context_nodes(Task(50))
+    for contexts in (nodes[:4], nodes._replace(weight=nodes.weight[:3]), nodes._replace(copy=np.nan * nodes.copy)):
+        with pytest.raises(ValueError, match="Argument 'contexts' must"):
+            CoupledModel(Task(50), contexts=contexts)
+    with pytest.raises(ValueError, match="Argument 'parameters' must name nothing"):
+        solve_ensemble(CoupledModel(Task(50), contexts=nodes), [0.0, 0.0], (0.0, 1.0), parameters={"copies": [1, 2]})
 
 
 @pytest.mark.parametrize(("y0", "reason"), [((400.0, 0.0), "range"), ((0.0, 350.0), "range")])

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ...theory import Estimate, Task, acquired_beta, icl_field
+from ...simulate import CoupledModel, solve
+from ...theory import Estimate, Task
 from ...theory._arguments import require
 from ..measure.times import geometric_mean
-from ..predict.passage import passage_time
 from ..training.config import Run
 from ..training.trainer import EnsembleTrainer
 
-_LABEL_NODES = 16
 #: Of the integration of the rough field, whose draws leave 2 %.
 _TOLERANCE = 1e-4
 
@@ -50,7 +49,5 @@ def rough_acquisition_time(task: Task, beta0: float = 0.0) -> float:
     form is exact to 0.1 %.
     """
     last = 1e4 * task.context_length
-    return passage_time(
-        lambda state: np.ravel(icl_field(state[0], state[1], task, nodes=_LABEL_NODES)),
-        [0.0, beta0], acquired_beta(task), last, rtol=_TOLERANCE, atol=_TOLERANCE,
-    )  # fmt: skip
+    solved = solve(CoupledModel(task), (0.0, beta0), (0.0, last), _TOLERANCE, _TOLERANCE, stop="acquired")
+    return float(np.nan_to_num(solved.events["acquired"], nan=np.inf))

@@ -11,16 +11,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ...simulate import CoupledModel, solve_ensemble, sweep
-from ...theory import Estimate, MeasuredMemory, Task, acquired_beta, acquisition_time, icl_accuracy, item_frequencies
+from ...simulate import CoupledModel, solve, solve_ensemble, sweep
+from ...theory import Estimate, MeasuredMemory, Task, acquisition_time, icl_accuracy, item_frequencies
 from ...theory.contexts.burstiness import repeated_nodes
-from ...theory.field import flow
 from ..claim import Claim
 from ..measure.clocks import ended_at, measured_memory
 from ..measure.times import acquisition_times, geometric_mean
 from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
-from .passage import passage_time
 
 #: Task diversities at which the coupled equations are solved to find K*: their ratio, about 0.7 %, is far below the
 #: seeds' spread. With repeated items K* is bisected, to the same precision.
@@ -133,15 +131,11 @@ def _repeats_time(run: Run, memory: MeasuredMemory, task_diversity: float) -> fl
     met = task_diversity
     if run.frequency_exponent:
         met = 1.0 / float(np.sum(item_frequencies(round(task_diversity), run.frequency_exponent) ** 2))
-    context = repeated_nodes(replace(run.task, task_diversity=met), nodes=_NODES)
-
-    def field(state: NDArray[np.float64]) -> list[float]:
-        w, beta, clock = state
-        margins, weight = memory.margins(max(clock, 0.0), task_diversity)
-        dw, dbeta, residual = flow(w, beta, run.task, margins, context)
-        return [float(weight @ dw), float(weight @ dbeta), run.rate_ratio * float(weight @ residual)]
-
-    return passage_time(field, [run.w0, run.beta0, 0.0], acquired_beta(run.task), run.budget, rtol=1e-6, atol=1e-8)
+    contexts = repeated_nodes(replace(run.task, task_diversity=met), nodes=_NODES)
+    task = replace(run.task, task_diversity=task_diversity)
+    model = CoupledModel(task, memory, rate_ratio=run.rate_ratio, contexts=contexts)
+    solved = solve(model, (run.w0, run.beta0), (0.0, float(run.budget)), stop="acquired")
+    return float(np.nan_to_num(solved.events["acquired"], nan=math.inf))
 
 
 def _scanned(trainings: Sequence[MemoryTraining]) -> tuple[float, float]:

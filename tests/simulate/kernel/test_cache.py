@@ -49,7 +49,7 @@ def test_an_edit_of_a_compiled_source_is_seen_wherever_the_cache_lies(copied):
     cache = {"NUMBA_CACHE_DIR": str(copied / "cache")}
     before = run(SOLVE, copied, **cache)
     assert before.returncode == 0, before.stderr
-    assert list((copied / "cache").rglob("driver.advance_explicit*.nbc"))
+    assert list((copied / "cache").rglob("driver.advance_explicit_coupled*.nbc"))
     field = copied / "iclrace" / "simulate" / "kernel" / "field.py"
     unedited, when = field.read_text("utf-8"), field.stat().st_mtime_ns
     edited = unedited.replace("store(work, target + WIDTH, ", "store(work, target + WIDTH, 2.0 * ")

@@ -7,17 +7,27 @@ import pytest
 
 from iclrace.simulate import CoupledModel, EventLevels
 from iclrace.simulate.kernel import layout as at
+from iclrace.simulate.kernel.contexts import averaged
 from iclrace.simulate.kernel.elementary import exp, log
-from iclrace.simulate.kernel.field import field
+from iclrace.simulate.kernel.field import coupled
 from iclrace.simulate.kernel.simd import WIDTH, compiled, load, store
 from iclrace.theory import MeasuredMemory, PowerLawMemory, Task, icl_field, mean_residual
+from iclrace.theory.contexts.attention import context_nodes
+from iclrace.theory.contexts.burstiness import repeated_nodes
+from iclrace.theory.field import flow
+from iclrace.theory.memory.frequencies import skewed_nodes
 
 EPS = np.finfo(np.float64).eps
 
 
 @compiled(entry=True)
-def _field(setup, quadrature, tables, work):
-    field(setup, quadrature, tables, work, at.Y, at.RATES)
+def _coupled(setup, quadrature, tables, work):
+    coupled(setup, quadrature, tables, work, at.Y, at.RATES)
+
+
+@compiled(entry=True)
+def _averaged(setup, quadrature, tables, work):
+    averaged(setup, quadrature, tables, work, at.Y, at.RATES)
 
 
 def kernel_field(model, states):
@@ -30,7 +40,7 @@ def kernel_field(model, states):
     rates = []
     for start in range(0, len(states), WIDTH):
         work[at.Y : at.Y + at.BLOCK] = states[start : start + WIDTH].T.ravel()
-        _field(setup, model.quadrature(), tables, work)
+        (_coupled if model.field is coupled else _averaged)(setup, model.quadrature(), tables, work)
         rates.append(work[at.RATES : at.RATES + at.BLOCK].reshape(at.COMPONENTS, WIDTH).T.copy())
     return np.concatenate(rates)
 
@@ -139,3 +149,35 @@ def test_event_levels_are_theorys():
     from iclrace.theory import icl_accuracy
 
     assert math.isclose(float(icl_accuracy(1.0, beta, task)), 0.9, rel_tol=1e-12)
+
+
+CONTEXTS = {
+    "plain": (Task(50), context_nodes(Task(50), nodes=16)),
+    "rough": (Task(25, dimension=63, score_std=1.0), None),
+    "repeated": (Task(50, 200, 63), repeated_nodes(Task(50, 200, 63), nodes=16)),
+    "skewed": (Task(50, 300), skewed_nodes(Task(50, 300), 1.0)),
+}
+
+
+@pytest.mark.parametrize("kind", CONTEXTS)
+def test_the_field_over_contexts_is_theorys(kind):
+    """Both sum the same nodes, and lose no more than the terms' rounding: |a| <= 1, |a'| <= 1."""
+    task, contexts = CONTEXTS[kind]
+    model = CoupledModel(task, contexts=contexts)
+    states = random_states(4, 0.0)[: WIDTH if kind == "rough" else None]
+    found = kernel_field(model, states)
+    expected = flow(states[:, 0], states[:, 1], task, 0.0, model.contexts)
+    for k in range(2):
+        np.testing.assert_allclose(found[:, k], expected[k], rtol=1e-10, atol=1e-13 * np.abs(states[:, 0]).max())
+    if kind == "plain":  # and where both apply, the fast field
+        np.testing.assert_allclose(found, kernel_field(CoupledModel(task), states), rtol=1e-10, atol=1e-12)
+
+
+def test_the_field_over_contexts_drives_the_memory():
+    task, memory = Task(50, 200, 63), PowerLawMemory(3.9, 0.7)
+    contexts = repeated_nodes(task, nodes=16)
+    states = random_states(5, 8.0)
+    found = kernel_field(CoupledModel(task, memory, contexts=contexts), states)
+    _, _, residual = flow(states[:, 0], states[:, 1], task, states[:, 2], contexts)
+    np.testing.assert_allclose(found[:, 2], memory.field(states[:, 2], residual, 200), rtol=1e-10)
+    np.testing.assert_allclose(found[:, 3], 1.0 / (1.0 + np.exp(states[:, 2])), rtol=1e-12)

@@ -1,0 +1,79 @@
+"""The memory on a vector of lanes, which every field averages its residual over and drives by it."""
+
+from .elementary import exp, log
+from .layout import (
+    GROWTH_EXPONENT,
+    INVERSE_MARGIN_SCALE,
+    KIND,
+    MEASURED,
+    MEMORY_RATE,
+    NO_MEMORY,
+    POWER_LAW,
+    SCRATCH,
+    TABLE,
+)
+from .simd import WIDTH, compiled, fma, larger, load, never_inline, smaller, splat, store
+
+#: Clips of the margin: beyond them σ is 0 or 1 to the last bit.
+MARGIN_MIN, MARGIN_MAX = -300.0, 340.0
+#: The homogeneous law lives on φ > −p.
+GROWTH_MIN = 1e-300
+
+
+@compiled()
+def _margins(tables, work, source):
+    """Margins at the memory states of block ``source`` into SCRATCH (a vector for each quantile), and c1 after them.
+
+    A table is (clock, margins…, c1) on its own grid; linear between readings, constant beyond the last.
+    """
+    never_inline()
+    quantiles = tables.shape[2] - 2
+    last = tables.shape[1] - 1
+    for lane in range(WIDTH):
+        table = tables[int(work[TABLE * WIDTH + lane])]
+        state = work[source + 2 * WIDTH + lane]
+        low, high = 0, last
+        while high - low > 1:
+            middle = (low + high) // 2
+            if table[middle, 0] <= state:
+                low = middle
+            else:
+                high = middle
+        width = table[high, 0] - table[low, 0]
+        share = min(max((state - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
+        for quantile in range(quantiles + 1):
+            left, right = table[low, 1 + quantile], table[high, 1 + quantile]
+            work[SCRATCH + quantile * WIDTH + lane] = left + share * (right - left)
+
+
+@compiled()
+def read_margins(setup, tables, work, source):
+    """Margins at the states in block ``source`` into SCRATCH, a vector for each quantile; how many quantiles."""
+    kind = setup[KIND]
+    quantiles = 1
+    if kind == MEASURED:
+        quantiles = tables.shape[2] - 2
+        _margins(tables, work, source)
+    elif kind == POWER_LAW:
+        store(work, SCRATCH, load(work, source + 2 * WIDTH))
+    else:
+        store(work, SCRATCH, splat(0.0))
+    return quantiles
+
+
+@compiled()
+def store_growth(setup, work, source, target, residual, quantiles):
+    """Rates of the memory and of its clock, from the mean residual, into block ``target``; after ``read_margins``."""
+    kind = setup[KIND]
+    if kind != NO_MEMORY:
+        growth = load(work, MEMORY_RATE * WIDTH) * residual
+        if kind == POWER_LAW:
+            margin = load(work, source + 2 * WIDTH)
+            base = larger(fma(margin, load(work, INVERSE_MARGIN_SCALE * WIDTH), splat(1.0)), splat(GROWTH_MIN))
+            growth = growth * exp(load(work, GROWTH_EXPONENT * WIDTH) * log(base))
+            clipped_margin = smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))
+            c1 = 1.0 / (1.0 + exp(clipped_margin))
+        else:
+            c1 = load(work, SCRATCH + quantiles * WIDTH)
+        store(work, target + 2 * WIDTH, growth)
+        store(work, target + 3 * WIDTH, c1)
