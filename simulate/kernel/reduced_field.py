@@ -173,7 +173,9 @@ def rates(time, y, p, growth, total, table, contexts, work, out):
         out[12] += s2 * math.sqrt(a**4 + 8.0 * a * y[12] ** 2 / s2) * ahead
     out[3] = d * d / (2.0 * dim * dim) * scale[4] * sums[5]
     kernel = s2 * d * scale[5]
-    slope = sums[8] + sums[11] * y[9] / scale[3]
+    slope = sums[8]
+    if scale[3] > 0.0:  # no label score is left to be echoed otherwise
+        slope += sums[11] * y[9] / scale[3]
     out[4] = kernel / dim * slope
     out[5] = out[6] = out[8] = out[9] = out[10] = out[11] = 0.0
     k = p[DIVERSITY]

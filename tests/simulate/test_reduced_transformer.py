@@ -81,6 +81,17 @@ def test_the_compiled_field_is_theorys(model, state, time):
     assert accuracy == pytest.approx(icl_accuracy(model, state, row, contexts, time), abs=1e-12)
 
 
+@pytest.mark.parametrize("model", [MODEL, BARE])
+def test_label_scores_may_vanish_altogether(model):
+    """Their share falls as an exponential, below the least number there is: the rates stay those of a tiny share."""
+    gone, tiny = (np.array([9.0, 20, 3, -1, left, 0, 0, 20, 0, 0, 0, 0, 0.5]) for left in (-800.0, -300.0))
+    contexts = draw_contexts(model, 30, 8, seed=3)
+    found, accuracy, row = compiled(model, gone, contexts, 5.0)
+    assert np.isfinite(found).all() and 0.5 < accuracy <= 1
+    assert found == pytest.approx(rates(model, gone, row, contexts, 5.0), rel=1e-9, abs=1e-11 * np.abs(found).max())
+    assert found == pytest.approx(compiled(model, tiny, contexts, 5.0)[0], rel=1e-9)
+
+
 def slow(model, contexts, budget):
     """The same equations by scipy with numpy's field, at a tolerance a thousand times finer."""
     total, table = tabulated(model, COUPLING)

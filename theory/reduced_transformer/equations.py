@@ -246,7 +246,8 @@ def _label_rates(
     g = now.wrong * w * opened
     slope = now.wrong * w * m * (on_self - 2.0 * opened) - now.curve * (w * opened) ** 2
     kernel = model.label_scale**2 * model.size * now.scores.label_square
-    slope += now.curve * w * opened * state[9] / now.scores.label
+    if now.scores.label > 0.0:  # no label score is left to be echoed otherwise
+        slope += now.curve * w * opened * state[9] / now.scores.label
     removed = kernel / model.dimension * float(slope.mean())
     if not model.terms.stored_labels or math.isinf(model.task_diversity):
         return removed, 0.0, 0.0
