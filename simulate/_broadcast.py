@@ -1,5 +1,7 @@
 """Initial states and parameters over common dimensions, without ever holding the product of them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """Theory curves from the full equations: phase diagram, acquisition times, transience, balanced contexts."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,7 @@ def phase_diagram(
     beta0_std: float = 1.0,
     draws: int = 64,
     **options: Any,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """P(acquire | N, K) within a budget, over β0 ~ N(mean, std²), from the coupled equations.
 
     Parameters
@@ -79,7 +81,7 @@ def _until(budget: float) -> tuple[float, float]:
     return 0.0, number("budget", budget, minimum=0.0, exclusive=True)
 
 
-def _probabilities(data: "xr.Dataset") -> "xr.Dataset":
+def _probabilities(data: xr.Dataset) -> xr.Dataset:
     """Share acquiring, median time and share of failures over the draws of β0."""
     solved = data["status"] <= 2
     acquired = data["time_acquired"].notnull()
@@ -101,7 +103,7 @@ def coupled_acquisition_distribution(
     beta0_std: float = 1.0,
     draws: int = 1024,
     **options: Any,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Distribution of the acquisition time over β0 ~ N(mean, std²), censored at a budget.
 
     Parameters
@@ -158,7 +160,7 @@ def transience(
     budget: float = 1e6,
     beta0: float = 0.0,
     **options: Any,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Phases of training over (λ, K), and when ICL is acquired and lost.
 
     Parameters
@@ -216,7 +218,7 @@ def balanced_fraction(
     beta0_std: float = 1.0,
     draws: int = 256,
     **options: Any,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Fraction acquiring ICL against K, for balanced contexts beside i.i.d. ones.
 
     Balanced contexts have a saddle at (w, β) = (0, 0): with w0 = 0 only β0 > 0 acquires, whatever K.

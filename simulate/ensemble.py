@@ -1,5 +1,7 @@
 """Many trajectories at once: broadcast over named dimensions, all cores, the same bits in any company."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +85,7 @@ class Ensemble:
         """Why the trajectory at ``index`` ended."""
         return REASONS[int(self.status[index])]
 
-    def to_dataset(self) -> "xr.Dataset":
+    def to_dataset(self) -> xr.Dataset:
         """Everything as a labelled dataset."""
         import xarray as xr
 

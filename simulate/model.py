@@ -1,5 +1,7 @@
 """The coupled model: ICL parameters, memory circuit and weight decay in one system of equations."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

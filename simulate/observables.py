@@ -1,5 +1,7 @@
 """What a state (w, β, memory) means for a user: margins, accuracies and losses, all from theory's formulas."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit

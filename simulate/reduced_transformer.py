@@ -1,5 +1,7 @@
 """The reduced transformer solved: one network's course, accuracy curves over K, and the threshold K*."""
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Sequence
@@ -77,7 +79,7 @@ def solve_reduced(
     scrambled: bool = False,
     rtol: float = 2e-3,
     contexts: Contexts | None = None,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """The order parameters at the budget, and t_ICL, over K.
 
     Parameters
@@ -199,7 +201,7 @@ def _integrated(
 def reduced_course(
     model: ReducedTransformer, coupling: MeasuredCoupling, *, budget: float, rows: int = 400, draws: int = 1000,
     seed: int = 0, w0: float = 0.0, beta0: float = 0.0, scrambled: bool = False, rtol: float = 2e-3,
-) -> "xr.Dataset":  # fmt: skip
+) -> xr.Dataset:  # fmt: skip
     """The order parameters and ICL accuracy of one network over ``time``, at the solver's own steps.
 
     Parameters as for :func:`solve_reduced`; at most ``rows`` steps are kept, evenly thinned.

@@ -1,5 +1,7 @@
 """One trajectory: adaptive steps, events, dense output."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Grids of ensembles as labelled datasets, kept on disk under the hash of everything that determines them."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -53,7 +55,7 @@ def sweep(
     cache: str | Path | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], object] | None = None,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Every combination of the values on ``axes``, as a dataset with one dimension an axis.
 
     With ``cache`` each value of the first axis is one file in a directory named by the hash of the model, the other
@@ -148,7 +150,7 @@ def _solve_slab(
     levels: EventLevels,
     stop: str | None,
     threads: int | None,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     shape = tuple(map(len, grid.values()))
     open_grid = dict(zip(grid, np.meshgrid(*grid.values(), indexing="ij", sparse=True), strict=True))
     w, beta = (np.broadcast_to(open_grid.pop(name, np.zeros([1] * len(shape))), shape) for name in ("w0", "beta0"))
@@ -180,7 +182,7 @@ def _digest(model: CoupledModel, *settings: Any) -> str:
     return content.hexdigest()[:24]
 
 
-def _read(path: Path) -> "xr.Dataset | None":
+def _read(path: Path) -> xr.Dataset | None:
     """A finished part; None where there is none, or where it is damaged in any way and has to be computed again."""
     if not path.exists():
         return None

@@ -1,5 +1,7 @@
 """One solved trajectory, with its dense output and what it means for accuracy and loss."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -131,7 +133,7 @@ class Trajectory:
     def margin(self) -> Array:
         return self.observables["margin"]
 
-    def to_dataset(self) -> "xr.Dataset":
+    def to_dataset(self) -> xr.Dataset:
         """Everything over the dimension ``time``, event times and counts as attributes."""
         import xarray as xr
 

@@ -39,3 +39,20 @@ def test_the_wheel_installs_and_runs(tmp_path):
     assert (site / "iclrace" / "figures" / "report.html").exists()
     command = [sys.executable, "-m", "iclrace.cli", "curves", "threshold", "-N", "50"]
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_dir_and_help_show_what_is_public_and_no_machinery():
+    """``dir(iclrace)`` is ``__all__``; a signature in ``help()`` says ArrayLike, not the union that numpy makes of it."""
+    import importlib
+    import inspect
+    import pydoc
+
+    import iclrace
+
+    assert dir(iclrace) == sorted(iclrace.__all__)
+    for room in ("theory", "simulate", "validate", "figures"):
+        module = importlib.import_module(f"iclrace.{room}")
+        for name in module.__all__:
+            if inspect.isroutine(public := getattr(module, name)):
+                text = pydoc.plain(pydoc.render_doc(public))
+                assert "_SupportsArray" not in text and "ModuleType" not in text, (room, name)

@@ -1,5 +1,7 @@
 """ICL accuracy of the reduced model, and the attention strength at which it reaches a level."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 

@@ -1,5 +1,7 @@
 """The averaged gradient flow of the ICL parameters (w, β): the right-hand side that everything else solves."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

@@ -1,5 +1,7 @@
 """IWL: what the network answers on training items without a copy of the target in the context."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr

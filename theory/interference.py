@@ -1,5 +1,7 @@
 """What memory costs in-context learning: on novel items its logit is noise."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr

@@ -1,5 +1,7 @@
 """The population loss over (w, β, φ), with gradient and Hessian: the landscape on which the race is run."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit

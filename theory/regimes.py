@@ -1,5 +1,7 @@
 """Where the exponents hold: the local slope of the exact expression, and where it is near its limit."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 

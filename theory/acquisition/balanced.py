@@ -1,5 +1,7 @@
 """Balanced contexts: with exactly N/2 labels of each sign the label sum does not fluctuate, and the flow is a curve."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The race of the early system, solved exactly: the clock reading at which ICL is acquired."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """The distribution of acquisition times that a Gaussian spread of initial attention brings about: the long tail."""
 
+from __future__ import annotations
+
 import math
 from functools import cached_property
 

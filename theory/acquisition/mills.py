@@ -1,5 +1,7 @@
 """The Mills ratio: acquisition clock of the drag-free race."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

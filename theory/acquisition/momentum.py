@@ -1,5 +1,7 @@
 """SGD with momentum: by how much acquisition comes later than in gradient-flow time η·steps/(1 − μ)."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

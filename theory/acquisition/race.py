@@ -1,5 +1,7 @@
 """The race between the two circuits, read in the memory's clock: when ICL is acquired, and with what probability."""
 
+from __future__ import annotations
+
 import itertools
 import math
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Rough initial attention: every score carries a Gaussian term of width σ_s, and the first attention is not flat."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 import numpy as np

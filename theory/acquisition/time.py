@@ -1,5 +1,7 @@
 """Acquisition time for K → ∞, to 95 % ICL accuracy: variation of constants where it holds, else integration."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Items as the data draw them: with replacement from K, half of each label, so that a context holds some repeatedly."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import lru_cache
 

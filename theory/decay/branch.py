@@ -1,5 +1,7 @@
 """The branch of ICL under weight decay in closed form: mean label sum, one equation in β; its fold and its duration."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

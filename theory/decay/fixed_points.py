@@ -1,5 +1,7 @@
 """Fixed points of (w, β) under weight decay, at a given memory margin: the folds where ICL is acquired and lost."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Which of three phases a training run ends in under weight decay; acquisition while decay is at work."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 from typing import Literal

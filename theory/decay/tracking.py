@@ -1,5 +1,7 @@
 """After acquisition: the weight with which ICL tracks the memory."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """How long ICL lasts under weight decay."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -123,7 +125,7 @@ def lasting(task: Task, memory: PowerLawMemory, decay: float, acquired_margin: f
 
 
 @lru_cache(maxsize=128)
-def _icl_branch(task: Task, decay: float) -> "tuple[CubicSpline, CubicSpline, FixedPoint] | None":
+def _icl_branch(task: Task, decay: float) -> tuple[CubicSpline, CubicSpline, FixedPoint] | None:
     """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
     from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
 

@@ -1,5 +1,7 @@
 """Skewed item frequencies p_k ∝ k^{−α}: what they change in the memory's clock and in the contexts."""
 
+from __future__ import annotations
+
 import itertools
 import math
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Memory laws: how fast the in-weights circuit memorises, and the total clock it leaves for ICL."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 

@@ -1,5 +1,7 @@
 """A memory law read off runs of the memory circuit alone."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -156,7 +158,7 @@ class MeasuredMemory:
         total: Sequence[float] | None = None,
         margins: Sequence[ArrayLike] | None = None,
         rate_ratio: float = 1.0,
-    ) -> "MeasuredMemory":
+    ) -> MeasuredMemory:
         """Build the law from one entry per run in every argument (see :class:`MemoryRun`)."""
         shape = real("task_diversity", task_diversity, minimum=1.0).shape
         require(len(shape) == 1, "task_diversity", "have shape (run,)", shape)
@@ -171,7 +173,7 @@ class MeasuredMemory:
         return cls(runs, rate_ratio)
 
     @classmethod
-    def from_table(cls, table: Table, rate_ratio: float = 1.0) -> "MeasuredMemory":
+    def from_table(cls, table: Table, rate_ratio: float = 1.0) -> MeasuredMemory:
         """The law of a table with a row for each reading: a mapping, data frame, dataset or CSV file.
 
         Parameters

@@ -8,6 +8,8 @@ of s. Where every item has reached the margin φ, s = K φ G⁻¹ 1, so that
 the squared norm of the least function that gives every label the margin φ. No time stepping is needed.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
