@@ -15,7 +15,7 @@ from ..claim import Claim
 from ..measure.survival import fit_log_normal, observation_times
 from ..measure.times import acquisition_times, geometric_mean
 from ..place import place
-from ..predict.forecast import crossing, members_of, model_of, solved
+from ..predict.reduced import crossing, members_of, model_of, solved
 from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, couplings_in, networks_in
 from ..training.config import Run, addresses

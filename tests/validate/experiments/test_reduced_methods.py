@@ -10,7 +10,7 @@ from iclrace.theory import Estimate, Task
 from iclrace.validate import Run
 from iclrace.validate.experiments import ReducedAcquisition, ReducedEquations, Scan, ThresholdScan
 from iclrace.validate.experiments.reduced_methods import _open_ended, relative_speed
-from iclrace.validate.predict.forecast import model_of
+from iclrace.validate.predict.reduced import model_of
 from iclrace.validate.presets import PRESETS
 from iclrace.validate.presets.base import TRANSFORMER, Preset
 from iclrace.validate.protocol import Plan
