@@ -57,6 +57,7 @@ class Figure:
         return getattr(import_module(f".{module}", __package__), function)(results)
 
 
+_COUPLING = ("coupling_conditions", "coupling_rates", "coupling_lengths", "coupling_beyond")
 # fmt: off
 _ENTRIES: tuple[Figure, ...] = (
     Figure("race", "Memory's clock against the reading that ICL needs",
@@ -115,9 +116,9 @@ _ENTRIES: tuple[Figure, ...] = (
     Figure("independence_audit", "Are the transformer's two circuits independent?",
            "threshold:prepare_audit", (), ("audit",)),
     Figure("coupling_threshold", "K* measured against predicted under sixteen conditions",
-           "coupling:prepare_threshold", (), ("coupling_conditions", "coupling_rates", "coupling_lengths")),
+           "coupling:prepare_threshold", (), _COUPLING),
     Figure("coupling_accuracy", "Accuracy against K under sixteen conditions",
-           "coupling:prepare_accuracy", (), ("coupling_conditions", "coupling_rates", "coupling_lengths")),
+           "coupling:prepare_accuracy", (), _COUPLING),
     Figure("coupling_acquisition", "t_ICL of the transformer without a calibrated point",
            "coupling:prepare_acquisition", ("6b",), ("coupling_acquisition",)),
     Figure("attention_control", "A smoother first attention",

@@ -19,7 +19,7 @@ from .picture import Picture
 from .results import Results, setting
 from .scan import draw_accuracy, scans
 
-EXPERIMENTS = ("coupling_conditions", "coupling_rates", "coupling_lengths")
+EXPERIMENTS = ("coupling_conditions", "coupling_rates", "coupling_lengths", "coupling_beyond")
 #: What a condition is named by: its coordinates, and what they are where nothing is changed.
 _BASE = {
     "context_length": 15, "rate_ratio": 1.0, "dimension": 31.0, "width": 128, "attention_scale": 1.0, "copies": 1,

@@ -35,9 +35,9 @@ def _coupling(diversities: Sequence[int], seeds: int, **settings: Any) -> list[C
 
 def _scan(
     budget: float, task_diversity: Sequence[int], scrambled: Sequence[int], *, alone: Mapping[str, Any] | None = None,
-    **changes: Any,
+    further: Sequence[int] = (), **changes: Any,
 ) -> Scan:  # fmt: skip
-    """A condition: what differs from the base, and from its perceptrons alone."""
+    """A condition: what differs from the base and from its perceptrons alone, and further K of their couplings."""
     run = _RUN.with_(budget=budget, **changes)
     sizes = {"dimension": int(run.task.dimension), "width": run.width}
     rate = {"learning_rate": 0.1, **(alone or {})}
@@ -50,7 +50,9 @@ def _scan(
     }  # fmt: skip
     plain = not alone and sizes == {"dimension": 31, "width": 128}
     diversities = (64, 128, 256, 512, 1024, 2048) if plain else (64, 128, 256, 512, 1024)
-    coupling = _coupling(diversities, 3 if plain else 2, residual_scale=run.residual_scale, **sizes, **rate)
+    coupling = _coupling(
+        (*diversities, *further), 3 if plain else 2, residual_scale=run.residual_scale, **sizes, **rate
+    )
     return Scan(run, task_diversity, _SEEDS, memory, scrambled, coupling)
 
 
@@ -93,6 +95,12 @@ OTHERS = {
         learning_rate=0.025,
     ),
 }  # fmt: skip
+#: The scan at D = 63 ended below K*, which is measured here, on other seeds, with a scan that reaches further.
+BEYOND = {
+    "d63": _scan(
+        125.0, [540, 810, 1216, 1824, 2736, 4104], [256, 512, 1024, 2048], further=(2048,), dimension=63, seed=8100
+    ),
+}
 _REDUCED = (
     ReducedEquations("scrambled", _SCRAMBLED_SEEDS),
     ReducedEquations(),
@@ -122,6 +130,7 @@ COUPLING = Preset(
         ThresholdScan(OTHERS, METHODS, bar=1.2, name="coupling_conditions"),
         ThresholdScan(RATES, METHODS, bar=1.2, variable="rate_ratio", slope_bar=0.2, name="coupling_rates"),
         ThresholdScan(LENGTHS, METHODS, bar=1.2, variable="context_length", slope_bar=0.2, name="coupling_lengths"),
+        ThresholdScan(BEYOND, METHODS, bar=1.2, name="coupling_beyond"),
         ReducedAcquisition(
             _ENDLESS,
             dict.fromkeys(_ENDLESS, _START),
