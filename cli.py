@@ -131,7 +131,7 @@ def validate(
     from . import figures
 
     with working("drawing figures"):
-        pictures, _ = figures.save_all(figures.Results(out), out, newer=True)
+        pictures, _ = figures.save_all(figures.Results(out), out, of_results=True)
     if csv_file is not None:
         write_rows(csv_file, report.claims.rows())
     if as_json:

@@ -192,11 +192,12 @@ def available(results: Results) -> Iterator[tuple[Figure, Picture | MissingResul
 
 
 def save_all(
-    results: Results, out: str | os.PathLike[str], suffix: str = ".png", *, newer: bool = False
+    results: Results, out: str | os.PathLike[str], suffix: str = ".png", *, of_results: bool = False
 ) -> tuple[list[Path], dict[str, MissingResults]]:
     """Write every figure whose results are there to ``out``; returns the files, and what the others miss.
 
-    With ``newer`` a figure that was drawn after the results were written is left as it is.
+    With ``of_results`` only those that show something of this folder, and none again that was drawn after the results
+    were written.
     """
     from .results import MissingResults
     from .style import save
@@ -206,7 +207,9 @@ def save_all(
     written = (results.directory / "summary.json").stat().st_mtime
     for entry in _ENTRIES:
         path = Path(out) / f"{entry.name}{suffix}"
-        if newer and path.exists() and path.stat().st_mtime > written:
+        if of_results and not entry.experiments:
+            continue
+        if of_results and path.exists() and path.stat().st_mtime > written:
             made.append(path)
             continue
         try:

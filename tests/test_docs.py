@@ -92,6 +92,19 @@ def test_the_architecture_page_names_what_exists():
         assert re.search(rf"^(?:class|def) {name}\b", sources[path], re.MULTILINE), (path, name)
 
 
+def test_the_statements_name_functions_that_exist_and_where_they_come_from():
+    import iclrace
+
+    rows = [line.split(" | ") for line in (ROOT / "docs/statements.md").read_text("utf-8").splitlines()]
+    rows = [row for row in rows if len(row) == 5][1:]
+    assert len(rows) > 20
+    for *_, source, exact, functions in rows:
+        assert "paper" in source or "this package" in source
+        assert exact.strip()
+        for name in re.findall(r"`(\w+)`", functions):
+            assert any(hasattr(room, name) for room in (iclrace, iclrace.theory, iclrace.simulate)), name
+
+
 def commands(page):
     lines = [line for language, text in blocks(page) if language == "sh" for line in text.splitlines()]
     inline = re.findall(r"`(iclrace [^`…]+)`", (ROOT / page).read_text())

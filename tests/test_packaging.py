@@ -42,7 +42,7 @@ def test_the_wheel_installs_and_runs(tmp_path):
 
 
 def test_dir_and_help_show_what_is_public_and_no_machinery():
-    """``dir(iclrace)`` is ``__all__``; a signature in ``help()`` says ArrayLike, not the union that numpy makes of it."""
+    """``dir(iclrace)`` is ``__all__``; a signature in ``help()`` says ArrayLike, not the union that numpy makes it."""
     import importlib
     import inspect
     import pydoc
@@ -56,3 +56,13 @@ def test_dir_and_help_show_what_is_public_and_no_machinery():
             if inspect.isroutine(public := getattr(module, name)):
                 text = pydoc.plain(pydoc.render_doc(public))
                 assert "_SupportsArray" not in text and "ModuleType" not in text, (room, name)
+
+
+def test_the_workflow_runs_the_readmes_test_command_on_every_python_that_is_claimed():
+    import re
+
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    claimed = [one.rsplit(" ", 1)[1] for one in project["classifiers"] if re.search(r"Python :: 3\.\d+$", one)]
+    assert re.findall(r'"(3\.\d+)"', text) == claimed == ["3.11", "3.12", "3.13"]
+    assert "- run: make test" in text and "make test" in (ROOT / "README.md").read_text("utf-8")

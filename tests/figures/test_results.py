@@ -1,12 +1,14 @@
 """Results folders that lack something or are damaged, and what every figure has in common."""
 
 import math
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
 from matplotlib import pyplot as plt
 
-from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, style, threshold
+from iclrace.figures import FIGURES, MissingResults, Results, draw, find, save, save_all, style, threshold
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Run, place
 from iclrace.validate.training.store import StoreError
@@ -135,3 +137,23 @@ def test_a_transformers_caption_has_its_own_numbers(reference):
     caption = FIGURES["accuracy_transformer"].picture(reference).caption
     for text in ("N = 15", "K = 182–918", "D = 31", "4 seeds", "t up to 125", "20 transformers"):
         assert text in caption
+
+
+def test_a_second_call_draws_nothing_again(reference, tmp_path, monkeypatch):
+    """Unless results were written since, or a figure is gone; theory alone is not part of a folder's figures."""
+    few = tuple(FIGURES[name] for name in ("verdicts", "race", "exponent_crossover"))
+    monkeypatch.setattr("iclrace.figures.catalogue._ENTRIES", few)
+    for path in reference.directory.iterdir():
+        shutil.copy2(path, tmp_path)
+    results = Results(tmp_path)
+    made, _ = save_all(results, tmp_path, of_results=True)
+    assert [path.name for path in made] == ["verdicts.png", "race.png"]
+    with monkeypatch.context() as context:
+        context.setattr("iclrace.figures.picture.Picture.draw", lambda *_: pytest.fail("drawn again"))
+        assert save_all(results, tmp_path, of_results=True)[0] == made
+    later = made[0].stat().st_mtime + 10
+    os.utime(tmp_path / "summary.json", (later, later))
+    drawn = []
+    monkeypatch.setattr("iclrace.figures.style.save", lambda _, path: drawn.append(path.name) or path)
+    save_all(results, tmp_path, of_results=True)
+    assert drawn == ["verdicts.png", "race.png"]
