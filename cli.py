@@ -16,7 +16,7 @@ from .cli_figures import explorer, figure, report
 from .cli_mine import own_preset
 from .cli_options import CsvFile, Json, several
 from .cli_predict import predict
-from .cli_results import everything, results, status
+from .cli_results import everything, results, rivals, status
 from .cli_simulate import simulate
 from .cli_tables import print_rows, show, working, write_rows
 from .cli_theory import curves, exponents
@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(curves, name="curves")
 app.add_typer(simulate, name="simulate")
-for _command in (exponents, predict, train, figure, report, explorer, results, status):
+for _command in (exponents, predict, train, figure, report, explorer, results, rivals, status):
     app.command()(_command)
 app.command("list")(everything)
 

@@ -43,6 +43,34 @@ def results(
     )
 
 
+def rivals(
+    folder: Annotated[Path, typer.Argument(help="A folder made by `iclrace validate`, with several conditions.")],
+    quantity: Annotated[str, typer.Option(help="What is predicted: K* or t_ICL.")] = "K*",
+    network: Annotated[str, typer.Option(help="Of which network.")] = "transformer",
+    part: Annotated[str, typer.Option(help="Of which part of it: whole or circuit.")] = "whole",
+    against: Annotated[
+        str, typer.Option(help="The predictor that the others are tested against; the first of the claims by default.")
+    ] = "",
+    more: Annotated[
+        list[str] | None, typer.Option("--with", help='A rival of your own as "package.module:object".')
+    ] = None,
+    conditions: Annotated[bool, typer.Option(help="A row for every condition and predictor instead.")] = False,
+    as_json: Json = False,
+    csv_file: CsvFile = None,
+) -> None:
+    """Score every predictor, the theory's own and its rivals, on the conditions of a folder; lower is better."""
+    from .validate.rivals import compare, predictors, rival_named
+    from .validate.rivals import conditions as known_at
+
+    own = [rival_named(name) for name in more or ()]
+    known = known_at(folder, quantity, network, part)
+    found = compare(known, predictors(known, quantity, own), against)
+    rows = found.by_condition() if conditions else found.rows()
+    left = f", {found.left_out} more without two ends" if found.left_out else ""
+    title = f"{quantity} of the {network} at {len(found.known)} conditions of {folder}{left}"
+    show(title, rows, None, as_json, csv_file, None)
+
+
 def everything(
     preset: Annotated[str | None, typer.Argument(help="A preset, by name or file: lists its experiments.")] = None,
     as_json: Json = False,

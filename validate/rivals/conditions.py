@@ -1,0 +1,123 @@
+"""The conditions of a results folder: what was measured at each, what was predicted, and what calibrated it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import xarray as xr
+
+from ...theory import Estimate
+from ...theory._arguments import choice, require
+from ..claim import Claim
+from ..frozen import ProtocolError
+from ..place import PARTS, At
+from ..summary import read_summary
+from ..training.store import read_dataset
+
+#: Fewer conditions than these tell no predictor from another.
+FEWEST = 3
+
+
+def _none(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition as a predictor sees it: where it is, and its calibration runs, but nothing that was measured.
+
+    Parameters
+    ----------
+    at : mapping from the name of a coordinate to its value
+        ``context_length``, ``dimension``, ``width``, ``rate_ratio``, … (:data:`iclrace.validate.place.SYMBOLS`).
+    said : mapping from the name of a method to its prediction, frozen before the networks were trained
+    runs : callable
+        Calibration dataset by its kind: "scrambled", "endless", "coupling", "memory_layer-normed"; None if it is not
+        stored.
+    sees : sequence of str
+        The kinds that may be asked for.
+    """
+
+    at: Mapping[str, At]
+    said: Mapping[str, Estimate] = field(default_factory=dict)
+    runs: Callable[[str], xr.Dataset | None] = _none
+    sees: Sequence[str] = ()
+
+    def calibration(self, kind: str) -> xr.Dataset | None:
+        """The calibration runs of a kind; ``ProtocolError`` for one that the predictor does not list in ``sees``."""
+        if kind not in self.sees:
+            raise ProtocolError(f"a predictor asks for {kind!r} runs, but lists only {', '.join(self.sees) or 'none'}")
+        return self.runs(kind)
+
+    def value(self, name: str, plain: float = math.nan) -> float:
+        """A coordinate as a number; ``plain`` where it is not one, or not told because it is the plain one."""
+        found = self.at.get(name, plain)
+        return float(found) if isinstance(found, int | float) else math.nan
+
+
+@dataclass(frozen=True)
+class Known:
+    """A condition, and what was measured at it."""
+
+    condition: Condition
+    measured: Estimate
+
+    @property
+    def closed(self) -> bool:
+        """Whether the measurement has two ends: a scan that does not cross 3/4 gives only one."""
+        return 0 < self.measured.low <= self.measured.high < math.inf
+
+    def seen_by(self, sees: Sequence[str]) -> Known:
+        """The same for a predictor that may ask for these kinds of calibration runs."""
+        return replace(self, condition=replace(self.condition, sees=tuple(sees)))
+
+
+def conditions(
+    results: str | os.PathLike[str], quantity: str = "K*", network: str = "transformer", part: str = "whole"
+) -> list[Known]:
+    """The conditions of a folder at which ``quantity`` was measured, each once, in the order of its claims.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no results, or fewer than three such conditions.
+    StoreError
+        If a file is damaged.
+    """
+    directory = Path(results)
+    choice("part", part, PARTS)
+    found: dict[tuple[tuple[str, At], ...], list[Claim]] = {}
+    for claim in read_summary(directory).claims.select(quantity=quantity, network=network, part=part):
+        found.setdefault(tuple(sorted(claim.at.items())), []).append(claim)
+    known = []
+    for claims in found.values():
+        first, measured = claims[0], claims[0].measured
+        if not isinstance(measured, Estimate):
+            continue
+        said: dict[str, Estimate] = {}
+        for claim in claims:
+            if isinstance(claim.predicted, Estimate):
+                said.setdefault(claim.method, claim.predicted)
+        known.append(Known(Condition(first.at, said, _stored(directory, first)), measured))
+    require(
+        len(known) >= FEWEST, "results", f"hold {FEWEST} or more conditions at which {quantity} of the {network} was "
+        "measured", f"{directory}, with {len(known)}",
+    )  # fmt: skip
+    return known
+
+
+def _stored(directory: Path, claim: Claim) -> Callable[[str], xr.Dataset | None]:
+    """Reads the calibration runs of a claim from the folder, each once."""
+    read: dict[str, xr.Dataset | None] = {}
+
+    def runs(kind: str) -> xr.Dataset | None:
+        if kind not in read:
+            path = directory / f"{claim.experiment}_{kind}_{claim.data[0]}.nc"
+            read[kind] = read_dataset(path) if path.exists() else None
+        return read[kind]
+
+    return runs
