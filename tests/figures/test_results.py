@@ -151,7 +151,7 @@ def test_a_second_call_draws_nothing_again(reference, tmp_path, monkeypatch):
     with monkeypatch.context() as context:
         context.setattr("iclrace.figures.picture.Picture.draw", lambda *_: pytest.fail("drawn again"))
         assert save_all(results, tmp_path, of_results=True)[0] == made
-    later = made[0].stat().st_mtime + 10
+    later = max(path.stat().st_mtime for path in made) + 10
     os.utime(tmp_path / "summary.json", (later, later))
     drawn = []
     monkeypatch.setattr("iclrace.figures.style.save", lambda _, path: drawn.append(path.name) or path)
