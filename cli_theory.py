@@ -132,27 +132,24 @@ def exponents(
 
     with working("deriving the exponents"):
         found = stored_exponents()
-    names = ("quantity", "variable", "branch", "expression", "regime")
-    table = [{name: getattr(law, name) for name in names} for law in found]
+    words = [{"expression": law.formula, "regime": law.where} for law in found]
+    table = [
+        {"quantity": law.quantity, "variable": law.variable, "derivative": law.derivative, "branch": law.branch, **said}
+        for law, said in zip(found, words, strict=True)
+    ]
     if csv_file is not None:
         write_rows(csv_file, table)
     if as_json:
-        print(json.dumps([{**asdict(law), "bounds": [str(bound) for bound in law.bounds]} for law in found]))
+        ends = [{"bounds": [str(bound) for bound in law.bounds]} for law in found]
+        print(json.dumps([{**asdict(law), **row, **end} for law, row, end in zip(found, table, ends, strict=True)]))
     elif latex:
-        rows = [
-            " & ".join(
-                [
-                    *(name.replace("_", r"\_") for name in (law.quantity, law.variable, law.branch)),
-                    f"${law.latex}$",
-                    law.regime,
-                ]
-            )
-            + r" \\"
-            for law in found
-        ]
-        print("\n".join([r"\begin{tabular}{lllll}", *rows, r"\end{tabular}"]))
+        from .theory.exponent_table import latex_table
+
+        print(latex_table(found))
     else:
-        print_rows("exponents: d ln quantity / d ln variable", table)
+        print_rows(
+            "exponents", [{k: row[k] for k in ("derivative", "branch", "expression", "regime")} for row in table]
+        )
 
 
 def _task(context_length: float, dimension: float, labels: str, copies: int) -> Any:

@@ -134,7 +134,7 @@ def test_exponents_are_kept(command, tmp_path, monkeypatch):
     first = rows(command, "exponents")
     (kept,) = (tmp_path / "iclrace").iterdir()
     _, text = kept.read_text("utf-8").split("\n", 1)  # the first line holds the hash of the rest
-    assert [law["expression"] for law in json.loads(text)] == [law["expression"] for law in first]
+    assert [law["formula"] for law in json.loads(text)] == [law["expression"] for law in first]
     assert rows(command, "exponents") == first
 
 

@@ -155,7 +155,7 @@ def _exponent_table(laws: tuple[Exponent, ...]) -> str:
         "| quantity | variable | branch | exponent | regime |",
         "|---|---|---|---|---|",
     ]
-    lines += [f"| {e.quantity} | {e.variable} | {e.branch} | ${e.latex}$ | {e.regime} |" for e in laws]
+    lines += [f"| {e.quantity} | {e.variable} | {e.branch} | ${e.latex}$ | {e.where} |" for e in laws]
     return "\n".join([*lines, ""])
 
 

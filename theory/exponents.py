@@ -5,10 +5,22 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from .regimes import TOLERANCE, context_bound, crossover_regimes, free_regime, transience_bound, where_slope_is
+from scipy.special import ndtri
+
+from .regimes import (
+    TOLERANCE,
+    context_bound,
+    crossover_regimes,
+    distance_to_end,
+    free_regime,
+    transience_bound,
+    where_slope_is,
+)
 
 #: How the symbols of the derivation are called here.
 NAMES = {"beta_0": "beta0", "m": "copies", "variance": "label variance", "rho": "rate ratio"}
+#: Φ of it is 95 %.
+ACQUIRED_SCORE = float(ndtri(0.95))
 #: Context lengths at which the drag-free regime, bounded by drag below and by the end above, is stated.
 FREE_LENGTHS = (100, 1_000, 10_000)
 
@@ -25,12 +37,12 @@ class Exponent:
         With what: a power of it, or of e^{β0} where the variable is "beta0".
     branch : str
         "no drag" (β0 ≫ ln κ), "drag" (β0 ≪ ln κ), or "all" where both agree.
-    expression, latex : str
-        The exponent, e.g. ``1/nu``.
+    formula, latex : str
+        The exponent as text, e.g. ``1/nu``; :attr:`expression` is it as an expression.
     value : float or None
         Its value where it is a pure number.
-    regime : str
-        Where the local slope is within 5 % of it, in words with numbers.
+    where : str
+        Where the local slope is within 5 % of it, in words with numbers; :attr:`regime` is the same as a relation.
     bounds : tuple of two floats
         The same as an interval of ``coordinate``; infinite ends are open, (−inf, inf) where the law is exact. Without
         drag, that of N = 100: both ends move with N (:func:`free_regime`).
@@ -41,19 +53,62 @@ class Exponent:
 
     Examples
     --------
-    >>> [law.expression for law in exponents() if (law.quantity, law.variable) == ("K*", "N")]
-    ['1/nu']
+    >>> (law,) = [law for law in exponents() if (law.quantity, law.variable) == ("K*", "N")]
+    >>> law.derivative, law.expression, law.regime
+    ('d ln K*/d ln N', 1/nu, N >= 12)
     """
 
     quantity: str
     variable: str
     branch: str
-    expression: str
+    formula: str
     latex: str
     value: float | None
-    regime: str
+    where: str
     bounds: tuple[float, float]
     coordinate: str
+
+    @property
+    def derivative(self) -> str:
+        """What it is: d ln K*/d ln N, but d ln K*/dβ0."""
+        return f"d ln {self.quantity}/{'dβ0' if self.variable == 'beta0' else f'd ln {self.variable}'}"
+
+    @property
+    def expression(self) -> Any:
+        """The exponent as a sympy expression of the symbols of :mod:`iclrace.theory.derivation.symbols`."""
+        import sympy as sp
+
+        from .derivation import symbols
+
+        return sp.sympify(self.formula, locals={"nu": symbols.nu, "sigma_beta": symbols.sigma_beta})
+
+    @property
+    def regime(self) -> Any:
+        """Where the local slope is within 5 % of it, as a sympy relation; ``true`` where it holds everywhere.
+
+        Without drag both ends stand in it: drag ends the regime below, and the β_e at which accuracy is 95 % above,
+
+            1.26 < β0 − ln κ   and   β0 < β_e − x,    e^{−x} = 0.05 √(πx) erf √x,    β_e = ln(1.645 s √(N − m)/m)
+
+        the ends for N → ∞ (:func:`iclrace.theory.regimes.distance_to_end`). It holds a little more widely than that at
+        finite N: :func:`free_regime`.
+        """
+        import sympy as sp
+
+        from .derivation import symbols as S
+
+        low, high = self.bounds
+        if self.coordinate == "N":
+            return sp.Ge(S.N, round(low))
+        if self.coordinate == "lambda":
+            return sp.And(sp.Gt(S.decay, low), sp.Lt(S.decay, high))
+        if math.isinf(low) and math.isinf(high):
+            return sp.true
+        b = S.beta0 - sp.log(S.kappa)
+        if self.branch == "drag":
+            return sp.Lt(b, high)
+        end = sp.log(sp.Float(ACQUIRED_SCORE) * S.s * sp.sqrt(S.N - S.m) / S.m)
+        return sp.And(sp.Gt(b, crossover_regimes()[1]), sp.Lt(S.beta0, end - distance_to_end()))
 
 
 @lru_cache(maxsize=1)
@@ -155,13 +210,11 @@ def _merge_branches(found: list[Exponent]) -> list[Exponent]:
     """Laws that are the same with and without drag are listed once, as branch "all"."""
     merged: list[Exponent] = []
     for law in found:
-        same = [
-            e for e in found if (e.quantity, e.variable, e.expression) == (law.quantity, law.variable, law.expression)
-        ]
+        same = [e for e in found if (e.quantity, e.variable, e.formula) == (law.quantity, law.variable, law.formula)]
         if len(same) == 1:
             merged.append(law)
         elif law is same[0] and law.coordinate == "N":
             merged.append(replace(law, branch="all"))
         elif law is same[0]:
-            merged.append(replace(law, branch="all", regime="both branches", bounds=(-math.inf, math.inf)))
+            merged.append(replace(law, branch="all", where="both branches", bounds=(-math.inf, math.inf)))
     return merged

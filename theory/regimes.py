@@ -92,6 +92,23 @@ def where_slope_is(slope: float) -> float:
     return root(lambda b: float(crossover_slope(b)) - slope, -20.0, 20.0)
 
 
+@lru_cache(maxsize=4)
+def distance_to_end(tolerance: float = TOLERANCE) -> float:
+    """How far β0 must lie below β_e for d ln t_ICL/dβ0 to be −1 within ``tolerance``, without drag and for N → ∞.
+
+    w² = 2 (β − β0) and dτ = dβ/(w e^β) give τ = √(π/2) e^{−β0} erf √x up to β_e = β0 + x, whose slope is
+
+        d ln τ/dβ0 = −1 − e^{−x}/(√(πx) erf √x)
+
+    Examples
+    --------
+    >>> round(distance_to_end(), 3)
+    2.094
+    """
+    tolerance = number("tolerance", tolerance, minimum=1e-6, maximum=0.4)
+    return root(lambda x: math.exp(-x) / (math.sqrt(math.pi * x) * math.erf(math.sqrt(x))) - tolerance, 1e-6, 20.0)
+
+
 @lru_cache(maxsize=16)
 def free_regime(context_length: int, tolerance: float = TOLERANCE) -> tuple[float, float] | None:
     """The β0 − ln κ between which d ln t_ICL/dβ0, to 95 % accuracy, is −1 within ``tolerance``; None if nowhere.

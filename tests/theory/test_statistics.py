@@ -181,11 +181,11 @@ def test_exponents():
     assert {b: law.value for b, law in laws("t_ICL", "beta0").items()} == {"no drag": -1.0, "drag": -2.0}
     assert {b: law.value for b, law in laws("t_ICL", "label variance").items()} == {"no drag": 0.0, "drag": 1.0}
     assert {b: law.value for b, law in laws("t_ICL", "copies").items()} == {"no drag": -1.0, "drag": -2.0}
-    assert laws("K*", "N")["all"].expression == "1/nu"
-    assert {b: law.expression for b, law in laws("K*", "beta0").items()} == {"no drag": "-1/nu", "drag": "-2/nu"}
-    assert laws("K*", "rate ratio")["all"].expression == "1/nu"
+    assert laws("K*", "N")["all"].formula == "1/nu"
+    assert {b: law.formula for b, law in laws("K*", "beta0").items()} == {"no drag": "-1/nu", "drag": "-2/nu"}
+    assert laws("K*", "rate ratio")["all"].formula == "1/nu"
     assert laws("transition width", "nu")["all"].value == -1.0
-    assert laws("t_loss", "K")["all"].expression == "nu" and laws("t_loss", "lambda")["all"].value == -1.0
+    assert laws("t_loss", "K")["all"].formula == "nu" and laws("t_loss", "lambda")["all"].value == -1.0
 
 
 def test_regimes_are_where_the_exact_slope_is_within_five_percent():
