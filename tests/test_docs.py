@@ -69,6 +69,30 @@ def test_output_is_compared():
     assert not same("1 2", "1 2 3")
 
 
+def test_the_table_of_foreign_networks_is_what_is_stored():
+    text = (ROOT / "docs/guides/equations.md").read_text("utf-8")
+    stars = read_summary(ROOT / "results/reference/foreign").claims.select(quantity="K*")
+    assert len(stars) == 4
+    for star in stars:
+        told = [f"{x.value:.0f} [{x.low:.0f}, {x.high:.0f}]" for x in (star.predicted, star.measured)]
+        told += [f"{star.measured.value / star.predicted.value:.2f}", star.verdict.kind]
+        assert f"(`{star.experiment}`) | {' | '.join(told)} |" in text, star.experiment
+
+
+def test_the_guides_two_heads_are_trained_together(monkeypatch):
+    """Fused attention has no batching rule, and would warn that a stack of networks is computed one by one."""
+    import warnings
+
+    from iclrace.validate.networks.foreign import ForeignEnsemble
+    from iclrace.validate.presets.mine import mine
+
+    monkeypatch.syspath_prepend(str(ROOT / "docs/guides"))
+    (experiment,) = mine("two_heads:two_heads", 6, 8, width=32).experiments
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ForeignEnsemble(experiment.scans["networks"].run).together
+
+
 @pytest.mark.slow
 def test_the_notebook_runs_and_says_what_the_results_say():
     _, defined = runpy.run_path(str(ROOT / "docs" / "laptop.py"))["app"].run()

@@ -55,7 +55,7 @@ class Exponent:
     --------
     >>> (law,) = [law for law in exponents() if (law.quantity, law.variable) == ("K*", "N")]
     >>> law.derivative, law.expression, law.regime
-    ('d ln K*/d ln N', 1/nu, N >= 12)
+    ('d ln K*/d ln N', 1/nu, N >= 31)
     """
 
     quantity: str

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...theory._arguments import ArgumentError, require
 from ..data.batches import Batch
@@ -166,7 +167,7 @@ class ForeignEnsemble:
         require(kept, "network", "leave its buffers alone (no running statistics)", sorted(before))
         stacked = {name: value.detach()[None] for name, value in self.template.named_parameters()}
         try:
-            with torch.no_grad():
+            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
                 vmap(self._one, in_dims=(0, 0))(stacked, tokens[None])
         except (RuntimeError, NotImplementedError):
             return False
@@ -187,7 +188,10 @@ class ForeignEnsemble:
         """Logits z, (S, B), twice: there is no separate memory output."""
         tokens = sequence_tokens(batch)
         if self.together:
-            logits = vmap(self._one, in_dims=(0, 0))(parameters, tokens)
+            with sdpa_kernel(
+                SDPBackend.MATH
+            ):  # the fused attentions have no rule for stacks: they would run one by one
+                logits = vmap(self._one, in_dims=(0, 0))(parameters, tokens)
         else:
             alone = [{name: value[s] for name, value in parameters.items()} for s in range(len(tokens))]
             logits = torch.stack([self._one(mine, tokens[s]) for s, mine in enumerate(alone)])
