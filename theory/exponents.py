@@ -80,7 +80,8 @@ class Exponent:
 
         from .derivation import symbols
 
-        return sp.sympify(self.formula, locals={"nu": symbols.nu, "sigma_beta": symbols.sigma_beta})
+        known: Any = {"nu": symbols.nu, "sigma_beta": symbols.sigma_beta}
+        return sp.sympify(self.formula, known)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
     @property
     def regime(self) -> Any:

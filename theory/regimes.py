@@ -103,7 +103,7 @@ def distance_to_end(tolerance: float = TOLERANCE) -> float:
     Examples
     --------
     >>> round(distance_to_end(), 3)
-    2.094
+    2.095
     """
     tolerance = number("tolerance", tolerance, minimum=1e-6, maximum=0.4)
     return root(lambda x: math.exp(-x) / (math.sqrt(math.pi * x) * math.erf(math.sqrt(x))) - tolerance, 1e-6, 20.0)
