@@ -125,3 +125,18 @@ def test_without_arguments_there_is_help(command):
     code, printed, error = command()
     assert code == 0 and not error
     assert "Usage" in printed and "validate" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--preset", "mine"], "--network"),
+        (["--preset", "laptop", "--network", "a.b:c"], "--network"),
+        (["--preset", "smoke", "--context-length", "8"], "--context-length"),
+        (["--preset", "mine", "--network", "no.such:module"], "network"),
+        (["--preset", "mine", "--network", "iclrace.validate.examples:pre_norm", "--seeds", "1"], "seeds"),
+    ],
+)
+def test_the_options_of_a_network_of_ones_own_are_checked_before_anything_is_trained(command, options, named, tmp_path):
+    code, printed, error = command("validate", *options)
+    assert code == 2 and not printed and named in error and not list(tmp_path.iterdir())

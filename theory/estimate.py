@@ -1,7 +1,7 @@
 """The one answer type: theory and measurement both return a value with its interval."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ._arguments import number, require
 
@@ -18,7 +18,10 @@ class Estimate:
     value, low, high : float
         The estimate and the two ends of its interval, in the unit of the quantity. Infinities are allowed, NaN is not.
     confidence : float in (0, 1]
-        Coverage of the interval.
+        Coverage of the interval; 1 for bounds.
+    extrapolated : bool
+        Whether the value lies beyond what was measured, where the law was continued; the interval is then no more than
+        the range from the last measurement on.
 
     Raises
     ------
@@ -37,6 +40,7 @@ class Estimate:
     low: float
     high: float
     confidence: float = 0.95
+    extrapolated: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):

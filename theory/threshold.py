@@ -71,8 +71,8 @@ def threshold(
         as a bound, not at a confidence (``confidence`` = 1; a finite budget keeps the factor's exponent at T). Against
         the equations with c2 and the memory's own residual, N = 25 … 400, β0 = 1 … −2, T → ∞, it holds except for
         N = 25, β0 = 1, where K* is 5 % below ``low``: there ICL's own logit slows the memory at the end. For a measured
-        law the interval spans what lies beyond the runs' last reading, and is open on the side on which the table does
-        not reach I*. ``inf`` where ICL is never acquired.
+        law the interval is a bound, too: it spans what lies beyond the runs' last reading. ``extrapolated`` says that
+        K* lies outside the K of the table; the interval is then open on that side. ``inf`` where ICL is never acquired.
 
     Raises
     ------
@@ -169,10 +169,17 @@ def _bracketed(
 ) -> Estimate:
     """The interval about K*: the drag's rise for a power law, the table's end for a measured one."""
     if isinstance(memory, MeasuredMemory):
-        if math.isinf(clock) or clock == 0.0 or math.isfinite(budget):
+        if math.isinf(clock) or clock == 0.0 or math.isinf(value):
             return Estimate.exact(value)
-        low, high = memory.critical_interval(clock)
-        return Estimate(value, min(low, value), max(high, value))
+        first, last = float(memory.task_diversity[0]), float(memory.task_diversity[-1])
+        beyond = not first <= value <= last
+        if math.isinf(budget):
+            low, high = memory.critical_interval(clock)
+        else:  # nothing but where the table ends
+            low, high = (
+                (1.0 if value < first else last, first if value < first else math.inf) if beyond else (value, value)
+            )
+        return Estimate(value, min(low, value), max(high, value), confidence=1.0, extrapolated=beyond)
     if not own or not isinstance(memory, PowerLawMemory) or not math.isfinite(value):
         return Estimate.exact(value)
     slower = clock * _most_drag(task, beta0, w0)

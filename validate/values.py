@@ -99,7 +99,10 @@ def value_json(value: Value | None) -> dict[str, Any] | None:
     """As a JSON object that names its type."""
     if value is None:
         return None
-    return {"type": next(name for name, kind in _TYPES.items() if isinstance(value, kind)), **asdict(value)}
+    fields = asdict(value)
+    if not fields.get("extrapolated", True):
+        del fields["extrapolated"]
+    return {"type": next(name for name, kind in _TYPES.items() if isinstance(value, kind)), **fields}
 
 
 def value_from_json(entry: Mapping[str, Any] | None) -> Value | None:
@@ -110,10 +113,12 @@ def value_from_json(entry: Mapping[str, Any] | None) -> Value | None:
     kind = _TYPES.get(fields.pop("type", ""))
     if kind is None:
         raise ValueError(f"no value has the type {entry.get('type')!r}")
+    if fields.get("extrapolated", True) is not True:
+        raise ValueError(f"extrapolated must be true or absent, but it is {fields['extrapolated']!r}")
     for name, field in fields.items():
         if field in ("inf", "-inf"):
             fields[name] = float(field)
-        elif name not in ("yes", "test") and not (field is None or type(field) in (int, float)):
+        elif name not in ("yes", "test", "extrapolated") and not (field is None or type(field) in (int, float)):
             raise ValueError(f"{name} must be a number, but it is {field!r}")
     if kind is Answer and fields.get("yes") not in (True, False, None):
         raise ValueError(f"yes must be true, false or null, but it is {fields.get('yes')!r}")

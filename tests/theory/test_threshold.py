@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from iclrace.theory import (
+    MeasuredMemory,
     PowerLawMemory,
     Task,
     acquired_beta,
@@ -153,3 +154,18 @@ def test_repeats_and_a_given_clock_exclude_each_other():
         threshold(TASK, MEMORY, 0.0, clock=3.0, repeats=True)
     with pytest.raises(ValueError, match="'task'"):
         repeat_saddle(Task(10, labels="balanced"))
+
+
+@pytest.mark.parametrize("budget", [300.0, math.inf])
+def test_an_extrapolation_is_called_one_and_its_range_is_open(budget):
+    """I* that the table brackets, one above and one below: only the first K* lies between measured ones."""
+    time = np.linspace(0.0, 300.0, 61)
+    rows = {"task_diversity": np.repeat([50, 100, 200], 61), "time": np.tile(time, 3)}
+    rows["c1"] = np.concatenate([0.5 / (1 + (time / k**0.7) ** 2) for k in (50, 100, 200)])
+    memory = MeasuredMemory.from_table(rows)
+    inside, above, below = (threshold(Task(16), memory, 0.0, clock=c, budget=budget) for c in (15.0, 60.0, 4.0))
+    assert 50 < inside.value < 200 and not inside.extrapolated
+    assert above.extrapolated and above.value > 200 and above.low <= 200 and above.high == math.inf
+    assert below.extrapolated and below.value < 50 and below.low == 1.0 and below.high >= 50
+    assert inside.confidence == above.confidence == below.confidence == 1.0  # bounds, and no 95 % interval
+    assert "extrapolated" not in repr(above) and above != replace(above, extrapolated=False)

@@ -12,7 +12,7 @@ from iclrace.validate import Answer, Claim, Claims, Extremes, PValue, Range, Run
 from iclrace.validate.claim import names
 from iclrace.validate.summary import Dataset, Summary
 from iclrace.validate.training.config import json_text
-from iclrace.validate.values import at_confidence, value_from_json
+from iclrace.validate.values import at_confidence, value_from_json, value_json
 
 
 def claim(predicted, measured, bar=1.2, scale="ratio", seeds=4, **fields):
@@ -137,6 +137,15 @@ def test_a_claim_survives_its_file(tmp_path):
     back = read_summary(tmp_path)
     assert list(back.claims) == list(CLAIMS) and back.datasets == summary.datasets
     assert [str(one.verdict) for one in back.claims] == [str(one.verdict) for one in CLAIMS]
+
+
+def test_an_extrapolation_is_still_one_when_read_back():
+    for beyond in (True, False):
+        value = Estimate(3.0, 1.0, math.inf, 1.0, extrapolated=beyond)
+        entry = json.loads(json_text(value_json(value)))
+        assert value_from_json(entry) == value and ("extrapolated" in entry) == beyond
+    with pytest.raises(ValueError, match="extrapolated"):
+        value_from_json({"type": "interval", "value": 3.0, "low": 1.0, "high": 4.0, "extrapolated": 1})
 
 
 def test_a_summary_that_says_the_same_is_left_alone(tmp_path):
