@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 
-from ..validate import Claim
 from ..validate.claim import SYMBOLS
+from ..validate.rivals import FEWEST, compare, conditions_of, predictors
 from ..validate.values import Value
 from . import picture, style
 from .acquisition import draw as draw_times
@@ -37,21 +38,11 @@ def condition(at: Mapping[str, object]) -> str:
     return ", ".join([f"N = {at['context_length']}", *changed])
 
 
-def by_place(results: Results) -> dict[tuple[tuple[str, object], ...], list[Claim]]:
-    """Claims of K* of every condition, each condition once."""
-    found: dict[tuple[tuple[str, object], ...], dict[str, Claim]] = {}
-    for experiment in EXPERIMENTS:
-        for claim in results.select(experiment=experiment, quantity="K*"):
-            place = tuple(sorted((name, value) for name, value in claim.at.items()))
-            found.setdefault(place, {}).setdefault(claim.method, claim)
-    return {place: list(claims.values()) for place, claims in found.items()}
-
-
 def draw_diagonal(
     predicted: Sequence[Value | None], measured: Sequence[Value | None], title: str, within: float,
     limits: tuple[float, float], ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
-    """Measured against predicted, each with its interval; the line y = x, and the band of the bar about it."""
+    """Measured against predicted with intervals, at the edge if beyond it; y = x, and the band of the bar about it."""
     with style.axes(ax) as ax:
         line = np.array(limits)
         ax.plot(line, line, color=style.THEORY, linewidth=1.0)
@@ -59,9 +50,12 @@ def draw_diagonal(
         for said, seen in zip(predicted, measured, strict=True):
             for (x, x_low, x_high), (y, y_low, y_high) in zip(style.known([said]), style.known([seen]), strict=False):
                 ends = [np.clip(one, limits[0] / 10, limits[1] * 10) for one in (x_low, x_high, y_low, y_high)]
+                shown = min(max(x, limits[0]), limits[1])
+                marker = "o" if shown == x else "<" if x < shown else ">"
                 ax.errorbar(
-                    x, y, xerr=[[x - ends[0]], [ends[1] - x]], yerr=[[y - ends[2]], [ends[3] - y]], fmt="o",
-                    color=style.MEASURED, markersize=3, linewidth=0.7,
+                    shown, y, xerr=[[max(shown - ends[0], 0.0)], [max(ends[1] - shown, 0.0)]],
+                    yerr=[[y - ends[2]], [ends[3] - y]], fmt=marker, color=style.MEASURED, markersize=3, linewidth=0.7,
+                    clip_on=shown == x,
                 )  # fmt: skip
         ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits, xlabel="$K^*$ predicted", ylabel="$K^*$ measured")
         ax.set_title(title)
@@ -71,39 +65,39 @@ def draw_diagonal(
 
 
 def prepare_threshold(results: Results) -> Picture:
-    places = by_place(results)
-    if not places:
+    claims = results.select(experiment=EXPERIMENTS, quantity="K*")
+    known = conditions_of(claims, lambda experiment, label: _first(results.datasets(experiment, "calibration", label)))
+    if sum(one.closed for one in known) < FEWEST:
         raise results.missing(*EXPERIMENTS)
-    every = [claim for claims in places.values() for claim in claims]
-    methods = dict.fromkeys(claim.method for claim in every)
-    values = [v for claim in every for one in (claim.predicted, claim.measured) for v, *_ in style.known([one])]
-    limits = (0.6 * min(values, default=1.0), 1.6 * max(values, default=10.0))
+    found = compare(known, predictors(known))
+    measured = [one.measured for one in found.known]
+    limits = 0.3 * min(one.value for one in measured), 3.0 * max(one.value for one in measured)
+    bar = next(claim.bar or math.inf for claim in claims)
     panels = []
-    for method in methods:
-        mine = [claim for claim in every if claim.method == method]
-        ratios = [_ratio(claim) for claim in mine]
-        near = sum(one <= (claim.bar or math.inf) for one, claim in zip(ratios, mine, strict=True))
-        title = f"{method}: {near} of {len(mine)} within {(mine[0].bar or 1) * 100 - 100:.0f} %"
-        panels.append(
-            partial(draw_diagonal, [one.predicted for one in mine], [one.measured for one in mine], title,
-                    mine[0].bar or 1.0, limits)
-        )  # fmt: skip
+    for rival, said in zip(found.rivals, found.predicted, strict=True):
+        if any(said):
+            near = sum(_within(one, seen, bar) for one, seen in zip(said, measured, strict=True))
+            fitted = f", {rival.fitted} fitted" if rival.fitted else ""
+            title = f"{rival.name}{fitted}\n{near} of {len(measured)} within {bar * 100 - 100:.0f} %"
+            panels.append(partial(draw_diagonal, said, measured, title, bar, limits))
+    left = f" {found.left_out} conditions whose scan does not cross K* are left out." if found.left_out else ""
     caption = (
-        "K* of the transformer measured against K* predicted before training, one dot a condition (N, learning rates, "
-        "D, width, roughness of the first attention, copies, residual); line: y = x, band: the bar. Above: the "
-        "reduced transformer, whose circuits share the perceptron, with the memory's clock by its equations or of "
-        "transformers trained on scrambled labels. Below: circuits that share nothing. "
-        f"{picture.behind(results, every)}."
+        "K* of the transformer measured against K* predicted, one dot a condition (N, learning rates, D, width, "
+        "roughness of the first attention, copies, residual), with intervals; line: y = x, band: the bar; a triangle "
+        "is beyond the axis. Reduced transformer: circuits that share the perceptron. Perceptrons and scrambled "
+        "transformers: circuits that share nothing. What a predictor fits, it fits to the other conditions."
+        f"{left} {picture.behind(results, claims)}."
     )
-    return Picture(caption, panels, height=2.6, columns=2)
+    return Picture(caption, panels, height=2.2, columns=3)
 
 
-def _ratio(claim: Claim) -> float:
-    """By what factor the prediction is off; ∞ where either is not known."""
-    known = [style.known([one]) for one in (claim.predicted, claim.measured)]
-    if not all(known):
-        return math.inf
-    return math.exp(abs(math.log(known[0][0][0] / known[1][0][0])))
+def _first(found: Sequence[xr.Dataset]) -> xr.Dataset | None:
+    return found[0] if found else None
+
+
+def _within(said: Value | None, seen: Value, bar: float) -> bool:
+    known = style.known([said, seen])
+    return len(known) == 2 and bool(abs(np.log(known[0][0] / known[1][0])) <= math.log(bar))
 
 
 def prepare_accuracy(results: Results) -> Picture:

@@ -4,13 +4,14 @@ found = compare(conditions("results/coupling"), [*stated(...), *RIVALS["K*"]])
 found.rows()                                   one row a predictor; `iclrace rivals results/coupling` prints them
 """
 
-from .conditions import Condition, Known, conditions
+from .conditions import FEWEST, Condition, Known, conditions, conditions_of
 from .crossing import Crossing
 from .laws import PowerLaw, Stated
 from .predictors import RIVALS, Rival, predictors, rival_named
 from .score import Comparison, compare, interval_score
 
 __all__ = [
+    "FEWEST",
     "RIVALS",
     "Comparison",
     "Condition",
@@ -21,6 +22,7 @@ __all__ = [
     "Stated",
     "compare",
     "conditions",
+    "conditions_of",
     "interval_score",
     "predictors",
     "rival_named",

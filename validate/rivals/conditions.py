@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import xarray as xr
@@ -79,7 +80,7 @@ class Known:
 def conditions(
     results: str | os.PathLike[str], quantity: str = "K*", network: str = "transformer", part: str = "whole"
 ) -> list[Known]:
-    """The conditions of a folder at which ``quantity`` was measured, each once, in the order of its claims.
+    """The conditions of a folder at which ``quantity`` was measured: :func:`conditions_of` its claims.
 
     Raises
     ------
@@ -90,19 +91,13 @@ def conditions(
     """
     directory = Path(results)
     choice("part", part, PARTS)
-    found: dict[tuple[tuple[str, At], ...], list[Claim]] = {}
-    for claim in read_summary(directory).claims.select(quantity=quantity, network=network, part=part):
-        found.setdefault(tuple(sorted(claim.at.items())), []).append(claim)
-    known = []
-    for claims in found.values():
-        first, measured = claims[0], claims[0].measured
-        if not isinstance(measured, Estimate):
-            continue
-        said: dict[str, Estimate] = {}
-        for claim in claims:
-            if isinstance(claim.predicted, Estimate):
-                said.setdefault(claim.method, claim.predicted)
-        known.append(Known(Condition(first.at, said, _stored(directory, first)), measured))
+    claims = read_summary(directory).claims.select(quantity=quantity, network=network, part=part)
+
+    def read(experiment: str, label: str) -> xr.Dataset | None:
+        path = directory / f"{experiment}_{label}.nc"
+        return read_dataset(path) if path.exists() else None
+
+    known = conditions_of(claims, read)
     require(
         len(known) >= FEWEST, "results", f"hold {FEWEST} or more conditions at which {quantity} of the {network} was "
         "measured", f"{directory}, with {len(known)}",
@@ -110,14 +105,38 @@ def conditions(
     return known
 
 
-def _stored(directory: Path, claim: Claim) -> Callable[[str], xr.Dataset | None]:
-    """Reads the calibration runs of a claim from the folder, each once."""
-    read: dict[str, xr.Dataset | None] = {}
+def conditions_of(claims: Iterable[Claim], read: Callable[[str, str], xr.Dataset | None]) -> list[Known]:
+    """The conditions of claims about one quantity, each once, in their order.
 
+    Of a condition that several experiments have measured the first measurement with two ends stands, with that
+    experiment's own predictions: a scan that ended too early gives way to the one that was made because of it.
+
+    Parameters
+    ----------
+    claims : of one quantity
+    read : callable
+        The stored calibration runs of an experiment by their label, such as "scrambled_n15"; None if there are none.
+    """
+    found: dict[tuple[tuple[str, At], ...], dict[str, list[Claim]]] = {}
+    for claim in claims:
+        place = tuple(sorted(claim.at.items()))
+        found.setdefault(place, {}).setdefault(claim.experiment, []).append(claim)
+    known = []
+    for measurements in found.values():
+        every = [one for one in (_known(claims, read) for claims in measurements.values()) if one is not None]
+        known += [next((one for one in every if one.closed), every[0])] if every else []
+    return known
+
+
+def _known(claims: Sequence[Claim], read: Callable[[str, str], xr.Dataset | None]) -> Known | None:
+    """One experiment's claims about one condition."""
+    first, measured = claims[0], claims[0].measured
+    if not isinstance(measured, Estimate):
+        return None
+    said = {claim.method: claim.predicted for claim in claims if isinstance(claim.predicted, Estimate)}
+
+    @cache
     def runs(kind: str) -> xr.Dataset | None:
-        if kind not in read:
-            path = directory / f"{claim.experiment}_{kind}_{claim.data[0]}.nc"
-            read[kind] = read_dataset(path) if path.exists() else None
-        return read[kind]
+        return read(first.experiment, f"{kind}_{first.data[0]}")
 
-    return runs
+    return Known(Condition(first.at, said, runs), measured)

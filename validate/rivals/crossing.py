@@ -62,8 +62,10 @@ def endless_time(condition: Condition) -> Estimate | None:
     runs = condition.calibration(_ENDLESS)
     if runs is None:
         return None
-    found = geometric_mean(acquisition_times(runs).values)
-    return found if np.isfinite(found.value) else None
+    times = acquisition_times(runs).values
+    times = times[~np.isnan(times)]  # those that diverged
+    found = geometric_mean(times) if times.size else None
+    return found if found is not None and np.isfinite(found.value) else None
 
 
 def memorisation_times(runs: xr.Dataset) -> xr.Dataset | None:

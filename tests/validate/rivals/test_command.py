@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from iclrace.cli import app, main
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, Summary
+from iclrace.validate.rivals import conditions_of
 
 EXACT = Estimate.exact
 
@@ -51,6 +53,23 @@ def test_a_row_for_every_condition(folder):
     assert len(rows) == 6 * 8
     first = next(row for row in rows if row["predictor"] == "guess")
     assert (first["context_length"], first["predicted"], first["measured"]) == (7, 420.0, 210.0)
+
+
+def test_a_scan_that_ended_too_early_gives_way_to_the_one_that_reaches_further():
+    at, made = {"context_length": 7}, []
+    for experiment, measured, said in (
+        ("first", Estimate(1216.0, 106.0, math.inf), 1500.0), ("beyond", Estimate(1700.0, 1600.0, 1800.0), 1600.0),
+    ):  # fmt: skip
+        fields = {"method": "theory", "at": at, "experiment": experiment, "measured": measured, "data": ("d63",)}
+        made.append(Claim("K*", "transformer", EXACT(said), 1.2, **fields))
+    asked = []
+    for claims in (made, made[::-1]):
+        (known,) = conditions_of(claims, lambda *names: asked.append(names))
+        assert known.measured.value == 1700.0 and known.condition.said == {"theory": EXACT(1600.0)}
+        assert known.seen_by(["endless"]).condition.calibration("endless") is None
+    assert asked == [("beyond", "endless_d63")] * 2
+    (known,) = conditions_of(made[:1], lambda *_: None)
+    assert not known.closed
 
 
 def test_the_guides_rival_is_one_short_file(folder, monkeypatch):
