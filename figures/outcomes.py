@@ -93,7 +93,9 @@ def prepare(results: Results) -> Picture:
     datasets: dict[tuple[str, ...], xr.Dataset] = {}
     for claim in results.select(experiment=list(FIGURES["bimodality"].experiments), quantity=KINDS):
         key = (claim.experiment, *claim.data)
-        if claim.part != _PARTS[claim.network] or not (found := results.behind(claim, needs=["icl_accuracy", "time"])):
+        if claim.part != _PARTS.get(claim.network, "whole") or not (
+            found := results.behind(claim, needs=["icl_accuracy", "time"])
+        ):
             continue
         datasets[key] = found[0]
         if isinstance(claim.measured, PValue):
@@ -106,7 +108,8 @@ def prepare(results: Results) -> Picture:
     panels = []
     for key in keys:
         runs, fixed, dips, last = datasets[key], setting(datasets[key]), claimed.get(key, {}), key == keys[-1]
-        name = "minimal model's circuit" if fixed["network"] == "minimal" else "transformer"
+        network = fixed["network"]
+        name = "minimal model's circuit" if network == "minimal" else network_words(network)
         title = f"{name}, $N$ = {fixed['context_length']}, $K$ = {fixed['task_diversity']:g}"
         accuracy, budget = accuracy_of(runs), fixed["budget"]
         times = acquisition_times(runs, accuracy).values.ravel()

@@ -20,7 +20,7 @@ SYMBOLS = {
     "residual_scale": "c",
     "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
     "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
-    "ladder": "predicted K*", "outcome": "outcome",
+    "ladder": "predicted K*", "outcome": "outcome", "rung": "rung", "time": "t",
 }  # fmt: skip
 #: Coordinates that a claim holds for its measurement, too long to be told in its name.
 UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")

@@ -9,7 +9,9 @@ import xarray as xr
 from iclrace.figures import FIGURES, MissingResults, Results
 from iclrace.theory import Estimate
 from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, PValue, Run, Summary
+from iclrace.validate.experiments.control_methods import Start
 from iclrace.validate.experiments.transience_tools import TRANSIENT
+from iclrace.validate.predict.order_parameters import PREDICTED
 from iclrace.validate.run import described
 from iclrace.validate.summary import Dataset
 from iclrace.validate.training.coupling import COLUMNS, CouplingCurves, CouplingTraining
@@ -98,6 +100,11 @@ def equations(monkeypatch):
         "threshold_methods.predict_repeats": lambda *_: (one, one),
         "threshold_methods.threshold": lambda *_, **__: one.estimate,
         "transformer_methods.predict_threshold_at": lambda *_: one,
+        "control_methods.predict_threshold_at": lambda *_: one,
+        "control_methods.untrained": lambda run: Start(0.1, 0.003, 0.01, 0.1),
+        "control_methods.solved": solved,
+        "rungs.solve_reduced": lambda *_, **__: xr.Dataset({"clock": 20.0, "time_acquired": 80.0}),
+        "rungs.predict_order": lambda model, coupling, member, times, draws: dict.fromkeys(PREDICTED, np.ones(2)),
         "reduced_methods.solved": solved,
         "transformer_methods.measure_power_law": lambda *_: (one.estimate, Estimate.exact(0.8)),
         "transformer_acquisition._width": lambda run: Estimate.exact(1.0),
@@ -149,6 +156,8 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "coupling_threshold",
             "coupling_accuracy",
             "coupling_acquisition",
+            "controls_accuracy",
+            "ladder",
             "accuracy_own",
         }
 

@@ -2,11 +2,13 @@
 
 from .acquisition import AcquisitionTime
 from .acquisition_spread import AcquisitionSpread
+from .control_methods import IndependentRace, UncoupledEquations
 from .depth import MemoryDepth
 from .labels import ContextLabels
 from .memory import MemoryLaw
 from .outcomes import Outcomes
 from .reduced_methods import ReducedAcquisition, ReducedEquations
+from .rungs import TransformerLadder
 from .scan import Method, Scan
 from .threshold import ThresholdScan
 from .threshold_methods import CoupledEquations, EachSeed, MemoryAlone, RepeatedItems
@@ -25,6 +27,7 @@ __all__ = [
     "CoupledEquations",
     "EachSeed",
     "EndlessClock",
+    "IndependentRace",
     "LargeClock",
     "LossRelation",
     "MemoryAlone",
@@ -39,7 +42,9 @@ __all__ = [
     "Scan",
     "ThresholdScan",
     "TransformerAcquisition",
+    "TransformerLadder",
     "TransformerTransience",
     "TransiencePhases",
     "TransienceTime",
+    "UncoupledEquations",
 ]

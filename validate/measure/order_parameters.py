@@ -1,4 +1,4 @@
-"""The order parameters of a trained transformer, to be compared with the reduced one's term by term."""
+"""The order parameters of transformers, to be compared with the reduced one's term by term."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from torch import Tensor
 
 from ...theory._arguments import require
 from ..networks.modules import Transformer
+from ..networks.stacked import LAYER_NORM_EPSILON, Parameters, perceptron, stack
+
+#: What is read, in the order in which it is stored.
+ORDER = (
+    "w", "w_spread", "value", "beta", "item_roughness", "stored", "label_std", "own_attention", "copy_attention",
+    "attended", "gain",
+)  # fmt: skip
+#: Evaluations at which a run's order parameters are read, at most, and sequences that they are read on.
+READINGS, SEQUENCES = 32, 64
 
 
 def order_parameters(network: Transformer, tokens: Tensor, labels: Tensor, target_labels: Tensor) -> dict[str, float]:
@@ -42,7 +51,6 @@ def order_parameters(network: Transformer, tokens: Tensor, labels: Tensor, targe
 
     Source: docs/reduced_transformer.md.
     """
-    d = tokens.shape[-1]
     require(len(network.blocks) == 0, "network", "have one attention layer", 1 + len(network.blocks))
     require(
         labels.shape == tokens[:, :-1, 0].shape, "labels", f"have shape {tuple(tokens[:, :-1, 0].shape)}", labels.shape
@@ -50,41 +58,54 @@ def order_parameters(network: Transformer, tokens: Tensor, labels: Tensor, targe
     require(
         target_labels.shape == labels[:, 0].shape, "target_labels", f"have {len(labels)} entries", target_labels.shape
     )
-    normed = network.norm(tokens).detach()
-    key, query, value = (getattr(network.attention, name).weight.detach() for name in ("key", "query", "value"))
-    scale = network.norm.weight.detach()
-    along = torch.zeros(d, dtype=tokens.dtype)
-    along[-2], along[-1] = 1.0, -1.0
+    found = stacked_order_parameters(
+        stack([network]), tokens[None], labels[None], target_labels[None], network.residual_scale
+    )
+    return {name: float(value) for name, value in found.items()}
+
+
+def stacked_order_parameters(
+    parameters: Parameters, tokens: Tensor, labels: Tensor, target_labels: Tensor, residual_scale: float = 1.0
+) -> dict[str, Tensor]:
+    """:func:`order_parameters` of S transformers at once, each (S,), on tokens (S, B, N + 1, D + 2)."""
+    d = tokens.shape[-1]
+    weights = {name: value.detach() for name, value in parameters.items()}
+    key, query, value = (weights[f"attention.{name}.weight"] for name in ("key", "query", "value"))
+    scale, shift = weights["norm.weight"], weights["norm.bias"]
+    normed = torch.nn.functional.layer_norm(tokens, (d,), eps=LAYER_NORM_EPSILON)
+    normed = normed * scale[:, None, None] + shift[:, None, None]
+    along = torch.zeros_like(scale)
+    along[:, -2], along[:, -1] = 1.0, -1.0
     along = along * scale * math.sqrt(d) / 2.0 / math.sqrt(2.0)  # s γ ê
-    target = normed[:, -1]
-    asked = target @ query.T
-    attention = torch.softmax(torch.einsum("bnd,bd->bn", normed, asked @ key), -1)
-    copies = (tokens[:, :-1, :-2] == tokens[:, -1:, :-2]).all(-1)
-    matrix = (scale[:, None] * (key.T @ query) * scale)[:-2, :-2]
-    off = matrix[~torch.eye(d - 2, dtype=torch.bool)]
-    label_score = (asked @ (key @ along)) * target_labels
-    gains = _gains(network, normed, attention, value @ along)
-    read = (attention[:, :-1] * labels).sum(-1) * target_labels
-    found = {
-        "value": (value @ along).square().sum(),
-        "beta": d / math.sqrt(2.0) * matrix.diagonal().mean(),
-        "item_roughness": off.square().mean().sqrt() * 3.0 * math.sqrt(d),
-        "stored": label_score.mean(),
-        "label_std": label_score.std(),
-        "own_attention": attention[:, -1].mean(),
-        "copy_attention": (attention[:, :-1] * copies).sum(-1).mean(),
-        "attended": read.mean(),
-    }
-    return gains | {name: float(one) for name, one in found.items()}
+    asked = torch.einsum("sbd,sed->sbe", normed[:, :, -1], query)
+    attention = torch.softmax(torch.einsum("sbnd,sed,sbe->sbn", normed, key, asked), -1)
+    copies = (tokens[:, :, :-1, :-2] == tokens[:, :, -1:, :-2]).all(-1)
+    matrix = (scale[:, :, None] * (key.mT @ query) * scale[:, None])[:, :-2, :-2]
+    off = matrix[:, ~torch.eye(d - 2, dtype=torch.bool, device=matrix.device)]
+    label_score = torch.einsum("sbe,sed,sd->sb", asked, key, along) * target_labels
+    v = torch.einsum("sed,sd->se", value, along)
+    attended = torch.einsum("sbn,sbnd,sed->sbe", attention, normed, value)
+    gains, kernel = _gains(weights, residual_scale * normed[:, :, -1] + attended, v)
+    read = (attention[..., :-1] * labels).sum(-1) * target_labels
+    return {
+        "w": gains.mean(1), "w_spread": gains.std(1), "value": v.square().sum(1),
+        "beta": d / math.sqrt(2.0) * matrix.diagonal(dim1=1, dim2=2).mean(1),
+        "item_roughness": off.square().mean(1).sqrt() * 3.0 * math.sqrt(d),
+        "stored": label_score.mean(1), "label_std": label_score.std(1), "own_attention": attention[..., -1].mean(1),
+        "copy_attention": (attention[..., :-1] * copies).sum(-1).mean(1), "attended": read.mean(1),
+        "gain": kernel / v.square().sum(1).clamp(min=1e-30),
+    }  # fmt: skip
 
 
-def _gains(network: Transformer, normed: Tensor, attention: Tensor, v: Tensor) -> dict[str, float]:
-    """w, its spread over targets, and k."""
-    attended = torch.einsum("bn,bnd->bd", attention, normed) @ network.attention.value.weight.detach().T
-    read = (network.residual_scale * normed[:, -1] + attended).requires_grad_(True)
-    (slopes,) = torch.autograd.grad(network.memory(read).sum(), read, create_graph=True)
-    gains = slopes @ v
-    parts = torch.autograd.grad(gains.mean(), list(network.memory.parameters()), allow_unused=True)
-    kernel = sum(float(part.square().sum()) for part in parts if part is not None)
-    length = max(float(v.square().sum()), 1e-300)
-    return {"w": float(gains.detach().mean()), "w_spread": float(gains.detach().std()), "gain": kernel / length}
+def _gains(weights: Parameters, read: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """∇f·v at every target, (S, B), and Σ_θ |∂_θ ⟨∇f·v⟩|², (S,)."""
+    memory = {name: one.clone().requires_grad_(True) for name, one in weights.items() if name.startswith("memory.")}
+    with torch.enable_grad():
+        read = read.detach().requires_grad_(True)
+        (slopes,) = torch.autograd.grad(perceptron(memory, "memory.", read).sum(), read, create_graph=True)
+        gains = torch.einsum("sbd,sd->sb", slopes, v)
+        # networks share no weight, so that the sum's gradient holds each one's own
+        parts = torch.autograd.grad(gains.mean(1).sum(), list(memory.values()), allow_unused=True)
+    kernel = sum(part.square().flatten(1).sum(1) for part in parts if part is not None)
+    assert isinstance(kernel, Tensor)
+    return gains.detach(), kernel

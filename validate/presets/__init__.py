@@ -3,6 +3,7 @@
 from ..sequential import THREE, Looks
 from . import minimal, minimal_paper, transformer, transience
 from .base import Preset
+from .controls import CONTROLS
 from .coupling import COUPLING
 from .laptop import LAPTOP
 from .smoke import SMOKE
@@ -29,7 +30,7 @@ PAPER = Preset(
     looks=Looks(THREE),
 )
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, PAPER)
+    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, PAPER)
 }
 
 __all__ = ["PRESETS", "Preset"]

@@ -124,9 +124,12 @@ def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:
     """One dataset of all runs: a dimension for every field in which they differ, and ``time``.
 
     ``time`` holds every time at which any run was evaluated; a run is NaN where it was not, as after an early end.
-    ``ending`` holds why each run ended, as a number whose meaning is in the variable's attributes.
+    ``ending`` holds why each run ended, as a number whose meaning is in the variable's attributes. A curve that a run
+    lacks, such as order parameters of transformers stored before these were read, is left out.
     """
     loaded = [store.load(run) for run in runs]
+    shared = set.intersection(*(set(dataset.data_vars) for dataset in loaded))
+    loaded = [dataset[[name for name in dataset.data_vars if name in shared]] for dataset in loaded]
     fields = [_flat(run) for run in runs]
     varying = [name for name in fields[0] if len({entry[name] for entry in fields}) > 1] or ["seed"]
     every = _times([dataset.time.values for dataset in loaded])

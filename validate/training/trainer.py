@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -19,8 +20,9 @@ from torch import Tensor
 from ..data.items import items_named
 from ..data.seeds import Purpose, derive_seed
 from ..data.sequences import Sequences
+from ..measure.order_parameters import ORDER, READINGS, SEQUENCES, stacked_order_parameters
 from ..networks.computation import Differentiated, computation_of, ensemble_of, rates_and_decays, threads_for
-from ..networks.stacked import MinimalEnsemble, Parameters
+from ..networks.stacked import MinimalEnsemble, Parameters, sequence_tokens
 from .config import Run, content_key
 from .evaluation import METRICS, curves, evaluate
 from .progress import Bar
@@ -70,6 +72,10 @@ class EnsembleTrainer:
         self.active = list(range(len(self.runs)))
         self.status = np.zeros(len(self.runs), dtype=np.int64)
         self.metrics = np.full((first.evaluations, len(METRICS), len(self.runs)), np.nan)
+        # Every so many evaluations a transformer's order parameters are read: they cost as much as some steps.
+        self.between_readings = math.ceil(first.evaluations / READINGS)
+        readings = math.ceil(first.evaluations / self.between_readings) if _has_order(first) else 0
+        self.order = np.full((readings, len(ORDER), len(self.runs)), np.nan)
         self.clock = np.zeros(len(self.runs))
         self.seconds = np.zeros(len(self.runs))
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
@@ -165,6 +171,19 @@ class EnsembleTrainer:
         reading = self.clock[self.active] if self.first.optimiser == "sgd" else np.nan
         self.metrics[row, METRICS.index("clock"), self.active] = reading
         self.loss_sum[self.active] = 0.0
+        if len(self.order) and row % self.between_readings == 0:
+            self._read_order(row // self.between_readings)
+
+    def _read_order(self, reading: int) -> None:
+        """The order parameters on the sequences that come next: averages over training targets, like the equations."""
+        batch = self.sequences.batch(self.step)
+        tokens, labels, targets = sequence_tokens(batch), batch.context_labels, batch.target_labels
+        found = stacked_order_parameters(
+            self.parameters, tokens[:, :SEQUENCES], labels[:, :SEQUENCES], targets[:, :SEQUENCES],
+            self.first.residual_scale,
+        )  # fmt: skip
+        for i, name in enumerate(ORDER):
+            self.order[reading, i, self.active] = found[name].double().cpu().numpy()
 
     def _stop(self, row: int) -> None:
         """Mark the runs that are done, keep their weights, and give their slots away."""
@@ -202,7 +221,13 @@ class EnsembleTrainer:
     def dataset(self, s: int) -> xr.Dataset:
         """The metrics of run ``s`` over ``time``, up to its end."""
         status = Status(self.status[s]).name.lower()
-        return curves(self.runs[s], self.metrics[:, :, s], status=status, device=self.device)
+        read = curves(self.runs[s], self.metrics[:, :, s], status=status, device=self.device)
+        if not len(self.order):
+            return read
+        order = np.full((self.first.evaluations, len(ORDER)), np.nan)
+        order[:: self.between_readings] = self.order[:, :, s]
+        columns = order[: read.sizes["time"]].T
+        return read.assign({f"order_{name}": ("time", values) for name, values in zip(ORDER, columns, strict=True)})
 
     def state(self) -> dict[str, Tensor]:
         """Everything that decides what happens next."""
@@ -215,6 +240,7 @@ class EnsembleTrainer:
             "active": np.array(self.active, dtype=np.int64),
             "status": self.status,
             "metrics": self.metrics,
+            "order": self.order,
             "clock": self.clock,
             "seconds": self.seconds,
             "loss_sum": self.loss_sum.cpu().numpy(),
@@ -228,6 +254,8 @@ class EnsembleTrainer:
         self.step = int(state["step"][0])
         self.active = state["active"].tolist()
         self.status, self.metrics, self.clock = (state[name].numpy() for name in ("status", "metrics", "clock"))
+        if "order" in state and tuple(state["order"].shape) == self.order.shape:
+            self.order = state["order"].numpy()
         if "seconds" in state:  # a checkpoint of an earlier version holds none
             self.seconds = state["seconds"].numpy()
         self.loss_sum = state["loss_sum"].to(self.device)
@@ -244,6 +272,11 @@ class EnsembleTrainer:
                 self.finished.setdefault(int(s), {})[parameter] = value
         if self.active:  # an interruption may fall between the end of the last run and its saving
             self._prepare()
+
+
+def _has_order(run: Run) -> bool:
+    """Whether the order parameters of the reduced transformer are defined for the network."""
+    return run.network == "transformer" and run.depth == 1
 
 
 def initial_beta(run: Run) -> float:

@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from iclrace.theory import Task
 from iclrace.theory.reduced_transformer import ReducedTransformer
-from iclrace.validate.measure.order_parameters import order_parameters
+from iclrace.validate import Run, RunStore, train
+from iclrace.validate.measure.order_parameters import ORDER, READINGS, SEQUENCES, order_parameters
 from iclrace.validate.networks import modules
+from iclrace.validate.networks.stacked import sequence_tokens
+from iclrace.validate.training.store import read_dataset, write_dataset
+from iclrace.validate.training.trainer import EnsembleTrainer
 
 D, N = 6, 5
 
@@ -96,3 +102,80 @@ def test_a_deeper_network_is_refused():
         order_parameters(modules.Transformer(D, 8, depth=2).double(), tokens, labels, target)
     with pytest.raises(ValueError, match="Argument 'labels' must"):
         order_parameters(modules.Transformer(D, 8).double(), tokens, labels[:, 1:], target)
+
+
+RUN = Run(
+    "transformer", Task(N, 16, D), 0, width=8, learning_rate=0.2, batch_size=16, budget=8.0, evaluate_every=0.2,
+    test_size=20,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("diversity", [16, math.inf])
+def test_a_run_stores_what_is_read_off_its_weights(diversity):
+    """Readings, 32 at most, are the module's with the stacked weights, on the batch that comes next."""
+    run = RUN.with_(task_diversity=diversity)
+    trainer = EnsembleTrainer([run, run.with_(seed=1)], dtype=torch.float64)
+    expected = []
+    for _ in range(5):
+        batch = trainer.sequences.batch(trainer.step)
+        net = modules.Transformer(D, 8).double()
+        net.load_state_dict({name: value[1] for name, value in trainer.parameters.items()})
+        tokens, labels, target = sequence_tokens(batch)[1], batch.context_labels[1], batch.target_labels[1]
+        expected.append(order_parameters(net, tokens[:SEQUENCES], labels[:SEQUENCES], target[:SEQUENCES]))
+        trainer.advance()
+    assert trainer.between_readings == 2 and len(trainer.order) == 21 <= READINGS
+    stored = trainer.dataset(1)
+    for name in ORDER:
+        found = stored[f"order_{name}"].values
+        assert found[[0, 2, 4]] == pytest.approx([expected[i][name] for i in (0, 2, 4)], rel=1e-9, abs=1e-12), name
+        assert np.isnan(found[[1, 3]]).all()
+    assert len(set(stored.order_w.values[[0, 2, 4]])) == 3  # training moves it
+
+
+def test_reading_them_changes_neither_the_training_nor_the_address(monkeypatch):
+    whole, without = EnsembleTrainer([RUN]), EnsembleTrainer([RUN])
+    without.order = without.order[:0]
+    for trainer in (whole, without):
+        for _ in range(3):
+            trainer.advance()
+    for name, value in whole.parameters.items():
+        assert torch.equal(without.parameters[name], value)
+    assert np.array_equal(whole.metrics, without.metrics, equal_nan=True)
+    assert not any("order" in name for name in RUN.as_json())
+
+
+def test_a_resumed_run_keeps_them():
+    whole, first, second = (EnsembleTrainer([RUN, RUN.with_(seed=1)]) for _ in range(3))
+    for trainer, advances in ((whole, 5), (first, 3)):
+        for _ in range(advances):
+            trainer.advance()
+    second.restore(first.state())
+    for _ in range(2):
+        second.advance()
+    assert np.array_equal(second.order, whole.order, equal_nan=True) and np.isfinite(whole.order[:3]).all()
+    earlier = {name: value for name, value in first.state().items() if name != "order"}
+    third = EnsembleTrainer([RUN, RUN.with_(seed=1)])
+    third.restore(earlier)
+    third.advance()
+    assert np.isnan(third.order[:2]).all() and third.step == 4 * RUN.steps_between_evaluations
+
+
+def test_runs_stored_before_they_were_read_join_those_stored_after(tmp_path):
+    runs = [RUN.with_(seed=s) for s in range(2)]
+    train(runs, tmp_path, progress=False)
+    store = RunStore(tmp_path)
+    both = train(runs, tmp_path, progress=False)
+    assert np.isfinite(both.order_beta.sel(seed=1)).sum() == 21
+    path = store.directory(runs[0]) / "metrics.nc"
+    before = read_dataset(path)
+    write_dataset(path, before.drop_vars([name for name in before.data_vars if str(name).startswith("order_")]))
+    joined = train(runs, tmp_path, progress=False)
+    assert "order_beta" not in joined and np.isfinite(joined.icl_accuracy).all()
+
+
+def test_other_networks_have_none():
+    for run in (RUN.with_(depth=2), Run("minimal", Task(N, 16, D), 0, width=8, budget=1.0, test_size=20)):
+        trainer = EnsembleTrainer([run])
+        trainer.advance()
+        assert not len(trainer.order) and not any(str(name).startswith("order_") for name in trainer.dataset(0))
+        EnsembleTrainer([run]).restore(trainer.state())

@@ -1,0 +1,119 @@
+"""Networks whose circuits share nothing, and the ladder from a linear readout to the whole transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..validate import Claim, acquisition_times
+from ..validate.experiments.rungs import METHODS, TERMS
+from ..validate.measure.clocks import final_clock
+from . import picture, style
+from .picture import Picture
+from .results import Results
+from .scan import draw_accuracy, scans
+
+SCANS = ("controls_lengths", "controls_rates", "controls_held_gain")
+LADDER = "controls_ladder"
+_COLOURS = dict(zip(METHODS, (style.THEORY, "0.5"), strict=True))
+
+
+def prepare_accuracy(results: Results) -> Picture:
+    """Final accuracies over K, and K* of the race that runs alone."""
+    found = [scan for name in SCANS if results.select(experiment=name) for scan in scans(results, name)]
+    if not found:
+        raise results.missing(*SCANS)
+    panels = [
+        partial(
+            draw_accuracy, scan.runs, scan.predicted("K*", method="independent race"),
+            title=f"{scan.claims[0].network}, N = {scan.at['context_length']}, r = {scan.at['rate_ratio']:g}",
+        )
+        for scan in found
+    ]  # fmt: skip
+    caption = (
+        "Final accuracy of networks whose circuits share nothing: novel items with a copy in the context (ICL), "
+        "training items without one (IWL); lines are means. Dashed with band: K* where the perceptron alone has its "
+        f"clock at half of t_ICL(K → ∞). {'; '.join(picture.networks(scan.runs) for scan in found)}."
+    )
+    return Picture(caption, panels, columns=3, shared=False)
+
+
+def draw_rungs(claims: Sequence[Claim], singles: Sequence[np.ndarray], ax: Axes | None = None) -> Axes:
+    """Rungs from above to below: dots single networks, bars what each set of terms predicts, with its interval.
+
+    Claims hold one rung and method each; ``singles`` the networks' values, one array a rung.
+    """
+    rungs = list(dict.fromkeys(str(claim.at["rung"]) for claim in claims))
+    with style.axes(ax, 3.0) as ax:
+        for y, values in enumerate(singles):
+            shown = values[np.isfinite(values)]
+            ax.plot(shown, np.full(shown.size, y), "o", color=style.MEASURED, markerfacecolor="none", markersize=4)
+        for i, (method, colour) in enumerate(_COLOURS.items()):
+            pairs = [
+                (rungs.index(str(claim.at["rung"])) + 0.2 * (i + 1), *one)
+                for claim in claims
+                if claim.method == method
+                for one in style.known([claim.predicted])
+            ]
+            for y, value, low, high in pairs:
+                ax.plot([max(low, 0.0), min(high, 10 * value)], [y, y], color=colour, linewidth=1.0)
+            ax.plot([pair[1] for pair in pairs], [pair[0] for pair in pairs], "|", color=colour, label=method)
+        ax.set_yticks(range(len(rungs)), [rung.split(" ", 1)[1].replace("_", " ") for rung in rungs])
+        ax.invert_yaxis()
+        ax.set(xscale="log", xlabel="$t_{ICL}$; scrambled: $I_K$")
+        style.plain_ticks(ax.xaxis)
+        style.legend_above(ax)
+    return ax
+
+
+def draw_terms(claims: Sequence[Claim], title: str, ax: Axes | None = None) -> Axes:
+    """Measured over predicted, for β their difference plus one, of every order parameter at two times."""
+    with style.axes(ax, 3.0) as ax:
+        times = sorted({float(claim.at["time"]) for claim in claims})
+        for time, marker in zip(times, "os", strict=False):
+            mine = [claim for claim in claims if claim.at["time"] == time]
+            x = [list(TERMS).index(claim.quantity) + 0.15 * times.index(time) for claim in mine]
+            values = [claim.compared for claim in mine]
+            shift = [1.0 if claim.scale == "difference" else 0.0 for claim in mine]
+            shown = [(at, v.value + s) for at, v, s in zip(x, values, shift, strict=True) if v is not None]
+            ax.plot(
+                [at for at, _ in shown], [v for _, v in shown], marker, color=style.MEASURED, label=f"t = {time:.0f}"
+            )
+        ax.axhline(1.0, color=style.THEORY, linewidth=0.8)
+        ax.set_xticks(range(len(TERMS)), [f"{name} − + 1" if name == "β" else name for name in TERMS])
+        ax.set(ylabel="measured/predicted", ylim=(0.0, 3.0))
+        style.legend_above(ax, title)
+    return ax
+
+
+def prepare_ladder(results: Results) -> Picture:
+    """On which rung how much is lost, and on which order parameter."""
+    claims = [claim for claim in results.select(experiment=LADDER) if "rung" in claim.at]
+    if not claims:
+        raise results.missing(LADDER)
+    singles, described = [], []
+    for rung in dict.fromkeys(str(claim.at["rung"]) for claim in claims):
+        claim = next(one for one in claims if one.at["rung"] == rung)
+        (runs,) = results.behind(claim, needs=["icl_accuracy", "clock", "time"])
+        values = final_clock(runs) if claim.quantity == "I_K" else acquisition_times(runs)
+        singles.append(values.values.ravel())
+        described.append(picture.networks(runs))
+    terms = results.select(experiment=LADDER, quantity=list(TERMS))
+    panels = [partial(draw_rungs, claims, singles)]
+    for label in dict.fromkeys(claim.data for claim in terms):
+        mine = [claim for claim in terms if claim.data == label]
+        diversity = mine[0].at["task_diversity"]
+        panels.append(partial(draw_terms, mine, f"K = {_number(diversity)}"))
+    caption = (
+        "Rungs from a linear readout to the whole transformer, and networks whose circuits share nothing: circles "
+        "single networks, bars the reduced transformer from untrained weights and perceptrons alone. Below: order "
+        f"parameters of whole transformers, measured over predicted at two times. {'; '.join(described)}."
+    )
+    return Picture(caption, panels, height=3.0, shared=False)
+
+
+def _number(value: float) -> str:
+    return "∞" if np.isinf(value) else f"{value:g}"
