@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..theory._arguments import require
 from ..validate import PRESETS, Claim
 from ..validate.claim import network_words
+from ..validate.presets.toml import experiments_of
 from ..validate.training.store import write_text
 from . import style
 from .catalogue import available
@@ -139,15 +140,16 @@ def reproduce(results: Results) -> list[str]:
 def _validations(results: Results, folder: str) -> list[str]:
     """``iclrace validate`` with the options that the folder's numbers were made with, a line for each set of them."""
     preset, name = PRESETS.get(results.preset), quote(" ".join(results.preset.split()))
-    if preset is None:
+    whole = experiments_of(results.preset) if preset is None else [one.name for one in preset.experiments]
+    if whole is None:
         return [f"# {name} is no preset of this package: call iclrace.validate.run with your own"]
     calls: dict[str, list[str]] = {}
     for experiment, one in results.summary.experiments.items():
         given = one.get("options", {}).get("task_diversity", ())
         calls.setdefault(" ".join(f"-K {quote(str(k))}" for k in given), []).append(experiment)
-    whole = [experiment.name for experiment in preset.experiments]
     return [
-        " ".join([f"iclrace validate --preset {name}", *(f"-e {quote(one)}" for one in names if names != whole),
+        " ".join([f"iclrace validate --preset {name}",
+                  *(f"-e {quote(one)}" for one in names if set(names) != set(whole)),
                   *filter(None, [options]), f"--out {folder}"])
         for options, names in (calls or {"": whole}).items()
     ]  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 
 from iclrace.cli import main
 from iclrace.figures import FIGURES, Results
-from iclrace.figures.report import write_html, write_markdown
+from iclrace.figures.report import reproduce, write_html, write_markdown
 from iclrace.figures.verdicts import COLUMNS, cells, count, interval
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, PValue, Range
@@ -191,3 +191,8 @@ def test_names_from_a_folder_are_text_in_markdown_and_words_in_the_shell(folder)
             assert all(word not in ("id", ";", "rm") for word in words)
         html = write_html([results], folder.path / "page.html").read_text("utf-8")
         assert "script" not in [tag for tag, _ in Tags(html).found]
+
+
+def test_a_preset_in_toml_is_one_of_the_package(reference):
+    foreign = Results(reference.directory.parent / "foreign")
+    assert reproduce(foreign)[0] == "iclrace validate --preset foreign --out results/foreign"

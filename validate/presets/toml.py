@@ -23,6 +23,18 @@ _START = {"minimal": MINIMAL, "transformer": TRANSFORMER}
 _TOP = ("name", "description", "note", "looks", "runs", "memories", "extends", "keep", "experiment")
 
 
+def packaged() -> dict[str, Path]:
+    """The presets of the package that stand in TOML files, by name."""
+    return {one.stem: one for one in sorted(Path(__file__).parent.glob("*.toml"))}
+
+
+def experiments_of(name: str) -> list[str] | None:
+    """Names of the experiments of a packaged TOML preset, without making them; None if there is no such preset."""
+    if name not in packaged():
+        return None
+    return [str(entry["name"]) for entry in tomllib.loads(packaged()[name].read_text("utf-8"))["experiment"]]
+
+
 def read_preset(path: str | os.PathLike[str], presets: Mapping[str, Preset]) -> Preset:
     """The preset that a TOML file describes: a path, or the name of one in the package, such as "foreign".
 
@@ -56,10 +68,10 @@ def read_preset(path: str | os.PathLike[str], presets: Mapping[str, Preset]) -> 
     ValueError
         If the file cannot be read, or names what does not exist; the message says where.
     """
-    packaged = {one.stem: one for one in Path(__file__).parent.glob("*.toml")}
-    file = packaged.get(str(path), Path(path))
+    known = packaged()
+    file = known.get(str(path), Path(path))
     if not file.is_file():
-        choice("preset", str(path), [*presets, *packaged, "mine"], otherwise="a file")
+        choice("preset", str(path), [*presets, *known, "mine"], otherwise="a file")
     try:
         told = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
