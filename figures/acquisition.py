@@ -46,7 +46,7 @@ def draw(
                 ax.plot(list(times), [_median(t) for t in times.values()], color=colours[label], linewidth=0.7)
         found = sum(int(np.isfinite(t).sum()) for times in series.values() for t in times.values())
         style.logarithmic(ax, found, "no network acquires ICL within its budget")
-        ax.set(xlabel=xlabel, ylabel=r"$t_{ICL}$ (gradient-flow time)")
+        ax.set(xlabel=xlabel, ylabel="time to acquire ICL")
         if found:
             style.label_ticks(ax, sorted({x for times in series.values() for x in times}), most=7)
         style.legend_above(ax, title, 2)
@@ -91,7 +91,7 @@ def draw_spread(
             t = np.geomspace(seen[0] / 2, budget, 300)
             ax.plot(t, law.cdf(t), color=style.THEORY, linestyle="--", label=r"theory, $\beta_0 \sim N(0, 1)$")
         ax.axvline(budget, color="0.7", linewidth=0.6)
-        ax.set(xscale="log", xlabel=r"$t_{ICL}$ (gradient-flow time)", ylabel="fraction acquired", ylim=(0, 1.02))
+        ax.set(xscale="log", xlabel="time to acquire ICL", ylabel="fraction acquired", ylim=(0, 1.02))
         style.plain_ticks(ax.xaxis)
         style.legend_above(ax, title, 1)
     return ax
@@ -115,12 +115,13 @@ def draw_curves(
         Gradient-flow time.
     """
     with style.axes(ax) as ax:
-        for seed, colour in zip(runs.seed.values, style.shades(runs.seed.values), strict=True):
-            ax.plot(runs.time, runs[accuracy].sel(seed=seed), color=colour, linewidth=0.9)
+        for i, (seed, colour) in enumerate(zip(runs.seed.values, style.shades(runs.seed.values), strict=True)):
+            label = "one network each" if i == 0 else None
+            ax.plot(runs.time, runs[accuracy].sel(seed=seed), color=colour, linewidth=0.9, label=label)
         for value, *_ in style.known([predicted]):
-            ax.axvline(value, color=style.THEORY, linestyle="--", label=r"predicted $t_{ICL}$")
-            ax.legend(loc="upper left")
-        ax.axhline(0.95, color="0.7", linewidth=0.6)
+            ax.axvline(value, color=style.THEORY, linestyle="--", label="predicted")
+        ax.axhline(0.95, color="0.7", linewidth=0.6, label="counts as acquired")
+        ax.legend(loc="center left", fontsize=6)
         ax.set(xlabel="gradient-flow time $t$", ylabel="ICL accuracy", ylim=(0.4, 1.03))
         steps = ax.secondary_xaxis(
             "top", functions=(partial(np.multiply, 1 / learning_rate), partial(np.multiply, learning_rate))

@@ -37,7 +37,8 @@ def draw_averages(alone: xr.Dataset, ax: Axes | None = None) -> Axes:
                 ax.plot(alone.fraction, alone[name][rows].mean("run"), color=colour, label=label, linewidth=0.9,
                         alpha=0.35 + 0.65 * i / max(len(shown) - 1, 1))  # fmt: skip
         ax.set(xlabel=r"clock $I_K(t)/I_K(t_{end})$", ylabel="average over items", ylim=(0, 1.05))
-        ax.legend(loc="center left")
+        ends = f"K = {shown[0][0]:g} (faint) to {shown[-1][0]:g} (full)"
+        style.legend_above(ax, ends if len(shown) > 1 else f"K = {shown[0][0]:g}", 3)
     return ax
 
 

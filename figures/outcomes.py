@@ -115,7 +115,9 @@ def prepare(results: Results) -> Picture:
         times = acquisition_times(runs, accuracy).values.ravel()
         times, ends = np.where(np.isfinite(times), times, budget), accuracy_at(runs, budget, accuracy).values.ravel()
         panels += [
-            partial(draw, times, dips.get(TIME), title=title, last=last, span=(0.0, budget), xlabel="$t_{ICL}$"),
+            partial(
+                draw, times, dips.get(TIME), title=title, last=last, span=(0.0, budget), xlabel="time to acquire ICL"
+            ),
             partial(draw, ends, dips.get(FINAL), last=last),
         ]
     caption = (

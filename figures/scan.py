@@ -46,9 +46,10 @@ class Scan:
 
     @property
     def title(self) -> str:
-        """Network and N, and what is not plain."""
+        """Network, N and the time at which training ends, and what is not plain."""
         where = [f"{SYMBOLS[name]} = {self.at[name]:g}" for name, plain in _PLAIN.items() if self.at[name] != plain]
         network = network_words(self.claims[0].network)
+        where += [f"T = {self.at['budget']:g}"] if isinstance(self.at.get("budget"), int | float) else []
         return ", ".join([network, f"N = {self.at['context_length']}", *where])
 
     def predicted(self, quantity: str, **fields: Any) -> Value | None:

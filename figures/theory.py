@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from ..simulate import PHASES, CoupledModel, Trajectory, coupled_acquisition_time, phase_diagram, solve, transience
@@ -45,6 +46,11 @@ _DIVERSITIES = (350, 3000)
 _CROSSOVER, _STEP = (100, 1600), 0.05
 #: Of the ladder.
 _LENGTHS, _DIMENSION = (12, 25, 50, 100, 200, 400, 800), 63
+_RUNGS = {
+    "gaussian": "Gaussian label sum", "orthogonal": r"orthogonal items, $D → \infty$",
+    "variation of constants": "closed form", "early": "early system", "crossover": "crossover function, blow-up",
+    "mills": "no drag, Mills' ratio",
+}  # fmt: skip
 
 
 def draw_crossover(solved: dict[int, tuple[ArrayLike, ArrayLike]], ax: Axes | None = None) -> Axes:
@@ -89,7 +95,12 @@ def prepare_crossover(_: None = None) -> Picture:
 
 
 def draw_landscape(
-    task: Task, decay: float, margin: float, trajectories: Sequence[Trajectory] = (), ax: Axes | None = None
+    task: Task,
+    decay: float,
+    margin: float,
+    trajectories: Sequence[Trajectory] = (),
+    ax: Axes | None = None,
+    key: bool = False,
 ) -> Axes:
     """Filled contours: ln of L(w, β; φ) + λ (w² + β²)/2, L the population loss with the memory margin φ held fixed.
 
@@ -103,21 +114,31 @@ def draw_landscape(
     margin : float, φ
     trajectories : sequence of Trajectory
         Of a memory law whose state is the margin.
+    key : bool
+        Whether the panel explains lines and circles.
     """
     w, beta = np.linspace(-0.6, 8.0, 120), np.linspace(-0.8, 7.2, 120)
     grid_w, grid_beta = np.meshgrid(w, beta)
     loss = population_loss(grid_w, grid_beta, task, margin) + 0.5 * decay * (grid_w**2 + grid_beta**2)
     with style.axes(ax) as ax:
-        ax.contourf(w, beta, np.log(loss), levels=18, cmap="cividis_r", alpha=0.85)
+        filled = ax.contourf(w, beta, np.log(loss), levels=18, cmap="cividis_r", alpha=0.85)
         ax.contour(w, beta, np.log(loss), levels=18, colors="white", linewidths=0.3, linestyles="solid")
         for path, colour in zip(trajectories, (style.IWL, style.ICL), strict=False):
             end = max(int(np.searchsorted(path.memory, margin)), 1)
             ax.plot(path.w[:end], path.beta[:end], color="white", linewidth=2.4)
             ax.plot(path.w[:end], path.beta[:end], color=colour, label=f"K = {path.model.task.task_diversity:g}")
             ax.plot(path.w[end - 1], path.beta[end - 1], "s", color=colour, markeredgecolor="white", markersize=5)
+        told: set[str] = set()
         for point in fixed_points(task, decay, margin):
-            fill = "black" if point.stable else "white"
-            ax.plot(point.w, point.beta, "o", markerfacecolor=fill, markeredgecolor="black", markersize=4.5)
+            fill, kind = ("black", "stable") if point.stable else ("white", "saddle")
+            ax.plot(point.w, point.beta, "o", markerfacecolor=fill, markeredgecolor="black", markersize=4.5,
+                    linestyle="", label=None if kind in told else kind)  # fmt: skip
+            told.add(kind)
+        if key:
+            ax.legend(loc="lower right", fontsize=5, frameon=True, framealpha=0.8, handlelength=1.0)
+        bar = ax.figure.colorbar(filled, ax=ax, ticks=MaxNLocator(4), pad=0.02)
+        bar.set_label("ln loss", fontsize=6)
+        bar.ax.tick_params(labelsize=5)
         ax.set(xlim=(w[0], w[-1]), ylim=(beta[0], beta[-1]), title=rf"memory margin $\varphi$ = {margin:g}")
         ax.set(xlabel="readout weight $w$", ylabel=r"attention strength $\beta$")
         ax.label_outer()
@@ -140,11 +161,15 @@ def prepare_landscape(_: None = None) -> Picture:
         "Theory alone."
     )
     return Picture(
-        caption, [partial(draw_landscape, _TASK, _DECAY, margin, paths) for margin in _MARGINS], height=1.9, columns=2
-    )
+        caption,
+        [partial(draw_landscape, _TASK, _DECAY, margin, paths, key=margin == 3.5) for margin in _MARGINS],
+        height=1.9, columns=2,
+    )  # fmt: skip
 
 
-def draw_probability(found: xr.Dataset, lines: Mapping[str, ArrayLike] | None = None, ax: Axes | None = None) -> Axes:
+def draw_probability(
+    found: xr.Dataset, lines: Mapping[str, ArrayLike] | None = None, ax: Axes | None = None, title: str = ""
+) -> Axes:
     """P(acquire) as shades over (context_length, task_diversity); ``lines``: K* over the same N, by label."""
     with style.axes(ax) as ax:
         values = found.probability.transpose("task_diversity", "context_length")
@@ -160,10 +185,11 @@ def draw_probability(found: xr.Dataset, lines: Mapping[str, ArrayLike] | None = 
         style.label_ticks(ax, [n for n in (12, 25, 50, 100, 200, 400) if shortest <= n <= longest], 6)
         bar = ax.figure.colorbar(mesh, ax=ax)
         bar.set_label("P(acquire ICL)")
+        ax.set_title(title)
     return ax
 
 
-def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | None = None) -> Axes:
+def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | None = None, title: str = "") -> Axes:
     """The phase of each (decay, task_diversity) as one of three colours; ``critical``: above it none acquires."""
     with style.axes(ax) as ax:
         norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
@@ -178,6 +204,7 @@ def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | Non
         ax.set(xscale="log", yscale="log", xlabel=r"weight decay $\lambda$ (1/time)", ylabel="task diversity $K$")
         bar = ax.figure.colorbar(mesh, ax=ax, ticks=[0, 1, 2])
         bar.ax.set_yticklabels(PHASES)
+        ax.set_title(title)
     return ax
 
 
@@ -187,8 +214,8 @@ def prepare_probability(_: None = None) -> Picture:
     found = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
     tasks = [Task(int(n)) for n in lengths]
     lines = {
-        r"$I_K(\infty) = I^*$": [threshold(one, _MEMORY, 0.0).value for one in tasks],
-        r"$I_K(T) = I^*$": [threshold(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
+        r"$K^*$ after an infinite time": [threshold(one, _MEMORY, 0.0).value for one in tasks],
+        r"$K^*$ by $T$, $\beta_0$ = 0": [threshold(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
     }
     caption = (
         f"P(acquire ICL) by t = {_BUDGET:g} for β0 ~ N(0, 1) ({_DRAWS} quantiles), coupled equations, D → ∞, "
@@ -196,7 +223,8 @@ def prepare_probability(_: None = None) -> Picture:
         f"K = {diversities[0]:g}–{diversities[-1]:g}. Lines: closed forms of K* at β0 = 0, for the memory alone "
         "with all the time and by t. Theory alone."
     )
-    return Picture(caption, [partial(draw_probability, found, lines)])
+    title = rf"by $T$ = {_BUDGET:g}, $\beta_0 \sim N(0, 1)$"
+    return Picture(caption, [partial(draw_probability, found, lines, title=title)])
 
 
 def prepare_phases(_: None = None) -> Picture:
@@ -208,7 +236,8 @@ def prepare_phases(_: None = None) -> Picture:
         f"N = {task.context_length}, D → ∞, β0 = w0 = 0, I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}. "
         "Dashed: the decay above which w = 0 stays stable while nothing is memorised. Theory alone."
     )
-    return Picture(caption, [partial(draw_phases, found, float(critical_decay(task)))])
+    title = f"$N$ = {task.context_length}, by $T$ = {_BUDGET:g}"
+    return Picture(caption, [partial(draw_phases, found, float(critical_decay(task)), title=title)])
 
 
 def draw_ladder(
@@ -223,13 +252,18 @@ def draw_ladder(
         for i in range(1, len(next(iter(rungs.values())))):
             errors = [abs(rungs[n][i].error) for n in lengths]
             ax.plot(lengths, errors, marker=style.MARKERS[i - 1], color=style.SERIES[i - 1], linewidth=0.9,
-                    label=rungs[lengths[0]][i].name)  # fmt: skip
+                    label=_RUNGS.get(name := rungs[lengths[0]][i].name, name))  # fmt: skip
         if trained:
             errors = [_distance(one) for one in trained.values()]
             style.plot_estimates(ax, list(trained), errors, color="black", fmt="*", label="networks", zorder=5)
-        ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="relative error added")
+        ax.set(
+            xscale="log",
+            yscale="log",
+            xlabel="context length $N$",
+            ylabel="error added to the time\nof acquisition, relative",
+        )
         style.label_ticks(ax, lengths, len(lengths))
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=3, columnspacing=1.0)
+        style.legend_above(ax, "from exact (circles) to crude (plus signs)", 2)
     return ax
 
 

@@ -57,11 +57,26 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
             for i in range(runs.sizes["seed"]):
                 one = runs.sel(decay_attention=decay).isel(seed=i).dropna("time", subset=["icl_accuracy"])
                 label = rf"$\lambda$ = {decay:g}" if i == 0 else None
-                ax.plot(one.icl_accuracy, one.iwl_accuracy, color=colour, linewidth=0.7, label=label)
-                ax.plot(one.icl_accuracy[-1:], one.iwl_accuracy[-1:], "o", color=colour)
+                # one network is told in full, with the way it goes; the others are faint beside it
+                ax.plot(one.icl_accuracy, one.iwl_accuracy, color=colour, linewidth=1.2 if i == 0 else 0.5, label=label,
+                        alpha=1.0 if i == 0 else 0.4)  # fmt: skip
+                ax.plot(one.icl_accuracy[-1:], one.iwl_accuracy[-1:], "o", color=colour, alpha=1.0 if i == 0 else 0.4)
+                if i == 0:
+                    _arrows(ax, one.icl_accuracy.values, one.iwl_accuracy.values, colour)
+        ax.plot([0.5], [0.5], "s", color=style.THEORY, markersize=4, label="start")
         ax.set(xlabel="ICL accuracy", ylabel="IWL accuracy", xlim=(0.4, 1.03), ylim=(0.4, 1.03))
         style.legend_above(ax, title, 3)
     return ax
+
+
+def _arrows(ax: Axes, x: np.ndarray, y: np.ndarray, colour: Any, count: int = 2) -> None:
+    """The way along a line, shown at equal parts of its length."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    for part in np.arange(1, count + 1) / (count + 1):
+        i = int(np.clip(np.searchsorted(length, part * length[-1]), 1, len(x) - 1))
+        if length[i] > length[i - 1]:
+            ax.annotate("", xy=(x[i], y[i]), xytext=(x[i - 1], y[i - 1]),
+                        arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.2})  # fmt: skip
 
 
 def draw_times(

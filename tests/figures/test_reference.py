@@ -90,9 +90,9 @@ def test_memory_curves_start_as_an_untrained_network_must(reference):
 def test_theory_figures_draw_the_theory():
     b, slope = line(draw("exponent_crossover").axes[0], "closed form, $N → ∞$")
     assert np.allclose(slope, crossover_slope(b))
-    _, error = line(draw("approximation_ladder").axes[0], "mills")
+    _, error = line(draw("approximation_ladder").axes[0], "no drag, Mills' ratio")
     assert error[3] == pytest.approx(abs(ladder(Task(100, dimension=63), 0.0)[-1].error), rel=1e-6)
-    n, diversity = line(draw("phase_diagram").axes[0], r"$I_K(\infty) = I^*$")
+    n, diversity = line(draw("phase_diagram").axes[0], r"$K^*$ after an infinite time")
     expected = threshold(Task(int(n[5])), PowerLawMemory(3.9, 0.7), 0.0).value
     assert diversity[5] == pytest.approx(expected)
 
@@ -108,7 +108,7 @@ def test_the_ladder_shows_trained_networks_against_the_exact_field(reference):
 
 
 def test_the_landscape_marks_minima_and_the_saddle():
-    axes = draw("landscape").axes
+    axes = draw("landscape").axes[:4]  # the colour bars come after the panels
     marks = [[one for one in ax.get_lines() if one.get_marker() == "o"] for ax in axes]
     assert [len(one) for one in marks][2:] == [3, 1]  # three fixed points before the fold at φ = 4.2, one beyond
     assert marks[2][1].get_markerfacecolor() == "white"  # the one in the middle is the saddle
