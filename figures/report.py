@@ -26,6 +26,9 @@ from .picture import Picture
 from .results import Results
 from .verdicts import COLUMNS, cells, count
 
+#: The verdicts that the page opens with, what fails first.
+_KINDS = {"fails": "fail", "holds": "hold", "undecided": "are undecided"}
+
 
 def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
     """Verdict tables on top, then every figure with its caption, inputs, versions, hardware and how to reproduce.
@@ -97,6 +100,7 @@ def _folder(results: Results) -> dict[str, Any]:
         "description": f"{description[:1].upper()}{description[1:]}." if description else "",
         "count": count(results.claims),
         "groups": groups,
+        "told": {_KINDS[kind]: [name for name, claim in named if claim.verdict.kind == kind] for kind in _KINDS},
         "note": [paragraph for paragraph in summary.note.strip().split("\n\n") if paragraph],
         "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
         "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],

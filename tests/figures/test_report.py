@@ -103,7 +103,7 @@ def test_two_folders_make_one_page_with_the_theory_once(reference, folder, tmp_p
     folder.claim("threshold", **ROW)
     text = write_html([reference, folder.results()], tmp_path / "both.html").read_text()
     assert text.count('<figure id="landscape">') == 1
-    assert text.count("<h2>Verdicts: ") == 2
+    assert text.count(">Verdicts: ") == 2
 
 
 def test_the_committed_page_is_what_the_reference_results_say(reference, tmp_path):
@@ -196,3 +196,17 @@ def test_names_from_a_folder_are_text_in_markdown_and_words_in_the_shell(folder)
 def test_a_preset_in_toml_is_one_of_the_package(reference):
     foreign = Results(reference.directory.parent / "foreign")
     assert reproduce(foreign)[0] == "iclrace validate --preset foreign --out results/foreign"
+
+
+def test_the_page_opens_with_what_fails_and_links_to_every_part(page, reference):
+    """Links of the contents lead somewhere, and every judged claim is named under its verdict before the table."""
+    text = page.read_text("utf-8")
+    tags = Tags(text).found
+    ids = {attrs["id"] for _, attrs in tags if "id" in attrs}
+    links = [attrs["href"][1:] for tag, attrs in tags if tag == "a" and attrs.get("href", "").startswith("#")]
+    assert len(links) == 4 and set(links) <= ids
+    before = text[: text.index("<table")]
+    for name, claim in zip(reference.claims.names, reference.claims, strict=True):
+        assert (escape(name) in before) == (claim.verdict.kind in ("holds", "fails", "undecided"))
+    failed = sum(claim.verdict.kind == "fails" for claim in reference.claims)
+    assert f"<b>{failed} fail</b>" in before
