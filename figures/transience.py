@@ -11,10 +11,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..theory import Task
+from ..theory.decay.phases import LASTING, TRANSIENT
 from ..validate import Claim
 from ..validate.claim import network_words
 from ..validate.experiments.transience_losses import asymptotic_loss, tracked_loss
-from ..validate.experiments.transience_tools import LASTING, TRANSIENT, phases
+from ..validate.experiments.transience_tools import phases
 from ..validate.values import Value
 from . import picture, style
 from .catalogue import FIGURES

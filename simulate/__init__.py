@@ -1,6 +1,7 @@
 """Numerical solution of the coupled model: single trajectories, ensembles, sweeps and the theory curves on top."""
 
-from .curves import PHASES, balanced_fraction, coupled_acquisition_distribution, phase_diagram, transience
+from ..theory.decay.phases import PHASES
+from .curves import balanced_fraction, coupled_acquisition_distribution, phase_diagram, transience
 from .ensemble import Ensemble, coupled_acquisition_time, solve_ensemble
 from .model import CoupledModel, EventLevels
 from .observables import observables

@@ -10,14 +10,12 @@ from numpy.typing import ArrayLike
 
 from ..theory import Memory, Task
 from ..theory._arguments import number, real
+from ..theory.decay.phases import PHASES
 from .model import CoupledModel
 from .sweep import beta0_quantiles, sweep
 
 if TYPE_CHECKING:
     import xarray as xr
-
-#: Phases of training under weight decay, in the order of their codes.
-PHASES = ("no ICL", "transient", "lasting")
 
 
 def phase_diagram(
@@ -202,7 +200,7 @@ def transience(
     data = sweep(CoupledModel(task, memory), axes, _until(budget), **options).squeeze("beta0", drop=True)
     acquired, lost = data["time_acquired"].notnull(), data["time_lost"].notnull()
     phase = (acquired.astype(np.int8) * 2 - lost.astype(np.int8)).where(data["status"] <= 2, -1)
-    phase.attrs["meaning"] = "0: no ICL; 1: transient; 2: lasting; -1: failed"
+    phase.attrs["meaning"] = "; ".join([*(f"{code}: {name}" for code, name in enumerate(PHASES)), "-1: failed"])
     return data[["time_acquired", "time_lost", "time_memorised", "clock", "acquired_clock", "status"]].assign(
         phase=phase.astype(np.int8), duration=data["time_lost"] - data["time_acquired"]
     ).assign_attrs(budget=budget)  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import integer, named, number, real, require
+from ..theory.accuracy import ACQUIRED
 from ._broadcast import STATES, Broadcast, broadcast, initial_states, states_last
 from ._chunks import Store, run_chunks
 from ._run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
@@ -230,7 +231,7 @@ def coupled_acquisition_time(
     model: CoupledModel,
     beta0: ArrayLike,
     w0: ArrayLike = 0.0,
-    accuracy: float = 0.95,
+    accuracy: float = ACQUIRED,
     *,
     budget: float = 1e7,
     rtol: float = 1e-6,

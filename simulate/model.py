@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
 from ..theory._arguments import integer, number, real, require
+from ..theory.accuracy import ACQUIRED
 from ..theory.contexts.attention import ContextNodes, context_nodes
 from ._tables import level_of_table, memory_tables
 from .kernel import layout as at
@@ -67,7 +68,7 @@ class EventLevels:
     0.9
     """
 
-    acquired: float = 0.95
+    acquired: float = ACQUIRED
     lost: float | None = None
     memorised: float = 0.05
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from ._arguments import number, require
 
+#: Confidence of every interval that is given without one.
+CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -39,7 +42,7 @@ class Estimate:
     value: float
     low: float
     high: float
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
     extrapolated: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:

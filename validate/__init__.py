@@ -8,16 +8,8 @@ from .data.sequences import Sequences
 from .frozen import ProtocolError
 from .measure.bimodality import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
 from .measure.clocks import MemoryCurves, measured_memory
-from .measure.memory_law import MemoryLaw, measure_memory_law, total_clock
-from .measure.survival import (
-    LogNormalFit,
-    TailComparison,
-    compare_tails,
-    fit_log_normal,
-    loss_times,
-    measure_acquisition_time,
-    measure_transience_time,
-)
+from .measure.survival import loss_times, measure_acquisition_time, measure_transience_time
+from .measure.tails import LogNormalFit, TailComparison, compare_tails, fit_log_normal
 from .measure.times import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .networks.cointegration import cointegrated
 from .networks.foreign import register_network
@@ -46,7 +38,6 @@ __all__ = [
     "LogNormalFit",
     "Looks",
     "MemoryCurves",
-    "MemoryLaw",
     "MemoryTraining",
     "PRESETS",
     "PValue",
@@ -73,7 +64,6 @@ __all__ = [
     "loss_times",
     "measure_acquisition_time",
     "measure_bimodality",
-    "measure_memory_law",
     "measure_plateau",
     "measure_power_law",
     "measure_threshold",
@@ -91,7 +81,6 @@ __all__ = [
     "run",
     "seeds_for",
     "split",
-    "total_clock",
     "train",
     "train_jobs",
     "train_memories",

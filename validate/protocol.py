@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import xarray as xr
 
+from ..theory.estimate import CONFIDENCE
 from .claim import Claim
 from .frozen import ProtocolError
 from .measure.clocks import MemoryCurves
@@ -162,7 +163,7 @@ def measure(
     experiment: Experiment,
     claims: Sequence[Claim],
     trained: Trained,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     jobs: Mapping[str, Jobs] | None = None,
     store: RunStore | None = None,
 ) -> list[Claim]:

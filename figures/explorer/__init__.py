@@ -12,6 +12,7 @@ from ... import __version__
 from ...simulate import CoupledModel
 from ...theory import PowerLawMemory, Task, acquired_beta
 from ...theory._arguments import require
+from ...theory._files import written_whole
 from ...theory._numerics import rodas5p
 from ...theory.accuracy import ACQUIRED
 
@@ -78,7 +79,6 @@ def write(path: str | os.PathLike[str], defaults: dict[str, Any] | None = None) 
     """:func:`page` as a file, written under a temporary name and renamed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.partial")
-    temporary.write_text(page(defaults), "utf-8")
-    temporary.replace(target)
+    with written_whole(target) as partial:
+        partial.write_text(page(defaults), "utf-8")
     return target

@@ -8,9 +8,9 @@ import xarray as xr
 
 from iclrace.figures import FIGURES, MissingResults, Results
 from iclrace.theory import Estimate
+from iclrace.theory.decay.phases import TRANSIENT
 from iclrace.validate import PRESETS, Answer, Claims, MemoryCurves, Prediction, PValue, Run, Summary
 from iclrace.validate.experiments.control_methods import Start
-from iclrace.validate.experiments.transience_tools import TRANSIENT
 from iclrace.validate.predict.order_parameters import PREDICTED
 from iclrace.validate.run import described
 from iclrace.validate.summary import Dataset

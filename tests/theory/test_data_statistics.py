@@ -18,7 +18,7 @@ from iclrace.theory import (
     skewed_clock_at_acquisition,
     skewed_contexts,
 )
-from iclrace.theory.acquisition.passage import rates
+from iclrace.theory.acquisition.integrated import context_averages
 from iclrace.theory.contexts.labels import label_sum_nodes
 from iclrace.theory.memory.frequencies import skewed_nodes
 
@@ -173,7 +173,8 @@ def test_contexts_under_skewed_frequencies_against_sampling(skew):
     for name, sample in samples.items():
         error = 5.0 * sample.std() / np.sqrt(len(sample))
         assert getattr(skewed_contexts(task, skew), name) == pytest.approx(sample.mean(), abs=error)
-    for found, sample in zip(rates(np.array([w, beta]), task, skewed_nodes(task, skew)),
+    averages = context_averages(np.array([[w], [beta]]), task, skewed_nodes(task, skew))[:, 0]
+    for found, sample in zip(averages,
                              (residual * a, w * residual * slope, residual), strict=True):  # fmt: skip
         assert found == pytest.approx(sample.mean(), abs=5.0 * sample.std() / np.sqrt(len(sample)))
 

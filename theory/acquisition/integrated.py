@@ -1,19 +1,22 @@
-"""Acquisition times by integration of the averaged flow, where no closed form is shown to hold."""
+"""When ICL is acquired, by integration of the averaged flow, for many starts at once."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from .._arguments import ArgumentError
 from .._numerics import rodas5p
-from ..contexts.attention import EXPONENT_MAX
+from ..contexts.attention import EXPONENT_MAX, ContextNodes, attended_label
 from ..contexts.labels import Average
 from ..task import Task
-from .planar import Flow, planar_flow, planar_rates
+from .planar import planar_flow, planar_rates
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Rates = Callable[[Array], Array]
 
 #: Tolerance of a step, in the units of :func:`_scales`.
 TOLERANCE = 1.5e-7
@@ -22,58 +25,137 @@ TOLERANCE = 1.5e-7
 #: (w < 0 and D of order 1, where t grows as e^{β²/2D}).
 HORIZON = 1e20
 STEPS_MAX = 20_000
+#: Half-width of central differences, the cube root of the rounding.
+DIFFERENCE = 6e-6
+
+
+class Equations(NamedTuple):
+    """Equations of a state (w, β, …), at many points at once: states and rates have shape (component, point).
+
+    ``linearised`` gives the rates with their Jacobian (component, component, point); ``hopeless`` says of a state and
+    its rates whether ICL will never be acquired from there.
+    """
+
+    rates: Rates
+    linearised: Callable[[Array], tuple[Array, Array]]
+    hopeless: Callable[[Array, Array], Mask]
+    dimension: float
+
+
+class Arrival(NamedTuple):
+    """Times (point,) and states (component, point) of acquisition; ``inf`` and the last state where there is none."""
+
+    time: Array
+    state: Array
 
 
 class _Running(NamedTuple):
-    """Trajectories under way: which, states (2, run), time, next step, flow at the state."""
+    """Trajectories under way: which, states, time, next step, rates and Jacobian at the state."""
 
     which: NDArray[np.intp]
     state: Array
     time: Array
     step: Array
-    flow: Flow
+    rates: Array
+    jacobian: Array
 
     def kept(self, mask: Mask) -> "_Running":
-        flow = Flow(*(rate[mask] for rate in self.flow))
-        return _Running(self.which[mask], self.state[:, mask], self.time[mask], self.step[mask], flow)
+        return _Running(self.which[mask], *(array[..., mask] for array in self[1:]))
 
 
 def integrated_time(task: Task, beta0: Array, w0: Array, target: float, average: Average = "gaussian") -> Array:
-    """First time at which β >= ``target`` and w > 0, for flat arrays of starts; ``inf`` where that never is.
+    """First time at which β >= ``target`` and w > 0 without memory, for flat arrays of starts; ``inf`` where never.
 
-    Rosenbrock steps of order 5 (Rodas5P), each start with its own size. Errors are measured in units of β's scale,
+    Balanced contexts end the search in the quadrant w <= 0, β <= 0, which is never left; i.i.d. labels push w up
+    whatever β is.
+    """
+
+    def linearised(state: Array) -> tuple[Array, Array]:
+        flow = planar_flow(state[0], state[1], task, average)
+        return np.array(flow[:2]), np.array([[flow.ww, flow.wb], [flow.wb, flow.bb]])
+
+    equations = Equations(
+        lambda state: np.array(planar_rates(state[0], state[1], task, average)),
+        linearised,
+        lambda state, _: (state[0] <= 0.0) & (state[1] <= 0.0) & (task.labels == "balanced"),
+        task.dimension,
+    )
+    return arrival(equations, np.array([w0, beta0], dtype=np.float64), target, _horizon(task, beta0)).time
+
+
+def context_equations(task: Task, contexts: ContextNodes, change: Callable[[Array, Array], Array]) -> Equations:
+    """Equations averaged over any contexts, for which no more is known than their rates.
+
+    ``change(state, averages)`` makes the rates from E[σ(−u) (a, w ∂a/∂β, 1)], whose margin is the third component of
+    the state, or 0. A start is hopeless once w and β both fall: more w makes β grow faster and the other way round, and
+    a growing margin slows both, so that they go on falling.
+    """
+
+    def rates(state: Array) -> Array:
+        return change(state, context_averages(state, task, contexts))
+
+    def linearised(state: Array) -> tuple[Array, Array]:
+        columns = []
+        for k in range(len(state)):
+            width = DIFFERENCE * np.maximum(np.abs(state[k]), 1.0)
+            above, below = state.copy(), state.copy()
+            above[k] += width
+            below[k] -= width
+            columns.append((rates(above) - rates(below)) / (2.0 * width))
+        return rates(state), np.stack(columns, axis=1)
+
+    return Equations(rates, linearised, lambda _, now: (now[0] < 0.0) & (now[1] < 0.0), task.dimension)
+
+
+def context_averages(state: Array, task: Task, contexts: ContextNodes) -> Array:
+    """E[σ(−u) (a, w ∂a/∂β, 1)] at states (w, β) or (w, β, φ), shape (3, point): ``field.flow`` without its checks."""
+    attended = attended_label(state[1], task, contexts)
+    margin = state[2][:, None] if len(state) > 2 else 0.0
+    residual = expit(-(margin + state[0][:, None] * attended.value)) * contexts.weight
+    turn = state[0] * (residual * attended.slope).sum(-1)
+    return np.array([(residual * attended.value).sum(-1), turn, residual.sum(-1)])
+
+
+def arrival(equations: Equations, start: Array, target: float, last: Array | float) -> Arrival:
+    """When trajectories from ``start`` (component, point) first have β >= ``target`` and w > 0, up to ``last``.
+
+    Rosenbrock steps of order 5 (Rodas5P), each trajectory with its own size. Errors are measured in units of β's scale,
     1/(1 + |β|/D), and w's, |w| + min(1, e^β): the flow is followed alike at any depth of the drag-dominated branch.
-    Balanced contexts end the search in the quadrant w <= 0, β <= 0, which is never left.
 
     Raises
     ------
     ValueError
         Where 20,000 steps do not decide.
     """
-    times, state = np.full(beta0.shape, np.inf), np.array([w0, beta0], dtype=np.float64)
-    last = _horizon(task, beta0)
-    flow = planar_flow(state[0], state[1], task, average)
-    at_once = (beta0 >= target) & ((w0 > 0.0) | ((w0 == 0.0) & (flow.dw > 0.0)))
+    times, states = np.full(start.shape[1], np.inf), start.copy()
+    last = np.broadcast_to(last, times.shape)
+    rates, jacobian = equations.linearised(start)
+    w, beta = start[:2]
+    at_once = (beta >= target) & ((w > 0.0) | ((w == 0.0) & (rates[0] > 0.0)))
     times[at_once] = 0.0
-    run = _Running(np.arange(beta0.size), state, np.zeros(beta0.shape), _first_step(state, flow, task), flow)
-    run = run.kept(~at_once & ~_lost_for_good(state, task))
+    step = _first_step(start, rates, jacobian, equations.dimension)
+    run = _Running(np.arange(times.size), start, np.zeros(times.shape), step, rates, jacobian)
+    run = run.kept(~at_once & ~equations.hopeless(start, rates))
     for _ in range(STEPS_MAX):
         if run.which.size == 0:
-            return times
-        state, stages, error = _rosenbrock(run, task, average)
+            return Arrival(times, states)
+        state, stages, error = _rosenbrock(run, equations)
         good = error <= 1.0
         arrived = good & (state[1] >= target) & (state[0] > 0.0)
         if arrived.any():
-            share = _share_of_step(run.state[:, arrived], state[:, arrived], stages[:, :, arrived], target)
+            share, there = _arrival_in_step(run.state[:, arrived], state[:, arrived], stages[:, :, arrived], target)
             times[run.which[arrived]] = run.time[arrived] + share * run.step[arrived]
+            states[:, run.which[arrived]] = there
         moved = np.where(good, state, run.state)
         time = run.time + np.where(good, run.step, 0.0)
         factor = np.clip(0.9 * np.maximum(error, 1e-10) ** -0.2, 0.1, np.where(good, 6.0, 1.0))
         run = run._replace(state=moved, time=time, step=run.step * np.where(np.isfinite(error), factor, 0.1))
-        run = run.kept(~arrived & ~_lost_for_good(moved, task) & (time < last[run.which]))
+        run = run.kept(~arrived & (time < last[run.which]))
         if run.which.size:
-            run = run._replace(flow=planar_flow(run.state[0], run.state[1], task, average))
-    stuck = f"w0 = {w0[run.which[0]]:g}, beta0 = {beta0[run.which[0]]:g}"
+            rates, jacobian = equations.linearised(run.state)
+            states[:, run.which] = run.state
+            run = run._replace(rates=rates, jacobian=jacobian).kept(~equations.hopeless(run.state, rates))
+    stuck = f"w0 = {start[0, run.which[0]]:g}, beta0 = {start[1, run.which[0]]:g}"
     raise ArgumentError(
         f"Argument 'beta0' must leave the flow solvable in {STEPS_MAX} steps, but from {stuck} it is not."
     )
@@ -88,45 +170,51 @@ def _horizon(task: Task, beta0: Array) -> Array:
     return HORIZON * np.exp(np.minimum(-2.0 * np.minimum(log_share, 0.0), 600.0))
 
 
-def _lost_for_good(state: Array, task: Task) -> Mask:
-    """Whether w and β can only fall from here on; i.i.d. labels push w up whatever β is."""
-    return (state[0] <= 0.0) & (state[1] <= 0.0) & (task.labels == "balanced")
+def _scales(state: Array, dimension: float) -> Array:
+    scales = 1.0 + np.abs(state)
+    scales[0] = np.abs(state[0]) + np.exp(np.clip(state[1], -700.0, 0.0))
+    scales[1] = 1.0 / (1.0 + np.abs(state[1]) / dimension)
+    return TOLERANCE * scales
 
 
-def _scales(state: Array, task: Task) -> Array:
-    w, beta = state
-    weight = np.abs(w) + np.exp(np.clip(beta, -700.0, 0.0))
-    return TOLERANCE * np.array([weight, 1.0 / (1.0 + np.abs(beta) / task.dimension)])
-
-
-def _first_step(state: Array, flow: Flow, task: Task) -> Array:
+def _first_step(state: Array, rates: Array, jacobian: Array, dimension: float) -> Array:
     """A hundredth of the time in which the state moves by its scale, or its rates by themselves."""
-    scale = _scales(state, task) / TOLERANCE
-    pace = np.maximum.reduce(
-        [np.abs(flow.dw) / scale[0], np.abs(flow.dbeta) / scale[1], np.abs(flow.ww), np.abs(flow.bb)]
-    )
+    scale = _scales(state, dimension) / TOLERANCE
+    own = np.abs(np.diagonal(jacobian)).T
+    pace = np.maximum(np.abs(rates) / scale, own).max(axis=0)
     return 0.01 / np.maximum(pace, 1e-290)
 
 
-def _rosenbrock(run: _Running, task: Task, average: Average) -> tuple[Array, Array, Array]:
-    """New state (2, run), the eight stages (stage, 2, run), and the error in units of the tolerance."""
+def _rosenbrock(run: _Running, equations: Equations) -> tuple[Array, Array, Array]:
+    """New state, the eight stages (stage, component, point), and the error in units of the tolerance."""
     inverse = 1.0 / run.step
-    ww, bb, wb = inverse / rodas5p.GAMMA - run.flow.ww, inverse / rodas5p.GAMMA - run.flow.bb, -run.flow.wb
-    determinant = ww * bb - wb * wb
+    solve = _solver(inverse / rodas5p.GAMMA, run.jacobian)
     stages = np.zeros((rodas5p.STAGES, *run.state.shape))
     at = run.state
     with np.errstate(all="ignore"):  # a step too long may leave float64: its error is then not finite
         for i in range(rodas5p.STAGES):
             if i > 0:
                 at = run.state + _combined(rodas5p.A[i, :i], stages)
-            rates = run.flow[:2] if i == 0 else planar_rates(at[0], at[1], task, average)
-            right = np.array(rates) + _combined(rodas5p.C[i, :i], stages) * inverse
-            stages[i] = np.array([bb * right[0] - wb * right[1], ww * right[1] - wb * right[0]]) / determinant
+            rates = run.rates if i == 0 else equations.rates(at)
+            stages[i] = solve(rates + _combined(rodas5p.C[i, :i], stages) * inverse)
         state = at + stages[-1]
-        scale = np.maximum(_scales(run.state, task), _scales(state, task))
+        scale = np.maximum(_scales(run.state, equations.dimension), _scales(state, equations.dimension))
         missed = stages[-1] / scale
         error = np.hypot(missed[0], missed[1])
+        for row in missed[2:]:
+            error = np.hypot(error, row)
     return state, stages, np.where(np.isfinite(error), error, np.inf)
+
+
+def _solver(diagonal: Array, jacobian: Array) -> Callable[[Array], Array]:
+    """Solves (diagonal − J) x = y at every point."""
+    if len(jacobian) == 2:
+        ww, bb, wb, bw = diagonal - jacobian[0, 0], diagonal - jacobian[1, 1], -jacobian[0, 1], -jacobian[1, 0]
+        determinant = ww * bb - wb * bw
+        return lambda right: np.array([bb * right[0] - wb * right[1], ww * right[1] - bw * right[0]]) / determinant
+    matrix = diagonal[:, None, None] * np.eye(len(jacobian)) - np.moveaxis(jacobian, -1, 0)
+    inverse = np.linalg.inv(matrix)
+    return lambda right: np.einsum("pij,jp->ip", inverse, right)
 
 
 def _combined(weights: Array, stages: Array) -> Array:
@@ -134,13 +222,17 @@ def _combined(weights: Array, stages: Array) -> Array:
     return (weights @ stages.reshape(len(stages), -1)[: weights.size]).reshape(stages.shape[1:])
 
 
-def _share_of_step(before: Array, after: Array, stages: Array, target: float) -> Array:
+def _arrival_in_step(before: Array, after: Array, stages: Array, target: float) -> tuple[Array, Array]:
     """The part of the step after which β >= ``target`` and w > 0, by bisection on its dense output of order 4."""
     dense = [_combined(row, stages) for row in (rodas5p.H1, rodas5p.H2, rodas5p.H3)]
+
+    def inside(x: Array) -> Array:
+        return before + x * (after - before + (1.0 - x) * (dense[0] + x * (dense[1] + x * dense[2])))
+
     low, high = np.zeros(before.shape[1]), np.ones(before.shape[1])
     for _ in range(50):
         x = 0.5 * (low + high)
-        w, beta = before + x * (after - before + (1.0 - x) * (dense[0] + x * (dense[1] + x * dense[2])))
+        w, beta = inside(x)[:2]
         there = (beta >= target) & (w > 0.0)
         low, high = np.where(there, low, x), np.where(there, x, high)
-    return high
+    return high, inside(high)

@@ -21,7 +21,7 @@ from ..memory.law import Memory, PowerLawMemory
 from ..memory.measured import MeasuredMemory
 from ..task import Task
 from .distribution import SPAN, AcquisitionDistribution, acquisition_distribution
-from .passage import passage, rates
+from .integrated import arrival, context_equations
 from .time import WEIGHT_MAX, acquisition_time
 
 Array = NDArray[np.float64]
@@ -77,19 +77,10 @@ def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, r
         beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
-    clocks = [_repeated_clock(task, float(b), float(w)) for b, w in zip(beta0.flat, w0.flat, strict=True)]
-    return np.array(clocks, dtype=np.float64).reshape(beta0.shape)
-
-
-def _repeated_clock(task: Task, beta0: float, w0: float) -> float:
-    context = repeated_nodes(task)
-    level = acquired_beta(task)
-
-    def field(state: Array) -> list[float]:
-        dw, dbeta, _ = rates(state, task, context)
-        return [2.0 * dw, 2.0 * dbeta]  # per unit of the clock of the memory alone, c1 = 1/2
-
-    return passage(field, [w0, beta0], level, GIVEN_UP * task.context_length).time
+    # per unit of the clock of the memory alone, c1 = 1/2
+    equations = context_equations(task, repeated_nodes(task), lambda _, averages: 2.0 * averages[:2])
+    start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
+    return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
 
 
 def repeat_saddle(task: Task) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments import broadcast, number, real, require
 from .._labels import by_name
 from ..accuracy import acquired_beta
-from ..acquisition.passage import Passage, passage, rates
+from ..acquisition.integrated import Arrival, arrival, context_equations
 from ..acquisition.time import early_drag
 from ..contexts.attention import context_nodes
 from ..memory.law import PowerLawMemory
@@ -21,6 +21,8 @@ from .transience import decays, diversity_of, lasting
 
 Array = NDArray[np.float64]
 Phase = Literal["no ICL", "transient", "lasting"]
+PHASES: tuple[Phase, Phase, Phase] = ("no ICL", "transient", "lasting")
+NO_ICL, TRANSIENT, LASTING = PHASES
 
 #: With decay, acquisition is given up after this many 1/λ: (w, β) relax within one, and a passage past a fold is slower
 #: by the square root of the distance to it.
@@ -101,27 +103,28 @@ def _phase(
     task: Task, memory: PowerLawMemory, decay: float, budget: float, beta0: float, w0: float, diversity: float
 ) -> Phase:
     reached = acquired_with_decay(task, memory, decay, beta0, w0, diversity)
-    if math.isinf(reached.time) or reached.time > budget:
-        return "no ICL"
-    lost = reached.time + lasting(task, memory, decay, max(float(reached.state[2]), 0.0), diversity)
+    time = float(reached.time[0])
+    if math.isinf(time) or time > budget:
+        return NO_ICL
+    lost = time + lasting(task, memory, decay, max(float(reached.state[2, 0]), 0.0), diversity)
     # without a fold ICL is acquired only in passing
-    return "transient" if math.isnan(lost) or lost < budget else "lasting"
+    return TRANSIENT if math.isnan(lost) or lost < budget else LASTING
 
 
 @lru_cache(maxsize=1024)
 def acquired_with_decay(
     task: Task, memory: PowerLawMemory, decay: float, beta0: float, w0: float, diversity: float
-) -> Passage:
+) -> Arrival:
     """When, and in which state (w, β, φ), the coupled equations with decay reach 95 % accuracy."""
-    context = context_nodes(task)
-    level = max(acquired_beta(task), LEAST_LEVEL)
 
-    def field(state: Array) -> list[float]:
-        dw, dbeta, residual = rates(state, task, context)
-        grows = float(memory.field(max(state[2], 0.0), min(residual, 1.0), diversity))
-        return [dw - decay * state[0], dbeta - decay * state[1], grows]
+    def change(state: Array, averages: Array) -> Array:
+        dw, dbeta, residual = averages
+        grows = memory.field(np.maximum(state[2], 0.0), np.minimum(residual, 1.0), diversity)
+        return np.array([dw - decay * state[0], dbeta - decay * state[1], grows])
 
-    return passage(field, [w0, beta0, 0.0], level, RELAXED / decay if decay > 0.0 else WITHOUT_DECAY)
+    last = RELAXED / decay if decay > 0.0 else WITHOUT_DECAY
+    start, level = np.array([[w0], [beta0], [0.0]]), max(acquired_beta(task), LEAST_LEVEL)
+    return arrival(context_equations(task, context_nodes(task), change), start, level, last)
 
 
 def tail_time(task: Task, decay: float, beta0: float) -> float:

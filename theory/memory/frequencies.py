@@ -14,7 +14,7 @@ from scipy.special import gammaln, xlog1py, xlogy
 from .._arguments import broadcast, integer, number, real, require
 from .._labels import by_name
 from ..accuracy import acquired_beta
-from ..acquisition.passage import passage, rates
+from ..acquisition.integrated import arrival, context_equations
 from ..acquisition.race import GIVEN_UP
 from ..acquisition.time import WEIGHT_MAX
 from ..contexts.attention import BETA_MAX, ContextNodes
@@ -218,15 +218,11 @@ def skewed_clock_at_acquisition(task: Task, skew: float, beta0: ArrayLike, w0: A
         beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
-    context, level = skewed_nodes(task, number("skew", skew, minimum=0.0)), acquired_beta(task)
-
-    def field(state: Array) -> list[float]:
-        dw, dbeta, _ = rates(state, task, context)
-        return [2.0 * dw, 2.0 * dbeta]  # per unit of the clock, c1 = 1/2
-
-    last = GIVEN_UP * task.context_length
-    clocks = [passage(field, [float(w), float(b)], level, last).time for b, w in zip(beta0.flat, w0.flat, strict=True)]
-    return np.array(clocks, dtype=np.float64).reshape(beta0.shape)
+    contexts = skewed_nodes(task, number("skew", skew, minimum=0.0))
+    # per unit of the clock, c1 = 1/2
+    equations = context_equations(task, contexts, lambda _, averages: 2.0 * averages[:2])
+    start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
+    return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
 
 
 @lru_cache(maxsize=16)

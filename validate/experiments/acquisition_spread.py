@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...theory import AcquisitionDistribution, Estimate, acquisition_distribution
+from ...theory.estimate import CONFIDENCE
 from ..claim import Claim, Scale
-from ..measure.survival import compare_tails, fit_log_normal, measure_acquisition_time
-from ..measure.times import CONFIDENCE, acquisition_times
+from ..measure.survival import measure_acquisition_time
+from ..measure.tails import compare_tails, fit_log_normal
+from ..measure.times import acquisition_times
 from ..place import place
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run

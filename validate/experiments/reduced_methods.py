@@ -12,7 +12,8 @@ import xarray as xr
 from ...theory import Estimate
 from ...theory.reduced_transformer import CORE, MeasuredCoupling, Terms
 from ..claim import Claim
-from ..measure.survival import fit_log_normal, observation_times
+from ..measure.survival import observation_times
+from ..measure.tails import fit_log_normal
 from ..measure.times import acquisition_times, geometric_mean
 from ..place import place
 from ..predict.reduced import crossing, members_of, model_of, solved

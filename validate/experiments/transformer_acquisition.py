@@ -11,7 +11,8 @@ import numpy as np
 from ...theory import Estimate
 from ..claim import Claim
 from ..measure.intervals import fraction
-from ..measure.survival import compare_tails, fit_log_normal, observation_times
+from ..measure.survival import observation_times
+from ..measure.tails import compare_tails, fit_log_normal
 from ..measure.times import acquisition_times, geometric_mean, measure_power_law
 from ..place import place
 from ..predict.threshold import Prediction

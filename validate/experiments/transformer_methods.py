@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ...theory import Estimate
+from ...theory.estimate import CONFIDENCE
 from ..measure.clocks import clock_of_acquisition, clocks_of_networks, clocks_of_perceptrons
 from ..measure.intervals import carried
-from ..measure.times import CONFIDENCE, geometric_mean, measure_power_law
+from ..measure.times import geometric_mean, measure_power_law
 from ..predict.threshold import Prediction, predict_transformer_clock
 from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..training.config import Run, addresses

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...simulate import CoupledModel, EventLevels, sweep
 from ...theory import PowerLawMemory
+from ...theory.decay.phases import LASTING, NO_ICL, TRANSIENT
 from ..measure.clocks import MemoryCurves
 from ..measure.survival import LOST_LEVEL, loss_times
 from ..measure.times import acquisition_times
@@ -22,7 +23,6 @@ Array = NDArray[np.float64]
 _SCALES = np.geomspace(1e-3, 1e2, 201)
 #: The law is fitted at this many margins, evenly spaced from 0 to the end of training.
 _FIT_POINTS = 100
-NO_ICL, TRANSIENT, LASTING = "no ICL", "transient", "lasting"
 #: Which accuracy a part of the network is judged by.
 ACCURACY = {"circuit": "circuit_accuracy", "whole": "icl_accuracy"}
 

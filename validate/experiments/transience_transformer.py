@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...theory import Estimate, Task, acquisition_time, critical_decay
+from ...theory.decay.phases import LASTING, NO_ICL, TRANSIENT
 from ..claim import Claim, Scale
 from ..measure.intervals import pooled_means, slope
 from ..measure.survival import PAPER_LOST_LEVEL, loss_times
@@ -19,7 +20,7 @@ from ..training.config import Run, addresses
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
 from .runs import varied
 from .transience_phases import SHARE, share_in_phase
-from .transience_tools import LASTING, NO_ICL, TRANSIENT, by_axis, durations, phases
+from .transience_tools import by_axis, durations, phases
 
 #: By the paper's level, from the start of training; without a prediction.
 _PAPER_LOSS = f"time at which ICL accuracy falls below {PAPER_LOST_LEVEL:g}"

@@ -13,8 +13,8 @@ from scipy import stats
 
 from ...theory import Estimate
 from ...theory._arguments import integer, real, require
+from ...theory.estimate import CONFIDENCE
 from .intervals import fraction
-from .times import CONFIDENCE
 
 Array = NDArray[np.float64]
 

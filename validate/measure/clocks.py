@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, MeasuredMemory
+from ...theory.estimate import CONFIDENCE
 from ..training.config import Run, addresses
 from ..training.memory import QUANTILES, MemoryTraining
 from ..values import UNKNOWN
-from .times import CONFIDENCE, acquisition_times, geometric_mean
+from .times import acquisition_times, geometric_mean
 
 #: Fractions of its clock at which a perceptron's curves are kept.
 FRACTIONS = np.linspace(0.0, 1.0, 101)

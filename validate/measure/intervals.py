@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from ...theory import Estimate
+from ...theory.estimate import CONFIDENCE
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE
-from .times import CONFIDENCE, geometric_mean
+from .times import geometric_mean
 
 
 def slope(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:

@@ -1,4 +1,4 @@
-"""Times of events that not every run lives to see: when ICL is acquired, and when it is lost again.
+"""Times of events that some runs end before: when ICL is acquired, and when it is lost again.
 
 A run without the event is censored: all that is known is that its time lies beyond the end of the run. It enters as
 an infinite time, beside the time at which the run ended.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import stats
 
 from ...theory import Estimate
 from ...theory._arguments import real, require
-from .times import ACQUIRED_LEVEL, CONFIDENCE, first_crossing
+from ...theory.accuracy import ACQUIRED
+from ...theory.estimate import CONFIDENCE
+from .times import first_crossing
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def loss_times(
     runs: xr.Dataset,
     accuracy: str = "icl_accuracy",
     *,
-    acquired_level: float = ACQUIRED_LEVEL,
+    acquired_level: float = ACQUIRED,
     lost_level: float = LOST_LEVEL,
     after: float = 0.0,
 ) -> xr.DataArray:
@@ -98,13 +98,13 @@ def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: 
     >>> measure_acquisition_time([3, 5, 8, 9, 12, 20, 31, float("inf"), float("inf")], ended=40)
     Estimate(value=12.0, low=3.0, high=inf, confidence=0.95)
     """
-    values, observed = _censored(times, ended)
+    values, observed = censored(times, ended)
     sample = stats.CensoredData(uncensored=values[observed], right=values[~observed])
     survival = stats.ecdf(sample).sf
     with warnings.catch_warnings():
         # Where S is 1 or 0 the log-log band is undefined, which scipy reports: it is taken as [0, 1] there.
         warnings.simplefilter("ignore", RuntimeWarning)
-        band = survival.confidence_interval(confidence_level=_confidence(confidence), method="log-log")
+        band = survival.confidence_interval(confidence_level=checked(confidence), method="log-log")
     t = survival.quantiles
     value = _first(t, survival.probabilities)
     high = _first(t, np.nan_to_num(band.high.probabilities, nan=1.0))
@@ -169,106 +169,12 @@ def measure_transience_time(
     return measure_acquisition_time(lost[risk] - acquired[risk], watched, confidence=confidence)
 
 
-@dataclass(frozen=True)
-class LogNormalFit:
-    """Log-normal law of a time: its median e^μ (unit of the times), its width σ = sd(ln t), and the log-likelihood."""
-
-    median: Estimate
-    width: Estimate
-    log_likelihood: float
-
-
-def fit_log_normal(times: ArrayLike, ended: ArrayLike, *, confidence: float = CONFIDENCE) -> LogNormalFit:
-    """Log-normal law of censored times by maximum likelihood.
-
-        ln L = Σ_seen [ln φ(r) − ln(σ t)] + Σ_censored ln Φ(−r),   r = (ln t − μ)/σ
-
-    Wald intervals from the observed information, with small-sample quantiles: Student's for μ and χ² for σ, on
-    1/(2 Var ln σ) − 1 degrees of freedom. Without censoring that is n − 1 and the intervals are the exact ones.
-
-    Parameters
-    ----------
-    times, ended, confidence
-        As in :func:`measure_acquisition_time`; three events or more must have been seen.
-
-    Raises
-    ------
-    ValueError
-        For fewer than three events, or events all at one time.
-
-    Source: paper, section 5 and figure 6b: β0 Gaussian makes t_ICL log-normal, of width σ_β (2 σ_β in the drag branch).
-
-    Examples
-    --------
-    >>> fit = fit_log_normal([3, 5, 8, 9, 12, 20, 31, float("inf"), float("inf")], ended=40)
-    >>> round(fit.median.value, 1), round(fit.width.value, 2)
-    (15.1, 1.15)
-    """
-    values, observed = _censored(times, ended)
-    y = np.log(values)
-    mean, width, covariance, terms = _fit_normal(y, observed)
-    freedom = max(0.5 / covariance[1, 1] - 1, 1.0)
-    inflation = math.sqrt(y.size / (y.size - 1))
-    tail = 0.5 - _confidence(confidence) / 2
-    half = float(stats.t.isf(tail, freedom)) * math.sqrt(covariance[0, 0]) * inflation
-    sigma = width * inflation
-    low, high = (sigma * math.sqrt(freedom / stats.chi2.isf(p, freedom)) for p in (tail, 1 - tail))
-    median = Estimate(math.exp(mean), math.exp(mean - half), math.exp(min(mean + half, 700.0)), confidence)
-    likelihood = float(np.sum(terms - np.where(observed, y, 0.0)))
-    return LogNormalFit(median, Estimate(sigma, min(low, sigma), max(high, sigma), confidence), likelihood)
-
-
-@dataclass(frozen=True)
-class TailComparison:
-    """Log-normal against normal: ``aic_difference`` = AIC(normal) − AIC(log-normal), Vuong's statistic (positive for
-    log-normal), its two-sided p-value, and the verdict."""
-
-    aic_difference: float
-    statistic: float
-    p_value: float
-    verdict: Literal["log-normal", "normal", "undecided"]
-
-
-def compare_tails(times: ArrayLike, ended: ArrayLike, *, confidence: float = CONFIDENCE) -> TailComparison:
-    """Whether censored times have a log-normal's long tail or a normal's short one, by Vuong's test.
-
-        V = Σ m_i/(√n sd(m)),   m_i = ln L_i(log-normal) − ln L_i(normal)
-
-    Both laws have two parameters, so that no correction enters; V is standard normal if neither is nearer the truth.
-    Of 1000 sets of 16, 40 or 100 times from one of the laws the other was named in 0 to 3 % at a nominal 5 %
-    (conservative); where half of a normal law's are censored, in 9, 5 and 3 %.
-
-    Parameters
-    ----------
-    times, ended, confidence
-        As in :func:`fit_log_normal`. The verdict is ``undecided`` unless p < 1 − ``confidence``.
-
-    Source: Vuong, Econometrica 57 (1989) 307; paper, section 5.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> times = np.exp(np.random.default_rng(0).normal(5, 1, 200))
-    >>> compare_tails(times, ended=1000).verdict
-    'log-normal'
-    """
-    values, observed = _censored(times, ended)
-    y = np.log(values)
-    log_normal = _fit_normal(y, observed)[3] - np.where(observed, y, 0.0)
-    difference = log_normal - _fit_normal(values, observed)[3]
-    total = float(difference.sum())
-    statistic = total / (math.sqrt(y.size) * float(difference.std()))
-    p = float(2 * stats.norm.sf(abs(statistic)))
-    verdict = "undecided" if p >= 1 - _confidence(confidence) else "log-normal" if statistic > 0 else "normal"
-    return TailComparison(2 * total, statistic, p, verdict)
-
-
-def _confidence(confidence: float) -> float:
+def checked(confidence: float) -> float:
     require(0 < confidence < 1, "confidence", "be in (0, 1)", confidence)
     return confidence
 
 
-def _censored(times: ArrayLike, ended: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+def censored(times: ArrayLike, ended: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     """Each run's time of event or of censoring, and whether the event was seen."""
     t = real("times", times, minimum=0.0, finite=False).ravel()
     end = np.broadcast_to(real("ended", ended, minimum=0.0, finite=False).ravel(), t.shape)
@@ -278,33 +184,3 @@ def _censored(times: ArrayLike, ended: ArrayLike) -> tuple[Array, NDArray[np.boo
     require(np.isfinite(values).all(), "ended", "be finite where the event was not seen", math.inf)
     require((values > 0).all(), "times", "be > 0", float(values.min()))
     return values, observed
-
-
-def _fit_normal(y: Array, observed: NDArray[np.bool_]) -> tuple[float, float, Array, Array]:
-    """Normal law of censored ``y``: μ, σ, the covariance of (μ, ln σ), and each sample's log-likelihood."""
-    seen = y[observed]
-    require(seen.size >= 3 and np.ptp(seen) > 0, "times", "hold three events or more that differ", seen)
-    centre, scale = float(seen.mean()), float(y.std())  # to order one, where the optimiser's tolerances are meant
-    u = (y - centre) / scale
-
-    def terms(parameters: Array) -> tuple[Array, Array, Array]:
-        r = (u - parameters[0]) * np.exp(-parameters[1])
-        censored = special.log_ndtr(-r)
-        density = -0.5 * (r * r + math.log(2 * math.pi))
-        return r, np.exp(density - censored), np.where(observed, density - parameters[1], censored)
-
-    def loss(parameters: Array) -> tuple[float, Array]:
-        r, hazard, values = terms(parameters)
-        slope = np.where(observed, r, hazard)
-        return -float(values.sum()), -np.array([slope.sum() * np.exp(-parameters[1]), np.sum(slope * r - observed)])
-
-    fit = optimize.minimize(loss, [0.0, 0.0], jac=True, method="BFGS")
-    mean, log_width = (float(value) for value in fit.x)
-    r, hazard, values = terms(fit.x)
-    rise = hazard * (hazard - r)  # d hazard/dr
-    inner, cross = np.where(observed, 1.0, rise), np.where(observed, 2 * r, hazard + r * rise)
-    outer = np.where(observed, 2 * r * r, r * (hazard + r * rise))
-    information = np.array([[inner.sum(), cross.sum()], [cross.sum(), outer.sum()]])
-    unit = np.diag([scale * math.exp(log_width), 1.0])
-    covariance = unit @ np.linalg.inv(information) @ unit
-    return centre + scale * mean, scale * math.exp(log_width), covariance, values - math.log(scale) * observed

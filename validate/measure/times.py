@@ -12,15 +12,15 @@ from scipy.special import expit
 
 from ...theory import Estimate
 from ...theory._arguments import real, require
+from ...theory.accuracy import ACQUIRED
+from ...theory.estimate import CONFIDENCE
 
 Array = NDArray[np.float64]
 
-ACQUIRED_LEVEL = 0.95
-CONFIDENCE = 0.95
 _BOOTSTRAP_DRAWS = 300
 
 
-def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED_LEVEL) -> float:
+def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED) -> float:
     """The time at which ``values`` first rises above ``level``, linear between evaluations; infinite if it never does.
 
     The paper takes the first evaluation above the level, which is later by half an evaluation interval on average.
@@ -36,7 +36,7 @@ def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED_L
     return float(t[i - 1] + (level - v[i - 1]) / (v[i] - v[i - 1]) * (t[i] - t[i - 1]))
 
 
-def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: float = ACQUIRED_LEVEL) -> xr.DataArray:
+def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: float = ACQUIRED) -> xr.DataArray:
     """t_ICL of every run of ``runs``: :func:`first_crossing` of the named accuracy along ``time``.
 
     ``icl_accuracy`` is the whole network's; ``circuit_accuracy`` is that of the minimal model's ICL sub-circuit alone,

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from ...theory._arguments import require
 from .config import Run
+from .groups import group, train_group
 from .progress import Bar
 from .store import RunStore, StoreError
-from .trainer import group, train_group
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 # Networks are initialised from PyTorch's global generator, so jobs in threads of one process take turns.

@@ -14,10 +14,11 @@ import xarray as xr
 from ...theory._arguments import require
 from .config import Run
 from .executors import Submitter, split, train_jobs
+from .groups import train_group
 from .memory import MemoryTraining, train_memory
 from .progress import Bar
 from .store import RunStore
-from .trainer import Status, train_group
+from .trainer import Status
 
 #: Relative distance below which two evaluations count as simultaneous: times are products of a rate and a step.
 _SAME_TIME = 1e-9

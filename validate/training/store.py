@@ -11,7 +11,6 @@ Every file is written under a temporary name, flushed to the disk and renamed. N
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -24,7 +23,7 @@ import xarray as xr
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ...theory._files import netcdf, read_netcdf
+from ...theory._files import netcdf, read_netcdf, written_whole
 from .. import schema
 from ..schema import StoreError
 from .config import content_key, json_text
@@ -63,17 +62,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush it to the disk and rename it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            write(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)  # mkstemp's own mode would hide the result from everybody else
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with written_whole(path) as partial:
+            write(partial)
     except (OSError, SafetensorError, RuntimeError) as error:  # the three ways in which the writers report a full disk
         raise StoreError(f"{path} cannot be written: {error}") from error
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from iclrace.simulate import CoupledModel, EventLevels, solve
 from iclrace.theory import PowerLawMemory, Task, loss_product
+from iclrace.theory.decay.phases import LASTING, NO_ICL, TRANSIENT
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Range, Run
 from iclrace.validate.experiments import (
     LossRelation,
@@ -18,9 +19,6 @@ from iclrace.validate.experiments import (
 )
 from iclrace.validate.experiments.transience_phases import SHARE
 from iclrace.validate.experiments.transience_tools import (
-    LASTING,
-    NO_ICL,
-    TRANSIENT,
     coupled,
     durations,
     homogeneous_memory,

@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, StoreError, collect, train
-from iclrace.validate.training.trainer import EnsembleTrainer, train_group
+from iclrace.validate.training.groups import train_group
+from iclrace.validate.training.trainer import EnsembleTrainer
 
 RUN = Run(
     "transformer", Task(8, 32, 7), 0, width=16, learning_rate=0.1, batch_size=16, budget=30.0, evaluate_every=1.0,
@@ -28,8 +29,9 @@ RUNS = [RUN.with_(seed=seed) for seed in range(3)]
 
 SCRIPT = """
 import os, pathlib, signal, sys
+import iclrace.validate.training.groups as groups
 import iclrace.validate.training.trainer as trainer
-trainer._SECONDS_BETWEEN_CHECKPOINTS = 0.0
+groups._SECONDS_BETWEEN_CHECKPOINTS = 0.0
 sys.path.insert(0, {here!r})
 from test_interruption import RUNS
 from iclrace.validate import train
@@ -109,7 +111,7 @@ def interrupt_after(monkeypatch, evaluations):
         advance(self)
 
     monkeypatch.setattr(EnsembleTrainer, "advance", counted)
-    monkeypatch.setattr("iclrace.validate.training.trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("iclrace.validate.training.groups._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
 
 def test_a_full_disk_is_named_and_what_was_saved_stays(tmp_path, monkeypatch):
@@ -121,7 +123,7 @@ def test_a_full_disk_is_named_and_what_was_saved_stays(tmp_path, monkeypatch):
             train_group(RUNS, store)
     saved = {path: path.read_bytes() for path in (store.root / "checkpoints").iterdir()}
     with monkeypatch.context() as patch, full_disk(2000), pytest.raises(StoreError, match="cannot be written"):
-        patch.setattr("iclrace.validate.training.trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patch.setattr("iclrace.validate.training.groups._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
         train_group(RUNS, store)
     after = {path: path.read_bytes() for path in (store.root / "checkpoints").iterdir()}
     assert set(saved.values()) <= set(after.values()), "a checkpoint was lost"

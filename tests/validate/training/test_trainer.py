@@ -14,8 +14,9 @@ from iclrace.validate.data.sequences import Sequences
 from iclrace.validate.networks.modules import Transformer, context_tokens, target_tokens
 from iclrace.validate.training.config import content_key
 from iclrace.validate.training.evaluation import METRICS
+from iclrace.validate.training.groups import group, train_group
 from iclrace.validate.training.jobs import train_memories
-from iclrace.validate.training.trainer import EnsembleTrainer, Status, group, train_group
+from iclrace.validate.training.trainer import EnsembleTrainer, Status
 
 TASK = Task(context_length=6, task_diversity=16, dimension=5)
 RUN = Run("minimal", TASK, 0, width=8, learning_rate=0.2, batch_size=16, budget=8.0, evaluate_every=1.0, test_size=50)
@@ -152,7 +153,7 @@ def test_a_training_interrupted_after_each_evaluation_gives_the_same_result(tmp_
 
     interrupted_at = [0]
     monkeypatch.setattr(EnsembleTrainer, "advance", advance_once_then_interrupt)
-    monkeypatch.setattr("iclrace.validate.training.trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("iclrace.validate.training.groups._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     interruptions = 0
     while True:
         try:
