@@ -17,7 +17,7 @@ from .regimes import (
     where_slope_is,
 )
 
-#: How the symbols of the derivation are called here.
+#: Names of the derivation's symbols in this module.
 NAMES = {"beta_0": "beta0", "m": "copies", "variance": "label variance", "rho": "rate ratio"}
 #: Φ of it is 95 %.
 ACQUIRED_SCORE = float(ndtri(0.95))

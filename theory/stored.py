@@ -16,8 +16,8 @@ def stored_exponents(folder: str | os.PathLike[str] | None = None) -> tuple[Expo
     """:func:`exponents`, read from ``folder`` where this source and these libraries have derived them before.
 
     The file's name is the hash of every source file of the theory and of the versions of numpy, scipy and sympy:
-    whatever changes an exponent changes the name. A file that cannot be read is derived again; a folder that cannot be
-    written is done without.
+    whatever changes an exponent changes the name. If the file cannot be read, the exponents are derived again; if the
+    folder cannot be written, nothing is stored.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Compiled code kept on disk under the content of its sources; where nothing can be kept, it is compiled anew."""
+"""Compiled code, stored on disk under a hash of its sources, or compiled again where nothing can be stored."""
 
 import hashlib
 import pickle
@@ -22,7 +22,7 @@ class SourceCache(_FunctionCache):
 
     numba looks at the function's own file, at its size and time of change. A function here is compiled from several
     files, and an installation may give files any time; so the content of all of them counts, wherever the cache lies.
-    What cannot be read or written (a full disk, a damaged file) is done without.
+    If it cannot be read or written (a full disk, a damaged file), the function is compiled again.
     """
 
     def __init__(self, function: Callable[..., Any], sources: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from ..predict.threshold import Prediction, predict_acquisition
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run
 from ..values import UNKNOWN_DIFFERENCE, Value
-from .runs import seeded
+from .runs import grid
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class AcquisitionTime:
         return {}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {label: seeded(run, self.seeds) for label, run in self.runs.items()}
+        return {label: grid(run, self.seeds) for label, run in self.runs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         said = {label: predict_acquisition(run) for label, run in self.runs.items()}

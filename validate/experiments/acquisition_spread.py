@@ -18,7 +18,7 @@ from ..place import place
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run
 from ..values import Answer, Value
-from .runs import seeded
+from .runs import grid
 
 #: Quantiles of the predicted law, censored as the networks are, that its log-normal width is read from.
 _QUANTILES = 2000
@@ -52,7 +52,7 @@ class AcquisitionSpread:
         return {}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": seeded(self.run.with_(task_diversity=math.inf, beta0=None), self.seeds)}
+        return {"networks": grid(self.run.with_(task_diversity=math.inf, beta0=None), self.seeds)}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         law, budget = self._law, self.run.budget

@@ -21,7 +21,7 @@ from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
 from ..training.trainer import initial_beta
 from ..values import Value
-from .runs import seeded
+from .runs import grid
 
 LABELS = ("iid", "balanced")
 _ACQUIRING = "fraction acquiring ICL"
@@ -59,7 +59,7 @@ class ContextLabels:
         return {"memory": self.memory} if self.memory else {}
 
     def _runs(self, labels: str, k: float) -> list[Run]:
-        return seeded(self.run.with_(labels=labels, task_diversity=k, beta0=None), self.seeds)
+        return grid(self.run.with_(labels=labels, task_diversity=k, beta0=None), self.seeds)
 
     @property
     def _finite(self) -> list[float]:

@@ -17,7 +17,7 @@ from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run, addresses
 from ..values import Answer, PValue, Value
-from .runs import seeded
+from .runs import grid
 from .scan import Scan
 from .threshold import measured_threshold
 from .transience_tools import ACCURACY
@@ -34,7 +34,7 @@ class Outcomes:
 
     Networks are trained to the end of the budget, whether or not they acquire ICL: stopping at acquisition would gather
     the accuracies of all that do. That K is near K* is known before: from perceptrons alone when the preset was
-    written, or from a scan with seeds of its own, to whose K* the nearest of ``near`` decides and the others report.
+    written, or from a scan with other seeds: then only the K in ``near`` that is nearest to its K* is judged.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Outcomes:
 
     def networks(self) -> Mapping[str, Jobs]:
         return {
-            f"k{k}": seeded(self.run.with_(task_diversity=k), self.seeds if k in self.near else self.far_seeds)
+            f"k{k}": grid(self.run.with_(task_diversity=k), self.seeds if k in self.near else self.far_seeds)
             for k in (*self.near, *self.far)
         }
 

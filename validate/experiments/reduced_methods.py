@@ -22,7 +22,7 @@ from ..protocol import Jobs, Trained, couplings_in, networks_in
 from ..training.config import Run, addresses
 from ..training.coupling import CouplingCurves, CouplingTraining
 from ..values import Value
-from .runs import seeded
+from .runs import grid
 from .scan import Scan
 from .transformer_methods import scrambled
 
@@ -169,7 +169,7 @@ class ReducedAcquisition:
 
     def networks(self) -> Mapping[str, Jobs]:
         counts = {label: self.seeds if isinstance(self.seeds, int) else self.seeds[label] for label in self.runs}
-        return {label: seeded(run, counts[label]) for label, run in self.runs.items()}
+        return {label: grid(run, counts[label]) for label, run in self.runs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         claims: list[Claim] = []

@@ -1,19 +1,19 @@
-"""Lists of runs that differ in seed and in one other thing."""
+"""Lists of runs over a grid of settings and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from ..training.config import Run
 
 
-def seeded(run: Run, seeds: int, task_diversity: Sequence[float] = ()) -> list[Run]:
-    """``run`` with ``seeds`` consecutive seeds, at every K of ``task_diversity`` or at its own."""
-    return varied(run, "task_diversity", task_diversity or (run.task.task_diversity,), seeds)
+def grid(run: Run, seeds: int, first_seed: int | None = None, **axes: Sequence[Any]) -> list[Run]:
+    """``run`` at every combination of values of ``axes``, each with ``seeds`` seeds that count from ``first_seed``.
 
-
-def varied(run: Run, axis: str, values: Sequence[Any], seeds: int, first_seed: int | None = None) -> list[Run]:
-    """``run`` at every value of ``axis``, each with ``seeds`` consecutive seeds from ``first_seed`` or its own on."""
+    The first axis varies slowest and seeds fastest; they count from the run's own seed if none is given.
+    """
     first = run.seed if first_seed is None else first_seed
-    return [run.with_(**{axis: value, "seed": first + s}) for value in values for s in range(seeds)]
+    points = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    return [run.with_(**point, seed=first + s) for point in points for s in range(seeds)]

@@ -12,7 +12,7 @@ from ..protocol import Jobs, Trained
 from ..training.config import Run
 from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
-from .runs import seeded
+from .runs import grid
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Scan:
 
     @property
     def networks(self) -> list[Run]:
-        return seeded(self.run, self.seeds, self.task_diversity)
+        return grid(self.run, self.seeds, task_diversity=self.task_diversity)
 
     def place(self, **changes: Any) -> dict[str, At]:
         """The coordinates of K* here."""

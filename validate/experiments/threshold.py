@@ -259,7 +259,7 @@ def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) ->
 
 
 def _excludes(measured: Estimate, claim: Claim) -> Answer:
-    """Whether the slope excludes the rival's; None where its interval is so wide that it excludes no prediction."""
+    """Whether the slope excludes the rival's; None if the interval is too wide to exclude either of the two."""
     rival, against = claim.at["rival"], claim.at["against"]
     blind = any(measured.contains(float(one)) for one in against)
     if measured.contains(rival) and blind:

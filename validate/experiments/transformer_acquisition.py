@@ -19,7 +19,7 @@ from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run, addresses
 from ..values import UNKNOWN_DIFFERENCE, Answer, Value
-from .runs import seeded
+from .runs import grid
 from .transformer_scores import initial_score_std, rough_acquisition_time
 
 #: Networks whose untrained weights give σ_s.
@@ -67,13 +67,13 @@ class TransformerAcquisition:
 
     def _calibration(self) -> list[Run]:
         run = self.runs[self.point]
-        return seeded(run.with_(seed=run.seed + 1000), self._seeds(self.point))
+        return grid(run.with_(seed=run.seed + 1000), self._seeds(self.point))
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"point": self._calibration()} if self.point else {}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {label: seeded(run, self._seeds(label)) for label, run in self.runs.items()}
+        return {label: grid(run, self._seeds(label)) for label, run in self.runs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         claims: list[Claim] = []
@@ -157,7 +157,7 @@ class TransformerAcquisition:
 
 def _width(run: Run) -> Estimate:
     """σ_s of untrained transformers like ``run``."""
-    return initial_score_std(seeded(run.with_(seed=run.seed + 1000), SCORE_NETWORKS))
+    return initial_score_std(grid(run.with_(seed=run.seed + 1000), SCORE_NETWORKS))
 
 
 def _theory(run: Run, score_std: float) -> float:

@@ -14,13 +14,13 @@ from scipy import stats
 from ...theory import Estimate
 from ...theory.estimate import CONFIDENCE
 from ..measure.clocks import clock_of_acquisition, clocks_of_networks, clocks_of_perceptrons
-from ..measure.intervals import carried
+from ..measure.intervals import extrapolated
 from ..measure.times import geometric_mean, measure_power_law
 from ..predict.threshold import Prediction, predict_transformer_clock
 from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..training.config import Run, addresses
 from ..values import log_over
-from .runs import seeded
+from .runs import grid
 from .scan import Scan, memory_label
 from .threshold import measured_threshold
 
@@ -39,7 +39,7 @@ def _at_calibration(scan: Scan) -> Run:
 
 def endless(scan: Scan, seeds: int) -> list[Run]:
     """The scan's network at K → ∞, with calibration seeds."""
-    return seeded(_at_calibration(scan), seeds, [math.inf])
+    return grid(_at_calibration(scan), seeds, task_diversity=[math.inf])
 
 
 def scrambled(scan: Scan, seeds: int) -> list[Run]:
@@ -47,7 +47,7 @@ def scrambled(scan: Scan, seeds: int) -> list[Run]:
     silent = _at_calibration(scan).with_(
         task_diversity=scan.scrambled[0], scrambled=True, stop_acquired=False, stop_memorised=0.0
     )
-    return seeded(silent, seeds, scan.scrambled)
+    return grid(silent, seeds, task_diversity=scan.scrambled)
 
 
 def frozen(scan: Scan, seeds: int) -> list[Run]:
@@ -88,7 +88,7 @@ class LargeClock:
         return f"I* at K = {self.task_diversity:g}"
 
     def _runs(self, scan: Scan) -> list[Run]:
-        return seeded(_at_calibration(scan), self.seeds, [self.task_diversity])
+        return grid(_at_calibration(scan), self.seeds, task_diversity=[self.task_diversity])
 
     def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]:
         return {f"large_{label}": self._runs(scan)}
@@ -174,7 +174,7 @@ class OnePoint:
         return f"one point and 1/ν, x = {self.variable.replace('_', ' ')}"
 
     def _runs(self) -> list[Run]:
-        return seeded(_at_calibration(self.point), self.point.seeds, self.point.task_diversity)
+        return grid(_at_calibration(self.point), self.point.seeds, task_diversity=self.point.task_diversity)
 
     def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {"point": self._runs()}
@@ -203,7 +203,7 @@ class OnePoint:
             x, x0, seen = here.estimate.value, there.estimate.value, here.inputs
         with np.errstate(divide="ignore", invalid="ignore"):  # infinite or nan where no network acquires
             distance = float(np.log(np.divide(x, x0)))
-        estimate = carried(start, inverse.estimate, distance)
+        estimate = extrapolated(start, inverse.estimate, distance)
         return {"K*": Prediction(estimate, (*inverse.inputs, f"K* of {addresses(self._runs())}", *seen))}
 
     def inverse_exponent(self, calibrated: Trained) -> Prediction:

@@ -17,7 +17,7 @@ from ..protocol import Jobs, Results, Trained, memories_in, networks_in
 from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
 from ..values import Value
-from .runs import varied
+from .runs import grid
 from .transience_tools import ACCURACY, by_axis, coupled, durations, laws
 
 #: Name of the coordinate that an axis is.
@@ -58,13 +58,13 @@ class TransienceTime:
 
     def _averaged(self) -> list[Run]:
         averaged = cointegrated(replace(self.run, learning_rate=self.calibration_rate or self.run.learning_rate))
-        return varied(averaged, self.axis, self.values, self.seeds, self.first_calibration_seed)
+        return grid(averaged, self.seeds, self.first_calibration_seed, **{self.axis: self.values})
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"cointegration": self._averaged(), "memory": self.memory}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": varied(self.run, self.axis, self.values, self.seeds, self.run.seed)}
+        return {"networks": grid(self.run, self.seeds, **{self.axis: self.values})}
 
     def _coupled(self, memory: Results) -> np.ndarray:
         """Durations (value, perceptron) of the coupled equations."""

@@ -19,7 +19,7 @@ from ..place import UNKNOWN_PLACE, place
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run, addresses
 from ..values import UNKNOWN, Value
-from .runs import varied
+from .runs import grid
 
 #: L_ICL is read as the geometric mean of this many evaluations about the one at which L_IWL passes its level.
 _READINGS = 5
@@ -55,13 +55,13 @@ class LossRelation:
 
     def _averaged(self) -> list[Run]:
         averaged = cointegrated(self.run)
-        return varied(averaged, "decay_attention", self.decay, self.seeds, self.first_calibration_seed)
+        return grid(averaged, self.seeds, self.first_calibration_seed, decay_attention=self.decay)
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"cointegration": self._averaged()}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
+        return {"networks": grid(self.run, self.seeds, decay_attention=self.decay)}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         averaged = networks_in(calibrated["cointegration"])

@@ -17,7 +17,7 @@ from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
 from ..values import Value
-from .runs import varied
+from .runs import grid
 from .transience_tools import by_axis, coupled, laws, phases
 
 #: Of networks within a time, over λ; the phase predicted for each λ stands in the claim.
@@ -52,13 +52,13 @@ class TransiencePhases:
 
     def _averaged(self) -> list[Run]:
         averaged = cointegrated(self.run)
-        return varied(averaged, "decay_attention", self.decay, self.seeds, self.first_calibration_seed)
+        return grid(averaged, self.seeds, self.first_calibration_seed, decay_attention=self.decay)
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"cointegration": self._averaged(), "memory": self.memory}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
+        return {"networks": grid(self.run, self.seeds, decay_attention=self.decay)}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         kinds = phases(networks_in(calibrated["cointegration"]), "circuit_accuracy", self.within)

@@ -18,7 +18,7 @@ from ..place import At, place
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run, addresses
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
-from .runs import varied
+from .runs import grid
 from .transience_phases import SHARE, share_in_phase
 from .transience_tools import by_axis, durations, phases
 
@@ -60,13 +60,13 @@ class TransformerTransience:
 
     def _calibration(self, decay: float) -> list[Run]:
         settled = replace(self.run, stop_acquired=decay == 0.0)
-        return varied(settled, "decay_attention", [decay], self.seeds, self.first_calibration_seed)
+        return grid(settled, self.seeds, self.first_calibration_seed, decay_attention=[decay])
 
     def calibration(self) -> Mapping[str, Jobs]:
         return {"decayed": self._calibration(self.calibration_decay), "undecayed": self._calibration(0.0)}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": varied(self.run, "decay_attention", self.decay, self.seeds, self.run.seed)}
+        return {"networks": grid(self.run, self.seeds, decay_attention=self.decay)}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         decayed, undecayed = (networks_in(calibrated[label]) for label in ("decayed", "undecayed"))

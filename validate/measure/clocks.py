@@ -81,7 +81,7 @@ def clock_at(curves: xr.Dataset, time: float) -> float:
 
 
 def ended_at(curves: xr.Dataset, time: float) -> xr.Dataset:
-    """The curves of a run as if training had ended at ``time``; of one that ended before, those given."""
+    """The curves of a run up to ``time``, interpolated there; all of them if the run ended before."""
     times = curves.time.values
     return curves if time >= times[-1] else curves.interp(time=np.append(times[times < time], time))
 

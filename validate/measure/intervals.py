@@ -37,7 +37,7 @@ def slope(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(value, value - down, value + up, estimates[0].confidence)
 
 
-def carried(start: Estimate, slope: Estimate, distance: float) -> Estimate:
+def extrapolated(start: Estimate, slope: Estimate, distance: float) -> Estimate:
     """K*(N0) e^{slope · distance}; relative errors in quadrature. Unknown for a distance that is."""
     if not math.isfinite(distance):
         return UNKNOWN

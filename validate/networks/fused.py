@@ -120,12 +120,12 @@ class FusedMinimal:
         repeated = beta.detach().repeat_interleave(batch.target.shape[1]).numpy()
         table = batch.table
         if isinstance(batch, OverlapBatch):
-            kernels.share_out(batch.overlaps.numel())
+            kernels.set_threads_for(batch.overlaps.numel())
             square = batch.targets.square().sum(-1).reshape(-1).numpy()
             overlaps, labels = _flat(batch.overlaps).numpy(), _flat(batch.labels).numpy()
             answer, slope = kernels.answer_overlaps(overlaps, labels, square, repeated, self.target_in_softmax)
             return torch.from_numpy(answer).view_as(batch.target), torch.from_numpy(slope).view_as(batch.target)
-        kernels.share_out(batch.context.numel() * table.items.shape[-1])
+        kernels.set_threads_for(batch.context.numel() * table.items.shape[-1])
         answer, slope = kernels.attend_minimal(
             _flat(table.items).numpy(),
             table.labels.reshape(-1).numpy(),
@@ -142,7 +142,7 @@ class _Attention:
 
     def __init__(self, batch: Batch, own: Tensor) -> None:
         table = batch.table
-        kernels.share_out(batch.context.numel() * own.shape[-1])
+        kernels.set_threads_for(batch.context.numel() * own.shape[-1])
         if "rows" not in table.derived:
             given = table.derived.get("padded")
             rows = kernels.pad_rows(_flat(table.items).numpy()) if given is None else _flat(given).numpy()

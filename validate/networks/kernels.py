@@ -35,7 +35,7 @@ _compiled: Callable[[Any], Any] = compiled_and_kept(Path(__file__), parallel=Tru
 _WORK_WORTH_THREADS = 2**18
 
 
-def share_out(work: int) -> None:
+def set_threads_for(work: int) -> None:
     """Let what follows run on all cores, or on one core if its ``work``, in products, is small."""
     set_num_threads(config.NUMBA_NUM_THREADS if work >= _WORK_WORTH_THREADS else 1)  # pyright: ignore
 

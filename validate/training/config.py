@@ -48,11 +48,11 @@ class Run:
     test_size : int
         Sequences in each of the two test sets.
     stop_acquired : bool
-        End once ICL accuracy has been above 0.95, and the minimal model's circuit's as well.
+        End once ICL accuracy has been above 0.95; of the minimal model, both the network's and the circuit's.
     stop_memorised : float
         End when c1 falls below this; 0 for never.
     stop_lost : float
-        End when ICL accuracy (the circuit's, if there is one apart), once above 0.95, falls below this; 0 for never.
+        End when ICL accuracy, once above 0.95, falls below this; 0 for never. Of the minimal model it is the circuit's.
     w0, beta0 : float
         Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
     frequency_exponent : float

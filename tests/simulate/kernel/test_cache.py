@@ -1,4 +1,4 @@
-"""Compiled code on disk: renewed by an edit of any source wherever it lies, done without where it cannot be kept."""
+"""Compiled code on disk: an edit of any source renews it, wherever it lies; without a disk it is compiled again."""
 
 import ast
 import os

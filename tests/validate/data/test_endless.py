@@ -167,7 +167,7 @@ def test_small_work_keeps_to_one_thread_though_the_kernels_start_their_own():
         "import torch; from iclrace.validate.networks import kernels as k\n"
         "from iclrace.validate.networks.computation import threads_for\n"
         "torch.set_num_threads(2)\n"
-        "with threads_for(1):\n    k.share_out(1); k.row_moments(torch.zeros(2, 16).numpy(), 15, 1e-5)\n"
+        "with threads_for(1):\n    k.set_threads_for(1); k.row_moments(torch.zeros(2, 16).numpy(), 15, 1e-5)\n"
         "    print(torch.get_num_threads())\n"
         "print(torch.get_num_threads())"
     )

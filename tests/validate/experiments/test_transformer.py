@@ -10,7 +10,7 @@ from iclrace.theory import Estimate, Task, acquisition_time
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Run
 from iclrace.validate.experiments import MemoryDepth, Outcomes, Scan, TransformerAcquisition
 from iclrace.validate.experiments.depth import continued_clock
-from iclrace.validate.experiments.runs import seeded
+from iclrace.validate.experiments.runs import grid
 from iclrace.validate.experiments.transformer_methods import predict_threshold_at
 from iclrace.validate.experiments.transformer_scores import initial_score_std, rough_acquisition_time
 from iclrace.validate.measure.clocks import clock_of_acquisition
@@ -130,7 +130,7 @@ def test_the_first_scores_have_the_width_of_their_weights():
     ρ = (1/2 − 1/d)/(2 − 2/d) is the mean overlap of two centred tokens over their square. LayerNorm divides by the
     token's own length instead of its mean (relative variance 1/(2D) of the square), which leaves about 3 %.
     """
-    runs = seeded(RUN.with_(dimension=31, context_length=31, task_diversity=math.inf, test_size=100), 24)
+    runs = grid(RUN.with_(dimension=31, context_length=31, task_diversity=math.inf, test_size=100), 24)
     d = 33
     expected = math.sqrt(d / 9 * (1 - (0.5 - 1 / d) / (2 - 2 / d)))
     found = initial_score_std(runs)
