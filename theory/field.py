@@ -97,12 +97,14 @@ def mean_residual(
 def flow(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, context: ContextNodes) -> tuple[Array, ...]:
     """−∂L/∂(w, β, φ) = E_n[σ(−u) (a, w ∂a/∂β, 1)]: the flow of w and β, and the residual that drives the memory."""
 
-    def rates(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
-        residual = expit(-(margin + w * attended.value))
-        turn = w[..., 0] * ((residual * attended.slope) @ weight)
-        return (residual * attended.value) @ weight, turn, residual @ weight
+    return averaged(force, w, beta, margin, task, context)
 
-    return averaged(rates, w, beta, margin, task, context)
+
+def force(w: Array, attended: Attended, margin: ArrayLike, weight: Array) -> tuple[Array, ...]:
+    """What :func:`flow` averages, at points with the nodes along the last axis, and without checks."""
+    residual = expit(-(margin + w * attended.value))
+    turn = w[..., 0] * ((residual * attended.slope) @ weight)
+    return (residual * attended.value) @ weight, turn, residual @ weight
 
 
 def averaged(

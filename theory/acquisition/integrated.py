@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from .._arguments import ArgumentError
 from .._numerics import rodas5p
 from ..contexts.attention import EXPONENT_MAX, ContextNodes, attended_label
 from ..contexts.labels import Average
+from ..field import force
 from ..task import Task
 from .planar import planar_flow, planar_rates
 
@@ -108,12 +108,9 @@ def context_equations(task: Task, contexts: ContextNodes, change: Callable[[Arra
 
 
 def context_averages(state: Array, task: Task, contexts: ContextNodes) -> Array:
-    """E[σ(−u) (a, w ∂a/∂β, 1)] at states (w, β) or (w, β, φ), shape (3, point): ``field.flow`` without its checks."""
-    attended = attended_label(state[1], task, contexts)
+    """E[σ(−u) (a, w ∂a/∂β, 1)] at states (w, β) or (w, β, φ), shape (3, point)."""
     margin = state[2][:, None] if len(state) > 2 else 0.0
-    residual = expit(-(margin + state[0][:, None] * attended.value)) * contexts.weight
-    turn = state[0] * (residual * attended.slope).sum(-1)
-    return np.array([(residual * attended.value).sum(-1), turn, residual.sum(-1)])
+    return np.array(force(state[0][:, None], attended_label(state[1], task, contexts), margin, contexts.weight))
 
 
 def arrival(equations: Equations, start: Array, target: float, last: Array | float) -> Arrival:
