@@ -100,7 +100,7 @@ def flow(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, context: 
     return averaged(force, w, beta, margin, task, context)
 
 
-def force(w: Array, attended: Attended, margin: ArrayLike, weight: Array) -> tuple[Array, ...]:
+def force(w: Array, attended: Attended, margin: Array | float, weight: Array) -> tuple[Array, ...]:
     """What :func:`flow` averages, at points with the nodes along the last axis, and without checks."""
     residual = expit(-(margin + w * attended.value))
     turn = w[..., 0] * ((residual * attended.slope) @ weight)

@@ -25,7 +25,7 @@ from ..training.config import Run, addresses
 from ..training.coupling import CouplingTraining
 from ..values import Value
 from .control_methods import EVERY, NO_MEMORY, clock_scale, control_model
-from .runs import seeded
+from .runs import grid
 
 _ALL = "reduced transformer, every term"
 #: Sets of terms by the name of what they predict with.
@@ -72,7 +72,7 @@ class TransformerLadder:
         return {"coupling": self.coupling}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {label: seeded(run, self.seeds) for label, run in self.rungs.items()}
+        return {label: grid(run, self.seeds) for label, run in self.rungs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         curves = couplings_in(calibrated["coupling"])

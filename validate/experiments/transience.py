@@ -64,7 +64,7 @@ class TransienceTime:
         return {"cointegration": self._averaged(), "memory": self.memory}
 
     def networks(self) -> Mapping[str, Jobs]:
-        return {"networks": grid(self.run, self.seeds, **{self.axis: self.values})}
+        return {"networks": grid(self.run, self.seeds, None, **{self.axis: self.values})}
 
     def _coupled(self, memory: Results) -> np.ndarray:
         """Durations (value, perceptron) of the coupled equations."""
