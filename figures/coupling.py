@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from ..validate.claim import SYMBOLS
 from ..validate.rivals import FEWEST, compare, conditions_of, predictors
@@ -53,7 +55,7 @@ def draw_diagonal(
                 shown = min(max(x, limits[0]), limits[1])
                 marker = "o" if shown == x else "<" if x < shown else ">"
                 ax.errorbar(
-                    shown, y, xerr=[[max(shown - ends[0], 0.0)], [max(ends[1] - shown, 0.0)]],
+                    shown, y, xerr=[[max(shown - ends[0], 0.0)], [max(min(ends[1], limits[1]) - shown, 0.0)]],
                     yerr=[[y - ends[2]], [ends[3] - y]], fmt=marker, color=style.MEASURED, markersize=3, linewidth=0.7,
                     clip_on=shown == x,
                 )  # fmt: skip
@@ -61,6 +63,7 @@ def draw_diagonal(
         ax.set_title(title)
         for axis in (ax.xaxis, ax.yaxis):
             style.plain_ticks(axis)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0,)))  # more do not fit side by side
     return ax
 
 
@@ -78,7 +81,8 @@ def prepare_threshold(results: Results) -> Picture:
         if any(said):
             near = sum(_within(one, seen, bar) for one, seen in zip(said, measured, strict=True))
             fitted = f", {rival.fitted} fitted" if rival.fitted else ""
-            title = f"{rival.name}{fitted}\n{near} of {len(measured)} within {bar * 100 - 100:.0f} %"
+            name = textwrap.fill(f"{rival.name}{fitted}", 26)
+            title = f"{name}\n{near} of {len(measured)} within {bar * 100 - 100:.0f} %"
             panels.append(partial(draw_diagonal, said, measured, title, bar, limits))
     left = f" {found.left_out} conditions whose scan does not cross K* are left out." if found.left_out else ""
     caption = (
@@ -88,7 +92,7 @@ def prepare_threshold(results: Results) -> Picture:
         "transformers: circuits that share nothing. What a predictor fits, it fits to the other conditions."
         f"{left} {picture.behind(results, claims)}."
     )
-    return Picture(caption, panels, height=2.2, columns=3)
+    return Picture(caption, panels, height=2.2, columns=2)
 
 
 def _first(found: Sequence[xr.Dataset]) -> xr.Dataset | None:

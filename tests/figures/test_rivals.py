@@ -20,7 +20,7 @@ def fill(folder, count):
 
 def test_every_predictor_has_its_panel(folder):
     drawn = prepare_threshold(fill(folder, 5)).draw()
-    panels = {ax.get_title().split("\n")[0]: ax for ax in drawn.axes}
+    panels = {" ".join(ax.get_title().split("\n")[:-1]): ax for ax in drawn.axes}
     # No calibration run is stored, so that the two crossings say nothing and are not drawn.
     assert list(panels) == ["theory", "independent", "capacity, parameters, 1 fitted", "capacity, bits",
                             "regression, 5 fitted", "mean of the others, 1 fitted"]  # fmt: skip
