@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ...simulate.reduced_transformer import HALFWAY
 from ...theory import Estimate
 from ...theory._arguments import integer, number, real, require
-from ...theory.reduced_transformer import MeasuredCoupling, ReducedTransformer, Terms
+from ...theory.reduced_transformer import CORE, MeasuredCoupling, ReducedTransformer, Terms
 from ..training.config import addresses
 from ..training.coupling import CouplingTraining, measured_coupling, train_couplings
 from ..training.progress import Bar
@@ -78,6 +78,7 @@ def predict(
     members: int = 6,
     calibration_seeds: int = 2,
     draws: int = 1000,
+    terms: Terms = CORE,
     store: str | os.PathLike[str] = "results/runs",
     progress: bool = True,
 ) -> Forecast:
@@ -110,6 +111,8 @@ def predict(
         Perceptrons trained at each K; members take turns.
     draws : int
         Contexts sampled for each member, beside their mirror images.
+    terms : Terms
+        Which parts of the equations act.
     store : path
         Run store of the perceptrons.
     progress : bool
@@ -128,7 +131,7 @@ def predict(
     model = ReducedTransformer(
         integer("context_length", context_length, minimum=2), dimension, copies=copies, rate_ratio=rate_ratio,
         attention_scale=attention_scale, residual_scale=residual_scale, decay=decay, width=width,
-        terms=Terms(shared_gain=not independent),
+        terms=replace(terms, shared_gain=terms.shared_gain and not independent),
     )  # fmt: skip
     budget = number("budget", budget, minimum=0.0, maximum=math.inf, exclusive=True)
     integer("members", members, minimum=1)
