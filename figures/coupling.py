@@ -20,7 +20,7 @@ from .acquisition import draw as draw_times
 from .acquisition import over, single_times
 from .picture import Picture
 from .results import Results, setting
-from .scan import draw_accuracy, scans
+from .scan import Scan, draw_accuracy, scans
 
 EXPERIMENTS = ("coupling_conditions", "coupling_rates", "coupling_lengths", "coupling_beyond")
 #: What a condition is named by: its coordinates, and what they are where nothing is changed.
@@ -118,9 +118,19 @@ def prepare_accuracy(results: Results) -> Picture:
     caption = (
         "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
         "without one (IWL) under every condition; lines are means. Dashed with band: K* of the reduced transformer "
-        f"with the clock of scrambled networks. {'; '.join(picture.networks(scan.runs) for scan in found)}."
+        f"with the clock of scrambled networks. {_together(found)}."
     )
-    return Picture(caption, panels, columns=3, shared=False)
+    return Picture(caption, panels, height=2.2, columns=2, shared=False)
+
+
+def _together(found: Sequence[Scan]) -> str:
+    """The networks of all scans in one phrase: their number, and what they range over."""
+    ranges = [
+        f"{SYMBOLS[name]} = {picture.span([scan.at[name] for scan in found])}"
+        for name in ("context_length", "dimension", "width", "budget")
+    ]
+    count = sum(scan.runs.sizes["task_diversity"] * scan.runs.sizes["seed"] for scan in found)
+    return ", ".join([f"{count} transformers", *ranges])
 
 
 def prepare_acquisition(results: Results) -> Picture:
@@ -129,10 +139,15 @@ def prepare_acquisition(results: Results) -> Picture:
         raise results.missing("coupling_acquisition")
     claims = results.select(experiment="coupling_acquisition", quantity="t_ICL")
     times = {float(setting(runs)["context_length"]): single_times(runs) for runs in found}
-    predicted = {"reduced transformer": over(claims, "context_length")}
+    predicted = {
+        method.removeprefix("reduced transformer").lstrip(", ") or "core terms": over(
+            claims.select(method=method), "context_length"
+        )
+        for method in dict.fromkeys(claim.method for claim in claims)
+    }
     caption = (
-        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; band: the reduced "
-        "transformer from the statistics of initial weights and untrained perceptrons, no calibrated point. "
+        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the reduced "
+        "transformer with different terms, from initial weights and untrained perceptrons, no calibrated point. "
         f"{'; '.join(picture.networks(runs) for runs in found)}."
     )
-    return Picture(caption, [partial(draw_times, {"networks": times}, predicted, title="transformer")])
+    return Picture(caption, [partial(draw_times, {"networks": times}, predicted, title="reduced transformer")])

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...theory.reduced_transformer import Terms
 from ..experiments import ClockOf, EndlessClock, ReducedAcquisition, ReducedEquations, Scan, ThresholdScan
 from ..training.config import Run
 from ..training.coupling import CouplingTraining
@@ -101,16 +100,12 @@ BEYOND = {
         125.0, [540, 810, 1216, 1824, 2736, 4104], [256, 512, 1024, 2048], further=(2048,), dimension=63, seed=8100
     ),
 }
-_REDUCED = (
-    ReducedEquations("scrambled", _SCRAMBLED_SEEDS),
-    ReducedEquations(),
-    ReducedEquations("scrambled", _SCRAMBLED_SEEDS, terms=Terms()),
-)
 _HALF = EndlessClock(_ENDLESS_SEEDS)
 #: The reduced transformer, with the clock of the equations and with that of scrambled networks; and independent
 #: circuits, with the clock of perceptrons alone and of scrambled networks.
 METHODS = (
-    *_REDUCED,
+    ReducedEquations("scrambled", _SCRAMBLED_SEEDS),
+    ReducedEquations(),
     ClockOf("layer-normed", _HALF, _SCRAMBLED_SEEDS),
     ClockOf("scrambled", _HALF, _SCRAMBLED_SEEDS),
 )
