@@ -23,8 +23,8 @@ _NOTE = (
     "transformer with one calibration seed. The core terms were chosen among sixteen sets by four K* known from trials "
     "with other seeds: 385, 310 and 670 at N = 15 with r = 1, 1/2 and 2, and 900 at N = 31. With scrambled clocks they "
     "gave 464, 308, 718 and 823, every term 346, 213, 594 and 432. So four of the sixteen are not new to the theory, "
-    "twelve are. A third method, every term with scrambled clocks, was predicted beside them and is left out since: near "
-    "K* its equations run away, so that a last digit decides. Networks are trained at twice the laptop's rate: t_ICL is then about 4 % longer."
+    "twelve are. A third method, every term with scrambled clocks, was predicted too and is left out since: near "
+    "K* it runs away, and a last digit decides. Networks are trained at twice the laptop's rate: t_ICL is 4 % longer."
 )
 
 
