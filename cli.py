@@ -119,7 +119,8 @@ def validate(
         from .validate.plan import costs
         from .validate.run import chosen
 
-        parts = costs(chosen(chosen_preset, scan, experiment or None).experiments, RunStore(out))
+        picked = chosen(chosen_preset, scan, experiment or None)
+        parts = costs(picked.experiments, RunStore(out), picked.looks)
         show(f"preset {preset}, into {out}", plan_rows(parts), None, as_json, csv_file, None)
         return
     from . import validate as room

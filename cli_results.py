@@ -101,7 +101,8 @@ def plan_rows(parts: Any) -> list[dict[str, Any]]:
     return [
         {
             "experiment": part.experiment, "runs": part.runs, "done": part.done, "to train": part.runs - part.done,
-            "minutes": part.minutes, "MB": part.megabytes,
+            "minutes": part.minutes, "MB": part.megabytes, "seeds": part.seeds, "bar": part.bar,
+            "spread at 90 % power": part.spread,
         }
         for part in parts
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iclrace.cli import app
-from iclrace.validate import PRESETS, Run
+from iclrace.validate import PRESETS, Run, spread_for
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, ThresholdScan
 from iclrace.validate.plan import costs, progress, work
 from iclrace.validate.presets.toml import read_preset
@@ -124,6 +124,8 @@ def test_a_dry_run_trains_nothing_and_status_tells_how_far_a_folder_has_come(tin
         ("memory_law", 3, 3), ("toy_threshold", 9, 9)
     ]  # fmt: skip
     assert rows[0]["minutes"] > 0 and not out.exists()
+    power_of = [(row["seeds"], row["bar"], row["spread at 90 % power"]) for row in rows]
+    assert power_of[1][2] == pytest.approx(spread_for(power_of[1][1], power_of[1][0]))
     from iclrace.validate import run
 
     run(str(tiny), out, progress=False)

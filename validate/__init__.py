@@ -18,7 +18,7 @@ from .predict.threshold import Prediction, predict_acquisition, predict_clock, p
 from .presets import PRESETS, Preset
 from .protocol import Experiment
 from .run import Report, run
-from .sequential import Looks, power, seeds_for
+from .sequential import Looks, power, seeds_for, spread_for
 from .summary import Summary, read_summary
 from .training.config import Run
 from .training.executors import open_executor, split, train_jobs
@@ -80,6 +80,7 @@ __all__ = [
     "register_network",
     "run",
     "seeds_for",
+    "spread_for",
     "split",
     "train",
     "train_jobs",

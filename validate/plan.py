@@ -14,6 +14,7 @@ from ..theory._arguments import require
 from . import schema
 from .presets import Preset
 from .protocol import Experiment, Plan
+from .sequential import Looks, spread_for
 from .training.config import Run, content_key, json_text
 from .training.coupling import CouplingTraining
 from .training.memory import MemoryTraining
@@ -29,13 +30,20 @@ _BYTES = 8 * 16
 
 @dataclass(frozen=True)
 class Cost:
-    """Of an experiment: its runs, those that are there already, and about what the others cost."""
+    """Of an experiment: its runs, those that are there already, about what the others cost, and what they can decide.
+
+    ``spread`` is the greatest standard deviation of a logarithm from network to network (of t_ICL, say) at which a true
+    claim about a mean of ``seeds`` networks holds its bar with a power of 90 %; None where there is no factor to hold.
+    """
 
     experiment: str
     runs: int
     done: int
     minutes: float
     megabytes: float
+    seeds: int | None = None
+    bar: float | None = None
+    spread: float | None = None
 
 
 def work(job: Run | MemoryTraining | CouplingTraining) -> float:
@@ -57,7 +65,7 @@ def _bytes(job: Run | MemoryTraining | CouplingTraining) -> float:
     return job.evaluations * _BYTES + 4 * job.parameters + 2e4
 
 
-def costs(experiments: Sequence[Experiment], store: RunStore | None = None) -> list[Cost]:
+def costs(experiments: Sequence[Experiment], store: RunStore | None = None, looks: Looks | None = None) -> list[Cost]:
     """The cost of every experiment; a run that several share is counted with the first.
 
     Minutes are those at the pace of runs that end early as often as the stored ones: a factor of two either way.
@@ -73,8 +81,17 @@ def costs(experiments: Sequence[Experiment], store: RunStore | None = None) -> l
         missing = [job for key, job in mine.items() if key not in done | seen]
         seen |= set(mine)
         minutes, size = sum(map(work, missing)) / speed / 60, sum(map(_bytes, missing)) / 1e6
-        found.append(Cost(plan.name, len(mine), len(set(mine) & done), minutes, size))
+        found.append(Cost(plan.name, len(mine), len(set(mine) & done), minutes, size, *_decided(plan, looks)))
     return found
+
+
+def _decided(plan: Plan, looks: Looks | None) -> tuple[int | None, float | None, float | None]:
+    """Seeds at the point that has fewest, the experiment's bar, and the spread that these can bear."""
+    seeds = min((len({job.seed for job in jobs}) for jobs in plan.networks.values()), default=None)
+    bar = getattr(plan.experiment, "bar", None)
+    if seeds is None or seeds < 2 or bar is None or bar <= 1:
+        return seeds, bar, None
+    return seeds, bar, spread_for(bar, seeds, looks=looks)
 
 
 def _speed(done: Sequence[Run | MemoryTraining | CouplingTraining], store: RunStore | None) -> float:

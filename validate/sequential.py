@@ -140,3 +140,18 @@ def seeds_for(
             return seeds
     require(False, "off", f"leave room to the bar for {most} networks", off)
     raise AssertionError
+
+
+def spread_for(bar: float, seeds: int, *, wanted: float = 0.9, looks: Looks | None = None) -> float:
+    """The greatest spread from network to network at which a true claim holds with the power ``wanted``.
+
+    The inverse of :func:`seeds_for`: what a plan can decide before anything is known of its networks.
+
+    Examples
+    --------
+    >>> round(spread_for(1.15, 9), 2)
+    0.1
+    """
+    short = lambda spread: power(seeds, bar, spread, looks=looks) - wanted  # noqa: E731
+    low, high = 1e-6, 10.0 * math.log(bar) * math.sqrt(seeds)
+    return float(optimize.brentq(short, low, high)) if short(low) > 0 else 0.0  # pyright: ignore[reportArgumentType]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from iclrace.theory import Estimate
-from iclrace.validate import Claim, Looks, geometric_mean, power, seeds_for
+from iclrace.validate import Claim, Looks, geometric_mean, power, seeds_for, spread_for
 from iclrace.validate.sequential import THREE
 
 BAR, SPREAD, MOST = 1.2, 0.15, 24
@@ -78,6 +78,14 @@ def test_power_is_that_of_simulated_claims_and_seeds_follow_from_it():
     assert seeds_for(BAR, SPREAD, looks=Looks(THREE)) > seeds
     with pytest.raises(ValueError, match="'off'"):
         seeds_for(BAR, SPREAD, off=BAR)
+
+
+def test_the_spread_that_seeds_can_bear_is_the_inverse():
+    for seeds in (2, 6, 24):
+        spread = spread_for(BAR, seeds)
+        assert power(seeds, BAR, spread) == pytest.approx(0.9, abs=1e-6)
+        assert power(seeds, BAR, 1.01 * spread) < 0.9
+    assert spread_for(BAR, 6, looks=Looks(THREE)) < spread_for(BAR, 6)
 
 
 @pytest.mark.parametrize("shares", [(), (0.5,), (0.5, 0.5, 1.0), (0.0, 1.0), (0.5, 1.5)])
