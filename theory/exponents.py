@@ -1,6 +1,7 @@
 """The exponents of the theory: each the limit of a logarithmic derivative, each with the regime in which it holds."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -80,6 +81,9 @@ class Exponent:
 
         from .derivation import symbols
 
+        # sympy evaluates what it parses, and the formula may come from a file: numbers and these two names alone.
+        if not re.fullmatch(r"(nu|sigma_beta|\d+(\.\d+)?|[-+*/() ])*", self.formula):
+            raise ValueError(f"Argument 'formula' must hold numbers, nu and sigma_beta, but it is {self.formula!r}")
         known: Any = {"nu": symbols.nu, "sigma_beta": symbols.sigma_beta}
         return sp.sympify(self.formula, known)  # pyright: ignore[reportCallIssue, reportArgumentType]
 

@@ -1,5 +1,6 @@
 """Exponents kept on disk: what was derived, nothing else, and derived again whenever in doubt."""
 
+import hashlib
 import json
 import sys
 
@@ -37,6 +38,24 @@ def test_a_damaged_file_is_not_believed(tmp_path, damage):
     next(tmp_path.iterdir()).write_text(damage)
     assert stored_exponents(tmp_path) == exponents()
     assert next(tmp_path.iterdir()).read_text() != damage
+
+
+@pytest.mark.parametrize(
+    "formula", ["__import__('os').remove({!r})", "open({!r}, 'w')", "nu.__class__", "nu if nu else 1"]
+)
+def test_a_stored_formula_cannot_execute_code(tmp_path, formula):
+    """A file with a fitting checksum is read; what it calls an expression is not evaluated."""
+    kept = tmp_path / "kept"
+    kept.write_text("precious")
+    stored_exponents(tmp_path / "cache")
+    (path,) = (tmp_path / "cache").iterdir()
+    laws = json.loads(path.read_text().split("\n", 1)[1])
+    text = json.dumps([{**laws[0], "formula": formula.format(str(kept))}])
+    path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    (law,) = stored_exponents(tmp_path / "cache")
+    with pytest.raises(ValueError, match="formula"):
+        _ = law.expression
+    assert kept.read_text() == "precious"
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
