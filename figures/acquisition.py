@@ -153,7 +153,7 @@ def prepare_minimal(results: Results) -> Picture:
         predicted[_start(beta0)] = over(claims.select(beta0=beta0), "context_length")
     caption = (
         "Acquisition time of the ICL circuit at K → ∞: circles single networks, lines the exact averaged field at "
-        f"finite D, no fit. {'; '.join(picture.networks(runs) for runs in found)}."
+        f"finite D, no fit. {picture.networks(*found)}."
     )
     return Picture(caption, [partial(draw, series, predicted, title="minimal model")])
 
@@ -188,7 +188,7 @@ def prepare_transformer(results: Results) -> Picture:
     caption = (
         "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the "
         "averaged field with flat attention, or with scores as rough as those of untrained weights, through one point. "
-        f"{'; '.join(picture.networks(runs) for runs in datasets)}."
+        f"{picture.networks(*datasets)}."
     )
     return Picture(caption, panels)
 
@@ -208,14 +208,14 @@ def prepare_spread(results: Results) -> Picture:
         panels.append(partial(draw_spread, single_times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "
-        f"Wolfowitz; grey line: end of training. {'; '.join(picture.networks(runs) for runs in found)}."
+        f"Wolfowitz; grey line: end of training. {picture.networks(*found)}."
     )
     return Picture(caption, panels)
 
 
 def prepare_burstiness(results: Results) -> Picture:
     found = results.datasets("burstiness", needs=["circuit_accuracy", "time"])
-    panels, described = [], [picture.networks(runs) for runs in found]
+    panels, described = [], [picture.networks(*found)] if found else []
     if found:
         times = {float(setting(runs)["copies"]): single_times(runs) for runs in found}
         predicted = {"networks": over(results.select(experiment="burstiness", quantity="t_ICL"), "copies")}

@@ -36,7 +36,7 @@ def prepare_accuracy(results: Results) -> Picture:
     caption = (
         "Final accuracy of networks whose circuits share nothing: novel items with a copy in the context (ICL), "
         "training items without one (IWL); lines are means. Dashed with band: K* where the perceptron alone has its "
-        f"clock at half of t_ICL(K → ∞). {'; '.join(picture.networks(scan.runs) for scan in found)}."
+        f"clock at half of t_ICL(K → ∞). {picture.networks(*(scan.runs for scan in found))}."
     )
     return Picture(caption, panels, columns=3, shared=False)
 

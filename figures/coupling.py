@@ -148,6 +148,6 @@ def prepare_acquisition(results: Results) -> Picture:
     caption = (
         "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the reduced "
         "transformer with different terms, from initial weights and untrained perceptrons, no calibrated point. "
-        f"{'; '.join(picture.networks(runs) for runs in found)}."
+        f"{picture.networks(*found)}."
     )
     return Picture(caption, [partial(draw_times, {"networks": times}, predicted, title="reduced transformer")])

@@ -123,7 +123,7 @@ def prepare(results: Results) -> Picture:
     caption = (
         "Left: t_ICL of many networks near K* and far from it, a network that never acquires ICL standing at the "
         "budget. Right: their final ICL accuracies. Blue: two kinds, Hartigan's dip at p < 0.01. "
-        f"{'; '.join(picture.networks(datasets[key]) for key in keys)}."
+        f"{picture.networks(*(datasets[key] for key in keys))}."
     )
     return Picture(caption, panels, height=1.5, columns=2, shared=False)
 

@@ -80,28 +80,46 @@ def span(values: Any) -> str:
     return f"{found[0]:g}" if found.size == 1 else f"{found[0]:g}–{found[-1]:g}"
 
 
-def networks(runs: xr.Dataset) -> str:
-    """Architecture, N, K, D, labels, decay, seeds and budget of a dataset of networks."""
-    fixed = setting(runs)
+def networks(*datasets: xr.Dataset) -> str:
+    """Architecture, N, K, D, labels, decay, seeds and budget of datasets of networks; alike ones are told together."""
+    alike: dict[tuple[str, int, str, float | None, str, int | None], list[xr.Dataset]] = {}
+    for runs in datasets:
+        fixed = setting(runs)
+        key = (fixed["network"], fixed.get("depth", 1), fixed.get("labels", "iid"), fixed.get("learning_rate"),
+               span(_values(runs, "width")), runs.sizes.get("seed"))  # fmt: skip
+        alike.setdefault(key, []).append(runs)
+    return "; ".join(_together(*key, together) for key, together in alike.items())
 
-    def values(name: str) -> Any:
-        return runs[name].values if name in runs.coords else fixed[name]
 
-    count = int(np.isfinite(runs.ending.values.astype(float)).sum())  # those that were trained have an ending
-    layers = "" if fixed.get("depth", 1) == 1 else f"{fixed['depth']}-layer "
-    kind = f"{layers}{_several(fixed['network'])}"
-    parts = [f"{count} {kind}", f"N = {span(values('context_length'))}", f"K = {span(values('task_diversity'))}",
-             f"D = {span(values('dimension'))}", f"width {span(values('width'))}"]  # fmt: skip
-    if fixed.get("labels", "iid") == "balanced":
+def _values(runs: xr.Dataset, name: str) -> np.ndarray:
+    """A setting of every network of a dataset."""
+    found = runs[name].values if name in runs.coords else setting(runs)[name]
+    return np.ravel(np.asarray(found, dtype=float))
+
+
+def _together(
+    network: str, depth: int, labels: str, rate: float | None, width: str, seeds: int | None, alike: list[xr.Dataset]
+) -> str:
+    """Networks that differ in N, K, D, decay and budget at most."""
+
+    def values(name: str) -> np.ndarray:
+        return np.concatenate([_values(runs, name) for runs in alike])
+
+    # those that were trained have an ending
+    count = sum(int(np.isfinite(runs.ending.values.astype(float)).sum()) for runs in alike)
+    parts = [f"{count} {'' if depth == 1 else f'{depth}-layer '}{_several(network)}"]
+    parts += [f"{SYMBOLS[name]} = {span(values(name))}" for name in ("context_length", "task_diversity", "dimension")]
+    parts.append(f"width {width}")
+    if labels == "balanced":
         parts.append("balanced labels")
-    if np.any(np.asarray(values("decay_attention")) > 0):
+    if np.any(values("decay_attention") > 0):
         parts.append(f"λ = {span(values('decay_attention'))}")
-    if "seed" in runs.sizes:
-        parts.append(f"{runs.sizes['seed']} seeds each")
-    rate = fixed.get("learning_rate")
-    steps = f" ({float(np.max(values('budget'))) / rate:,.0f} steps at learning rate {rate:g})" if rate else ""
-    parts.append(f"t up to {span(values('budget'))}{steps}")
-    return ", ".join(parts)
+    if seeds is not None:
+        parts.append(f"{seeds} seeds each")
+    budget = values("budget")
+    ends = dict.fromkeys(f"{t / rate:,.0f}" for t in (budget.min(), budget.max())) if rate else ()
+    steps = f" ({'–'.join(ends)} steps at learning rate {rate:g})" if rate else ""
+    return ", ".join([*parts, f"t up to {span(budget)}{steps}"])
 
 
 def _several(network: str) -> str:
@@ -113,7 +131,7 @@ def behind(results: Results, claims: Iterable[Claim]) -> str:
     """The networks that claims are measured on: in the words of their datasets, or where those are not there, few."""
     asked = list(claims)
     if found := results.behind(asked):
-        return "; ".join(networks(runs) for runs in found)
+        return networks(*found)
     kinds = " and ".join(dict.fromkeys(_several(claim.network) for claim in asked))
     where = [
         f"{SYMBOLS[name]} = {span([claim.at[name] for claim in asked])}"

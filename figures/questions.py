@@ -113,38 +113,43 @@ def counted(claims: Iterable[Claim]) -> Counter[str]:
 
 
 def headline(claims: Claims) -> str:
-    """What became of the predictions of one question, in a few sentences.
+    """What became of the predictions of one question: :func:`outcome`, :func:`distances` and :func:`worst`."""
+    return " ".join(filter(None, (outcome(claims), distances(claims), worst(claims))))
 
-    How many hold, how far measurements lie from predictions in the middle and at most, by method where there are
-    several, and which failing claim is furthest off.
-    """
+
+def outcome(claims: Claims) -> str:
+    """How many hold, fail and are undecided, as a sentence."""
     kinds = counted(claims)
     judged = sum(kinds[kind] for kind in _JUDGED)
     if not judged:
         return "Nothing was predicted here; what was measured is reported."
-    sentences = [_outcome(kinds, judged)]
-    ratios = _ratios(claims)
-    if len(ratios) > 1:
-        low, high = (f"{value:.3g}" for value in (min(ratios), max(ratios)))
-        sentences.append(f"Measured over predicted is {median(ratios):.3g} in the middle, from {low} to {high}.")
-    methods = {claim.method: None for claim in claims if claim.method}
-    middles = {one: found for one in methods if len(found := _ratios(claims.select(method=one))) > 2}
-    if len(middles) > 1:
-        told = sorted(middles, key=lambda one: abs(math.log(median(middles[one]))))
-        sentences.append("By method: " + "; ".join(f"{one} {median(middles[one]):.3g}" for one in told) + ".")
-    if (worst := furthest(claims)) is not None:
-        sentences.append(f"Furthest off: {claims.names[worst]}, which {claims[worst].verdict}.")
-    return " ".join(sentences)
-
-
-def _outcome(kinds: Counter[str], judged: int) -> str:
-    """How many hold, fail and are undecided, as a sentence."""
     verbs = {"holds": ("holds", "hold"), "fails": ("fails", "fail"), "undecided": ("is undecided", "are undecided")}
     if judged == 1:
         return f"The one prediction {next(verbs[kind][0] for kind in _JUDGED if kinds[kind])}."
     parts = [f"{kinds[kind] or 'none'} {verbs[kind][kinds[kind] > 1]}" for kind in _JUDGED
              if kinds[kind] or kind == "holds"]  # fmt: skip
     return f"Of {judged} predictions {' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}."
+
+
+def distances(claims: Claims) -> str:
+    """Measured over predicted, in the middle and at most, and by method where there are several; empty without any."""
+    ratios = _ratios(claims)
+    if len(ratios) < 2:
+        return ""
+    low, high = (f"{value:.3g}" for value in (min(ratios), max(ratios)))
+    told = f"Measured over predicted is {median(ratios):.3g} in the middle, from {low} to {high}."
+    methods = dict.fromkeys(claim.method for claim in claims if claim.method)
+    middles = {one: median(found) for one in methods if len(found := _ratios(claims.select(method=one))) > 2}
+    if len(middles) < 2:
+        return told
+    ranked = sorted(middles, key=lambda one: abs(math.log(middles[one])))
+    return f"{told} By method: {'; '.join(f'{one} {middles[one]:.3g}' for one in ranked)}."
+
+
+def worst(claims: Claims) -> str:
+    """The failing claim that is furthest off, as a sentence; empty without one."""
+    index = furthest(claims)
+    return "" if index is None else f"Furthest off: {claims.names[index]}, which {claims[index].verdict}."
 
 
 def _ratios(claims: Iterable[Claim]) -> list[float]:

@@ -1,40 +1,34 @@
-"""One self-contained page of results folders (HTML without scripts), and the same as Markdown for the documentation."""
+"""One self-contained page of results folders, arranged by questions; the tables as Markdown for the documentation."""
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Sequence
 from functools import cache
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..theory._arguments import require
 from ..validate import PRESETS, Claim
 from ..validate.claim import network_words
 from ..validate.presets.toml import experiments_of
 from ..validate.training.store import write_text
-from . import style
-from .catalogue import available
-from .picture import Picture
 from .results import Results
+from .sections import cards, sections
 from .verdicts import COLUMNS, cells, count
-
-#: The verdicts that the page opens with, what fails first.
-_KINDS = {"fails": "fail", "holds": "hold", "undecided": "are undecided"}
 
 
 def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
-    """Verdict tables on top, then every figure with its caption, inputs, versions, hardware and how to reproduce.
+    """What was asked, what holds and what fails; then every question with its figures and claims; then provenance.
 
-    Nothing is loaded from elsewhere: pictures are data URIs, and there are no scripts. Figures that need no results
-    stand once, in the first folder's part.
+    Nothing is loaded from elsewhere: pictures are data URIs, and the one script filters, sorts and opens sections.
+    Figures that need no results stand once.
 
     Raises
     ------
@@ -44,8 +38,12 @@ def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path
         If a file is damaged, from another version or cannot be written; the message names it.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
-    folders = [_folder(one) | _figures(one, with_theory=i == 0) for i, one in enumerate(results)]
-    return _write("report.html", path, folders)
+    parts = sections(results)
+    script = Markup((Path(__file__).parent / "report.js").read_text("utf-8"))
+    return _write(
+        "report.html", path, [_folder(one) for one in results], parts=parts, cards=cards(results, parts),
+        kinds=("holds", "fails", "undecided", "reported"), script=script,
+    )  # fmt: skip
 
 
 def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
@@ -76,7 +74,7 @@ def _templates() -> Environment:
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"plain": _plain, "code": _code, "block": _block}
+    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole}
     return found
 
 
@@ -100,7 +98,6 @@ def _folder(results: Results) -> dict[str, Any]:
         "description": f"{description[:1].upper()}{description[1:]}." if description else "",
         "count": count(results.claims),
         "groups": groups,
-        "told": {_KINDS[kind]: [name for name, claim in named if claim.verdict.kind == kind] for kind in _KINDS},
         "note": [paragraph for paragraph in summary.note.strip().split("\n\n") if paragraph],
         "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
         "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],
@@ -116,19 +113,6 @@ def _together(claims: Sequence[tuple[str, Claim]]) -> str:
 
 def _listed(value: Any) -> str:
     return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-
-
-def _figures(results: Results, with_theory: bool) -> dict[str, Any]:
-    """Every figure that can be drawn, as SVG in base 64, and why the others cannot."""
-    drawn, missing = [], []
-    for entry, picture in available(results):
-        if not isinstance(picture, Picture):
-            missing.append((entry.title, str(picture)))
-        elif entry.experiments or with_theory:
-            held = BytesIO()
-            style.write(picture.draw(), held, "svg")
-            drawn.append((entry, picture.caption, base64.b64encode(held.getvalue()).decode()))
-    return {"figures": drawn, "missing": missing}
 
 
 def reproduce(results: Results) -> list[str]:
@@ -157,6 +141,15 @@ def _validations(results: Results, folder: str) -> list[str]:
                   *filter(None, [options]), f"--out {folder}"])
         for options, names in (calls or {"": whole}).items()
     ]  # fmt: skip
+
+
+_SYMBOL = re.compile(r"\b(t|I|L|W|c)_(ICL|IWL|loss|K|Q)\b")
+
+
+def _whole(text: str) -> Markup:
+    """HTML in which no line breaks inside an interval, with indices below the line."""
+    found = re.sub(r"\[[^\[\]]*\]", r'<span class="n">\g<0></span>', str(Markup.escape(text)))
+    return Markup(_SYMBOL.sub(r"\1<sub>\2</sub>", found))
 
 
 def _code(text: str) -> str:

@@ -17,7 +17,11 @@ from ..validate.training.store import read_dataset
 
 
 class MissingResults(ArgumentError):
-    """A figure's results are not in the folder; the message says which command makes them."""
+    """A figure's results are not in the folder; ``command`` makes them, and the message says so."""
+
+    def __init__(self, what: str, where: Path, command: str) -> None:
+        super().__init__(f"Argument 'results' must hold {what}, but {where} does not; make them with `{command}`.")
+        self.command = command
 
 
 class Results:
@@ -73,10 +77,8 @@ class Results:
 
     def missing(self, *experiments: str) -> MissingResults:
         """What to raise where the folder lacks the results of all these experiments."""
-        return MissingResults(
-            f"Argument 'results' must hold results of {' or '.join(experiments)}, but {self.directory} does not; make "
-            f"them with `{self.command(experiments)}`."
-        )
+        what = f"results of {' or '.join(experiments)}"
+        return MissingResults(what, self.directory, self.command(experiments))
 
     def command(self, experiments: Sequence[str]) -> str:
         """What makes the results of these experiments: this folder's preset if it has one of them, else another."""

@@ -203,7 +203,7 @@ def _networks(runs: xr.Dataset) -> list[tuple[dict[str, Any], Any, str | None]]:
 
 
 def _captions(found: Sequence[Scan]) -> str:
-    return "; ".join(picture.networks(scan.runs) for scan in found)
+    return picture.networks(*(scan.runs for scan in found))
 
 
 def _theory(scan: Scan, results: Results) -> Curve | None:

@@ -181,7 +181,7 @@ def prepare_plane(results: Results) -> Picture:
     found = _found(results)
     caption = (
         "ICL against IWL accuracy along training, coloured by weight decay λ; circles: the end. "
-        f"{'; '.join(picture.networks(runs) for runs in found.values())}."
+        f"{picture.networks(*found.values())}."
     )
     return Picture(caption, [partial(draw_plane, runs, title=_title(setting(runs))) for runs in found.values()])
 

@@ -35,10 +35,8 @@ def prepare(results: Results) -> Picture:
     places = [folder / _FILE for folder in (results.directory, results.directory.parent)]
     path = next((place for place in places if place.is_file()), places[-1])
     if not path.is_file():
-        raise MissingResults(
-            f"Argument 'results' must hold {_FILE}, or the folder around it, but {results.directory} does not; make it "
-            f"with `python -m benchmarks.ode --json {path}`."
-        )
+        command = f"python -m benchmarks.ode --json {path}"
+        raise MissingResults(f"{_FILE}, or the folder around it", results.directory, command)
     found: dict[str, Any] = schema.read(path, schema.WORK)
     panels = [partial(draw, table, title=case) for case, table in found.items()]
     counts = {len(points) for table in found.values() for points in table.values()} or {0}
