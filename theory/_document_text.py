@@ -12,7 +12,8 @@ it is there, stands in the table "What holds where" after the steps.
 Paper: Nguyen & Reddy, "Differential learning kinetics govern the transition from memorization to generalization during
 in-context learning", ICLR 2025. Beyond it are the exact crossover function with drag, the drift of its constant (time
 to 95 % accuracy at finite N), K* at a budget with its bracket and its slopes, repeated items in K*, the branch under
-decay with its fold and its duration, accuracy at finite D, momentum, the critical decay, and rough attention.
+decay with its fold and its duration, accuracy at finite D, momentum, the critical decay, rough attention, and how a
+transformer's two circuits couple ([the equations together, and what they predict](reduced_transformer.md)).
 
 ## Notation
 

@@ -23,8 +23,8 @@ from iclrace.theory.reduced_transformer import (
     rates,
     score_scales,
 )
-from iclrace.theory.reduced_transformer.equations import offset_speed
 from iclrace.theory.reduced_transformer.readout import grown, readout_growth
+from iclrace.theory.reduced_transformer.scores import offset_speed
 from iclrace.validate.networks import modules
 
 MODEL = ReducedTransformer(context_length=15, dimension=31, task_diversity=256)

@@ -2,15 +2,28 @@
 
 from functools import cache
 
-from . import acquisition, after, budget, data, decay, flow, outcome, race, rough
+from . import (
+    acquisition,
+    after,
+    budget,
+    coupled_gain,
+    coupled_memory,
+    coupled_scores,
+    data,
+    decay,
+    flow,
+    outcome,
+    race,
+    rough,
+)
 from .law import Law
 from .laws import laws
 from .mills_function import Mills
 from .step import Check, Step, Validity
 
 __all__ = [
-    "Check", "Law", "Mills", "Step", "Validity", "acquisition", "after", "budget", "chain", "data", "decay", "flow",
-    "laws", "outcome", "race", "rough",
+    "Check", "Law", "Mills", "Step", "Validity", "acquisition", "after", "budget", "chain", "coupled_gain",
+    "coupled_memory", "coupled_scores", "data", "decay", "flow", "laws", "outcome", "race", "rough",
 ]  # fmt: skip
 
 
@@ -24,7 +37,7 @@ def chain() -> tuple[Step, ...]:
 
     Source: paper, sections 4 and 5. Derived here are the exact crossover function, the drift of its constant, the
     bracket and the budget of K*, repeated items, the branch under decay with its fold and its duration, momentum, the
-    critical decay and rough attention.
+    critical decay, rough attention and a transformer's coupled circuits.
 
     Examples
     --------
@@ -32,4 +45,5 @@ def chain() -> tuple[Step, ...]:
     ['logit', 'loss', 'flow']
     """
     rooms = (flow, race, acquisition, outcome, budget, after, decay, data, rough)
-    return tuple(step for room in rooms for step in room.steps())
+    coupled = (coupled_gain, coupled_scores, coupled_memory)
+    return tuple(step for room in (*rooms, *coupled) for step in room.steps())

@@ -1,9 +1,10 @@
 """A transformer in nine order parameters: how its two circuits couple (docs/reduced_transformer.md)."""
 
 from .contexts import Contexts, draw_contexts
-from .equations import STATE, Scores, attend, icl_accuracy, initial_state, iwl_accuracy, rates, score_scales
+from .equations import STATE, icl_accuracy, initial_state, iwl_accuracy, rates
 from .measured import COLUMNS, CouplingRun, MeasuredCoupling
 from .model import CORE, ReducedTransformer, Terms
+from .scores import Scores, attend, score_scales
 
 __all__ = [
     "COLUMNS",
