@@ -59,6 +59,7 @@ def train(
     frequency_exponent: Annotated[float, typer.Option(help="α of item frequencies p_k ∝ k^(−α).")] = 0.0,
     noise: Annotated[float, typer.Option(help="Within-class noise of the tokens.")] = 0.0,
     scrambled: Annotated[bool, typer.Option("--scrambled", help="Context labels are coins: memory alone.")] = False,
+    fresh_share: Annotated[float, typer.Option(help="Share of fresh sequences in training at finite K.")] = 0.0,
     items: Annotated[str | None, typer.Option(help="Items of your own: a .npy file of shape (items, D).")] = None,
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     seeds: Annotated[int, typer.Option(help="Number of networks at each K.")] = 1,
@@ -83,6 +84,7 @@ def train(
         "stop_acquired": stop_acquired, "stop_memorised": stop_memorised, "stop_lost": stop_lost, "w0": w0,
         "beta0": _start(beta0), "attention_scale": attention_scale, "residual_scale": residual_scale,
         "frequency_exponent": frequency_exponent, "noise": noise, "scrambled": scrambled, "items": _items(items),
+        "fresh_share": fresh_share,
     }  # fmt: skip
     tasks = [
         Task(context_length, k, dimension, labels, copies=copies, target_in_softmax=target_in_softmax)  # pyright: ignore[reportArgumentType]

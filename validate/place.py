@@ -17,7 +17,7 @@ SYMBOLS = {
     "context_length": "N", "task_diversity": "K", "dimension": "D", "beta0": "β0", "w0": "w0", "decay": "λ",
     "rate_ratio": "r", "budget": "T", "copies": "m", "frequency_exponent": "α", "labels": "labels", "width": "width",
     "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
-    "residual_scale": "c",
+    "residual_scale": "c", "fresh_share": "f",
     "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
     "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
     "ladder": "predicted K*", "outcome": "outcome", "rung": "rung", "time": "t",
@@ -59,6 +59,8 @@ def place(run: Run, **changes: At | None) -> dict[str, At]:
         "frequency_exponent": run.frequency_exponent, "width": run.width, "layers": run.layers,
         "learning_rate": run.learning_rate, "budget": run.budget,
     }  # fmt: skip
+    if run.fresh_share:
+        found["fresh_share"] = run.fresh_share
     if run.network == "transformer":
         found |= {"depth": run.depth, "attention_scale": run.attention_scale}
         if run.residual_scale != 1:

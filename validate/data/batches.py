@@ -62,6 +62,10 @@ class Batch:
         """Items x_T, (S, B, D)."""
         return self.table.rows(self.table.items, self.target)
 
+    def first(self, size: int) -> Batch:
+        """The first sequences alone."""
+        return replace(self, context=self.context[:, :size], target=self.target[:, :size])
+
     def without_cache(self) -> Batch:
         """The same batch; what is derived from its table is forgotten with it."""
         return replace(self, table=Table(self.table.items, self.table.labels))
@@ -83,3 +87,17 @@ class OverlapBatch(Batch):
     @property
     def context_labels(self) -> Tensor:
         return self.labels
+
+
+def joined(*batches: Batch) -> Batch:
+    """The sequences of several batches one after the other; the table holds the tokens that they show, each by itself.
+
+    In each the target is the first item of its context, where :func:`.endless.with_copies` puts it.
+    """
+    items, labels = (
+        torch.cat([one.table.rows(getattr(one.table, name), one.context) for one in batches], 1)
+        for name in ("items", "labels")
+    )
+    networks, size, length = labels.shape
+    context = torch.arange(size * length, device=labels.device).view(1, size, length).expand(networks, -1, -1)
+    return Batch(Table(items.flatten(1, 2), labels.flatten(1)), context, context[..., 0])

@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     ICL_TEST = 3
     IWL_TEST = 4
     BOOTSTRAP = 5
+    FRESH = 6
 
 
 def derive_seed(seed: int, purpose: Purpose, step: int = 0) -> int:

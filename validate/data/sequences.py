@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...theory import Task
 from ...theory._arguments import require
-from .batches import Batch, OverlapBatch, Table
+from .batches import Batch, OverlapBatch, Table, joined
 from .endless import Endless, balanced, with_copies
 from .seeds import Purpose, derive_seed
 
@@ -48,6 +48,9 @@ class Sequences:
         layers the causal mask does.
     scrambled : bool
         Every context label of a training batch and of the IWL test is a fair coin; needs a finite K.
+    fresh_share : float, f in [0, 1)
+        Share of the training sequences whose items and labels no other sequence has, at finite K: the last ones of a
+        batch, floor((step + 1) f B) − floor(step f B) of them.
     overlaps_alone : bool
         The network reads of the context its labels and overlaps with the target alone (the minimal model); for K → ∞
         training batches then hold these and no items.
@@ -68,6 +71,7 @@ class Sequences:
         noise: float = 0.0,
         shuffled: bool = False,
         scrambled: bool = False,
+        fresh_share: float = 0.0,
         overlaps_alone: bool = False,
         items: NDArray[np.float64] | None = None,
         device: str = "cpu",
@@ -78,6 +82,7 @@ class Sequences:
         self.batch_size = batch_size
         self.frequency_exponent = frequency_exponent
         self.noise, self.shuffled, self.scrambled = noise, shuffled, scrambled
+        self.fresh_share = fresh_share
         self.device = torch.device(device)
         self.dtype = dtype
         self.generator = torch.Generator(device=self.device)
@@ -184,6 +189,7 @@ class Sequences:
             batch = self._with_coins(
                 Batch(self.table, *with_copies(self._context(draws), self.task.copies)), Purpose.BATCH, step
             )
+            batch = self._with_fresh(batch, step)
         return self._as_shown(batch, Purpose.BATCH, step)
 
     def icl_test(self, size: int) -> Batch:
@@ -219,6 +225,15 @@ class Sequences:
             return batch
         coins = self._uniform(purpose, step, tuple(batch.context.shape[1:]), stream=_SCRAMBLE) < 0.5
         return replace(batch, context=batch.context + coins * (self.table.items.shape[1] // 2))
+
+    def _with_fresh(self, batch: Batch, step: int) -> Batch:
+        """The batch with its last sequences replaced by fresh ones."""
+        until, before = (math.floor(i * self.fresh_share * self.batch_size + 1e-9) for i in (step + 1, step))
+        if until == before:
+            return batch
+        return joined(
+            batch.first(self.batch_size - until + before), self._fresh_batch(Purpose.FRESH, step, until - before)
+        )
 
     def _as_shown(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
         """The batch after shuffling and within-class noise, each from a stream of its own."""

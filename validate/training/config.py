@@ -73,6 +73,8 @@ class Run:
     scrambled : bool
         In training and in the IWL test, every context label is replaced by a fair coin: nothing can be learnt from the
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
+    fresh_share : float, f in [0, 1)
+        Share of the training sequences whose items and labels are fresh, as all are for K → ∞; needs a finite K.
     """
 
     network: str
@@ -102,6 +104,7 @@ class Run:
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: float = 0.0
     items: str | None = None
+    fresh_share: float = 0.0
 
     def __post_init__(self) -> None:
         if callable(self.network):
@@ -132,6 +135,10 @@ class Run:
         require(0 <= number("momentum", self.momentum) < 1, "momentum", "be in [0, 1)", self.momentum)
         require(self.optimiser == "sgd" or not self.momentum, "momentum", "be 0 for Adam", self.momentum)
         require(not (self.scrambled and math.isinf(k)), "scrambled", "be False for infinite K", self.scrambled)
+        require(0 <= number("fresh_share", self.fresh_share) < 1, "fresh_share", "be in [0, 1)", self.fresh_share)
+        mixed = bool(self.fresh_share)
+        require(not (mixed and math.isinf(k)), "fresh_share", "be 0 for infinite K", self.fresh_share)
+        require(not (mixed and self.scrambled), "fresh_share", "be 0 for scrambled labels", self.fresh_share)
         self._check_network()
         if self.items is not None:
             rows, columns = items.items_named(self.items).shape
@@ -156,7 +163,8 @@ class Run:
         )  # fmt: skip
         endless = math.isinf(self.task.task_diversity)
         require(not (averaged and endless), "task_diversity", "be finite for a co-integration", math.inf)
-        require(not (averaged and self.noise), "noise", "be 0 for a co-integration", self.noise)
+        for name in ("noise", "fresh_share"):
+            require(not (averaged and getattr(self, name)), name, "be 0 for a co-integration", getattr(self, name))
         require(self.plain or not averaged, "optimiser", "be sgd without momentum for a co-integration", self.optimiser)
         inside = self.task.target_in_softmax and self.network not in ("minimal", "cointegration")
         require(not inside, "target_in_softmax", "be False: the target is a token of its own already", inside)
@@ -219,7 +227,7 @@ class Run:
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
         added |= {"residual_scale": 1.0, "optimiser": "sgd", "momentum": 0.0}
-        added |= {"items": None}
+        added |= {"items": None, "fresh_share": 0.0}
         if self.items is not None:
             content["items"] = items.content_of(self.items)
         if self.foreign:

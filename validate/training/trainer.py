@@ -95,6 +95,7 @@ class EnsembleTrainer:
             noise=first.noise,
             shuffled=first.depth > 1 or first.foreign,
             scrambled=first.scrambled,
+            fresh_share=first.fresh_share,
             overlaps_alone=first.network == "minimal" and first.items is None,
             items=None if first.items is None else items_named(first.items),
             device=self.device,

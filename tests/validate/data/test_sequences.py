@@ -120,3 +120,36 @@ def test_shuffling_gives_the_copy_every_place_alike_and_changes_nothing_else():
 def test_impossible_diversities_are_refused(k):
     with pytest.raises(ValueError, match="task_diversity"):
         make(k=k, seeds=range(len(k)))
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_share_of_the_sequences_is_fresh_and_the_others_are_what_they_were(copies):
+    task = Task(context_length=10, dimension=7, copies=copies)
+    plain, mixed = make(task, size=30), make(task, size=30, fresh_share=0.15)
+    known, counts = plain.table.items, []
+    for step in range(4):
+        batch, same = mixed.batch(step), plain.batch(step)
+        shown = batch.table.rows(batch.table.items, batch.context)
+        familiar = (shown[:, :, :, None] == known[:, None, None]).all(-1).any(-1)  # (S, B, N)
+        assert torch.equal(familiar.any(-1), familiar.all(-1))  # a sequence is wholly of one kind
+        fresh = int((~familiar.all(-1)).sum(1).unique())  # as many for every network
+        counts.append(fresh)
+        kept = 30 - fresh
+        assert familiar[:, :kept].all()
+        before = same.first(kept)
+        assert torch.equal(shown[:, :kept], same.table.rows(known, before.context))
+        assert torch.equal(batch.context_labels[:, :kept], before.context_labels)
+        assert torch.equal(batch.target_labels[:, :kept], before.target_labels)
+        own = shown[..., :1, :].expand_as(shown[..., :copies, :])
+        assert torch.equal(shown[..., :copies, :], own) and torch.equal(batch.targets, own[..., 0, :])
+        assert torch.equal(batch.target_labels, batch.context_labels[..., 0])
+    assert counts == [4, 5, 4, 5]  # 4.5 a step on average
+    labels = torch.cat([mixed.batch(step).target_labels[:, -4:] for step in range(200)], 1)
+    assert stats.binomtest(int((labels == 1).sum()), labels.numel()).pvalue > 1e-4
+
+
+def test_fresh_sequences_differ_from_step_to_step_and_do_not_depend_on_the_company():
+    mixed, alone = make(fresh_share=0.5), make(k=(40,), seeds=(1,), fresh_share=0.5)
+    one, other = (batch.table.rows(batch.table.items, batch.context) for batch in (mixed.batch(2), alone.batch(2)))
+    assert torch.equal(one[1], other[0])
+    assert not torch.isin(mixed.batch(3).table.items[0][1000:, 0], mixed.batch(2).table.items[0][1000:, 0]).any()

@@ -125,6 +125,7 @@ def test_fields_added_later_leave_the_addresses_of_older_results_alone():
     # The address that results had before these fields existed.
     assert content_key(Run("minimal", TASK, 0).as_json()) == "039b46628a44baee9ca9"
     assert RUN.with_(noise=0.5).as_json()["noise"] == 0.5
+    assert RUN.with_(fresh_share=0.5).as_json()["fresh_share"] == 0.5
 
 
 def test_a_deep_transformer_trains_through_the_store(tmp_path):
@@ -214,6 +215,10 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
         ({"noise": -0.1}, "noise"),
         ({"depth": 0}, "depth"),
         ({"depth": 2}, "depth"),
+        ({"fresh_share": 1.0}, "fresh_share"),
+        ({"fresh_share": 0.1, "task_diversity": math.inf}, "fresh_share"),
+        ({"fresh_share": 0.1, "scrambled": True}, "fresh_share"),
+        ({"fresh_share": 0.1, "network": "cointegration"}, "fresh_share"),
     ],
 )
 def test_a_run_refuses_what_cannot_be_trained(changes, argument):
