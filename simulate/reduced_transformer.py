@@ -53,7 +53,7 @@ def packed(model: ReducedTransformer) -> Array:
     p[field.GROWTH], p[field.READS_TARGET], p[field.CANCELS] = terms.score_growth, terms.residual, terms.cancellation
     p[field.SPREADS], p[field.ALIGNS] = terms.gain_spread, terms.aligned_readout
     p[field.OFFSETS], p[field.REMEMBERS] = terms.context_offset, terms.attention_memory
-    p[field.CLOCK] = model.clock_scale
+    p[field.CLOCK], p[field.FRESH] = model.clock_scale, model.fresh_share
     return p
 
 
@@ -61,8 +61,10 @@ def tabulated(model: ReducedTransformer, coupling: MeasuredCoupling) -> tuple[fl
     """I_K(∞) and the couplings' table at the model's K, with k and G² held where the circuits share nothing."""
     read = coupling if model.terms.shared_gain else coupling.held()
     if math.isinf(model.task_diversity):
-        return read.unmemorised()
-    return read.table(model.task_diversity, _POINTS)
+        total, table = read.unmemorised()
+    else:
+        total, table = read.table(model.task_diversity, _POINTS)
+    return total, read.with_fresh_margins(table) if model.fresh_share else table
 
 
 def solve_reduced(

@@ -9,8 +9,8 @@ from ...theory.reduced_transformer.readout import LARGEST, SCALE
 
 # Places in the array of parameters.
 D, ITEMS, LABEL2, RATE, ATTENTION, RESIDUAL, DECAY, COPIES, DIVERSITY = range(9)
-SELF_ATTENTION, STORED, GROWTH, READS_TARGET, CANCELS, SPREADS, ALIGNS, OFFSETS, REMEMBERS, CLOCK = range(9, 19)
-PARAMETERS = 19
+SELF_ATTENTION, STORED, GROWTH, READS_TARGET, CANCELS, SPREADS, ALIGNS, OFFSETS, REMEMBERS, CLOCK, FRESH = range(9, 20)
+PARAMETERS = 20
 SIZE = 13
 SUMS = 16
 
@@ -99,6 +99,7 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
     labels, _, overlaps, _, _, label, target, slope, rank = contexts
     n, copies = labels.shape[1], int(p[COPIES])
     d, scatter = p[D], math.sqrt(gain_variance(p, y, row))
+    known = (row.size - 7) // 2 if p[FRESH] != 0.0 else row.size - 7  # ranks of items; those of fresh targets follow
     residual, answer = (y[8], y[11]) if p[READS_TARGET] != 0.0 else (0.0, 0.0)
     sums[:] = 0.0
     of_rank[:] = 0.0
@@ -124,7 +125,8 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
         noise = others + 0.5 * on_copies * on_copies
         g = wrong * w * spread
         sums[0] += wrong * m
-        sums[1] += wrong
+        if rank[i] < known:
+            sums[1] += wrong
         sums[2] += curve
         sums[3] += wrong * w * towards
         sums[4] += d * on_self * noise + d / math.sqrt(2.0) * (on_copies * noise - 0.5 * on_copies * on_copies)

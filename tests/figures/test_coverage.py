@@ -106,6 +106,7 @@ def equations(monkeypatch):
         "rungs.solve_reduced": lambda *_, **__: xr.Dataset({"clock": 20.0, "time_acquired": 80.0}),
         "rungs.predict_order": lambda model, coupling, member, times, draws: dict.fromkeys(PREDICTED, np.ones(2)),
         "reduced_methods.solved": solved,
+        "fresh.solved": solved,
         "transformer_methods.measure_power_law": lambda *_: (one.estimate, Estimate.exact(0.8)),
         "transformer_acquisition._width": lambda run: Estimate.exact(1.0),
         "transformer_acquisition._theory": lambda run, width: (1.0 + width) * run.task.context_length,
@@ -158,6 +159,7 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "coupling_acquisition",
             "controls_accuracy",
             "ladder",
+            "rivals_acquisition",
             "accuracy_own",
         }
 

@@ -14,7 +14,9 @@ from iclrace.simulate.kernel import adaptive, reduced_field
 from iclrace.simulate.reduced_transformer import packed, reduced_course, reduced_threshold, solve_reduced, tabulated
 from iclrace.theory.reduced_transformer import (
     COLUMNS,
+    CORE,
     STATE,
+    Contexts,
     CouplingRun,
     MeasuredCoupling,
     ReducedTransformer,
@@ -45,6 +47,7 @@ DECAYING = replace(
     MODEL, decay=2e-3, copies=2, rate_ratio=0.5, attention_scale=0.7, residual_scale=1.5, clock_scale=1.2
 )
 BARE = replace(MODEL, terms=Terms(*[False] * 10))
+MIXED = replace(MODEL, terms=CORE, fresh_share=0.3)
 GROWTH = readout_growth(33, 128)
 
 
@@ -61,7 +64,7 @@ def compiled(model, state, contexts, time):
     return out, accuracy, row
 
 
-@pytest.mark.parametrize("model", [MODEL, DECAYING, BARE, replace(MODEL, task_diversity=math.inf)])
+@pytest.mark.parametrize("model", [MODEL, DECAYING, BARE, MIXED, replace(MODEL, task_diversity=math.inf)])
 @settings(max_examples=15, deadline=None)
 @given(
     state=st.tuples(
@@ -183,6 +186,41 @@ def test_acquisition_is_where_the_course_crosses():
     stopped = solve_reduced(model, COUPLING, stop_acquired=True, **settings)
     assert stopped.time_acquired.item() == found.time_acquired.item()
     assert stopped.steps.item() <= found.steps.item()
+
+
+def test_fresh_sequences_run_no_clock_and_drive_what_they_drive_alone():
+    """Averages over the draws are (1 − f) those of items and f those of fresh targets, each taken alone."""
+    contexts, state = draw_contexts(MIXED, 200, 8, seed=1), initial_state(MIXED, 0.7, 0.4)
+    state[7] = 9.0
+    fresh = contexts.rank >= 8
+    assert fresh.mean() == pytest.approx(0.3)
+    total, table = tabulated(MIXED, COUPLING)
+    row = np.empty(table.shape[1])
+    reduced_field.read_row(table, state[7] / total, row)
+    assert row[15:].std() > 0.3 * row[2] and row[15:].mean() == pytest.approx(0, abs=1e-12)
+    whole = rates(MIXED, state, row, contexts)
+    parts = []
+    for chosen in (~fresh, fresh):
+        one = Contexts(*[getattr(contexts, name)[chosen] for name in Contexts.__dataclass_fields__])
+        parts.append(rates(MIXED, state, row, one))
+    assert whole[:7] == pytest.approx(0.7 * parts[0][:7] + 0.3 * parts[1][:7], rel=1e-12)
+    # β's own attention term multiplies the memory's speed, which averages over all draws: with it held the clock is
+    # that of the items alone
+    held = replace(MIXED, clock_scale=1.1)
+    assert rates(held, state, row, contexts)[7] == pytest.approx(0.7 * rates(held, state, row, Contexts(
+        *[getattr(contexts, name)[~fresh] for name in Contexts.__dataclass_fields__]))[7], rel=1e-12)  # fmt: skip
+    assert rates(held, state, row, Contexts(
+        *[getattr(contexts, name)[fresh] for name in Contexts.__dataclass_fields__]))[7] == 0.0  # fmt: skip
+
+
+def test_a_share_of_fresh_sequences_teaches_in_context_below_the_threshold():
+    """At K where memory wins the race by far, ICL is acquired all the same, and sooner with more fresh sequences."""
+    times = [
+        float(solve_reduced(replace(MODEL, terms=CORE, fresh_share=f, task_diversity=64), COUPLING, budget=400.0,
+                            draws=100).time_acquired.item())
+        for f in (0.0, 0.1, 0.4)
+    ]  # fmt: skip
+    assert times[0] == math.inf and math.inf > times[1] > times[2]
 
 
 def test_the_threshold_is_where_the_curve_crosses():

@@ -30,7 +30,7 @@ class Contexts:
     target, slope : arrays (draw,)
         Standard normal parts of the target's component along v, and of its own slope about the mean one.
     rank : array (draw,) of int
-        Which quantile of the margin the target has.
+        Which quantile of the margin the target has; those of fresh targets follow on those of the items.
     """
 
     labels: Array
@@ -49,9 +49,10 @@ def draw_contexts(
 ) -> Contexts:
     """``draws`` contexts and their mirror images, 2 · draws in all.
 
-    Ranks are stratified: every quantile appears equally often, up to one. Draws depend on N, D, m and the seed alone,
-    so that models of other K, r or scale see the same ones. ``scrambled`` replaces the copies' labels by fair coins,
-    too: nothing can be learnt in context.
+    Ranks are stratified: every quantile appears equally often, up to one. A share f of the draws are fresh targets,
+    whose margins have quantiles of their own. Draws depend on N, D, m, f and the seed alone, so that models of other K,
+    r or scale see the same ones. ``scrambled`` replaces the copies' labels by fair coins, too: nothing can be learnt in
+    context.
     """
     draws = integer("draws", draws, minimum=1)
     random = np.random.default_rng(integer("seed", seed, minimum=0))
@@ -62,7 +63,9 @@ def draw_contexts(
     overlaps[:, :m] = 1.0
     own, common, label, target, slope = random.normal(size=(5, draws))
     items[:, :m] = own[:, None]
-    rank = random.permutation(np.arange(draws) % quantiles)
+    fresh = round(model.fresh_share * draws)
+    ranks = np.concatenate([np.arange(draws - fresh) % quantiles, quantiles + np.arange(fresh) % quantiles])
+    rank = random.permutation(ranks)
     if scrambled:
         labels[:, :m] = labels[:, :1]
     else:

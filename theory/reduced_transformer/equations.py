@@ -53,7 +53,8 @@ def rates(model: ReducedTransformer, state: Array, row: Array, contexts: Context
     ----------
     state : array (13,), as in ``STATE``
     row : array (7 + quantile,)
-        The couplings at the clock's reading: a row of :meth:`MeasuredCoupling.table`.
+        The couplings at the clock's reading: a row of :meth:`MeasuredCoupling.table`; with a share of fresh sequences,
+        of :func:`with_fresh_margins`.
     contexts : Contexts
     time : float
         Enters through the decay of the scores' random part alone.
@@ -66,9 +67,15 @@ def rates(model: ReducedTransformer, state: Array, row: Array, contexts: Context
     change[2], change[12] = _score_rates(model, state, row, now, contexts)
     change[3] = _removal_rate(model, state, now, contexts)
     change[4:7] = _label_rates(model, state, now, contexts.rank)
-    change[7] = memory_speed(model, row, now) * now.wrong.mean()
+    change[7] = memory_speed(model, row, now) * (now.wrong * remembered(model, row, contexts)).mean()
     change[8:12] = _cancellation_rates(model, state, row, now, contexts, change)
     return change
+
+
+def remembered(model: ReducedTransformer, row: Array, contexts: Contexts) -> NDArray[np.bool_]:
+    """Which draws have a target that is one of the K items (draw,): they alone run the memory's clock."""
+    quantiles = row.size - 7
+    return contexts.rank < (quantiles // 2 if model.fresh_share else quantiles)
 
 
 @dataclass(frozen=True)
@@ -247,5 +254,5 @@ def iwl_accuracy(model: ReducedTransformer, state: Array, row: Array, contexts: 
         contexts, labels=contexts.labels[:, others], items=contexts.items[:, others],
         overlaps=contexts.overlaps[:, others],
     )  # fmt: skip
-    logit = _read(model, state, row, without, time).logit
+    logit = _read(model, state, row, without, time).logit[remembered(model, row, contexts)]
     return float(np.where(logit == 0, 0.5, logit > 0).mean())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from .._arguments import number, real, require
 
@@ -149,6 +150,12 @@ class MeasuredCoupling:
         margins = (1 - share) * by_run[0] + share * by_run[1]
         start = np.full(points, columns[0][0])
         return total, np.column_stack([*columns, start, margins])
+
+    def with_fresh_margins(self, table: Array) -> Array:
+        """A table with as many quantiles again: those of the margins of fresh targets, s_φ ξ with ξ ~ N(0, 1)."""
+        quantiles = self.runs[0].margins.shape[1]
+        middles = ndtri((np.arange(quantiles) + 0.5) / quantiles)
+        return np.column_stack([table, table[:, 2:3] * middles])
 
     def unmemorised(self, points: int = 2) -> tuple[float, Array]:
         """The table of K → ∞: the couplings of the initial perceptron, and no margin, whatever the clock."""

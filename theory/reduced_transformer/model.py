@@ -87,6 +87,9 @@ class ReducedTransformer:
         alone over that of scrambled networks, where those have been trained. 1 leaves the equations as they are.
     decay : float, λ >= 0
         Weight decay of W_Q, W_K and V.
+    fresh_share : float, f in [0, 1)
+        Share of the sequences whose items are fresh, at finite K: their targets have margins N(0, s_φ²) and run no
+        clock. The couplings must be those of perceptrons trained with the same share.
     terms : Terms
 
     Raises
@@ -114,6 +117,7 @@ class ReducedTransformer:
     gate: float = GATE
     clock_scale: float = 1.0
     decay: float = 0.0
+    fresh_share: float = 0.0
     terms: Terms = Terms()
 
     def __post_init__(self) -> None:
@@ -128,6 +132,13 @@ class ReducedTransformer:
             number(name, getattr(self, name), minimum=0.0, maximum=math.inf, exclusive=True)
         for name in ("residual_scale", "decay"):
             number(name, getattr(self, name), minimum=0.0)
+        share = number("fresh_share", self.fresh_share, minimum=0.0)
+        require(share < 1.0, "fresh_share", "be below 1", share)
+        items_own = self.terms.stored_labels or self.terms.residual or self.terms.cancellation
+        must = (
+            "leave out stored labels, residual and cancellation, which are a training item's own, with fresh_share > 0"
+        )
+        require(not (share and items_own), "terms", must, self.terms)
 
     @property
     def size(self) -> int:

@@ -3,7 +3,9 @@
 from .acquisition import AcquisitionTime
 from .acquisition_spread import AcquisitionSpread
 from .control_methods import IndependentRace, UncoupledEquations
+from .copies import CopiesAcquisition
 from .depth import MemoryDepth
+from .fresh import FreshShare
 from .labels import ContextLabels
 from .memory import MemoryLaw
 from .outcomes import Outcomes
@@ -24,9 +26,11 @@ __all__ = [
     "AcquisitionTime",
     "ClockOf",
     "ContextLabels",
+    "CopiesAcquisition",
     "CoupledEquations",
     "EachSeed",
     "EndlessClock",
+    "FreshShare",
     "IndependentRace",
     "LargeClock",
     "LossRelation",

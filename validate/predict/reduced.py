@@ -90,7 +90,7 @@ def model_of(run: Run, terms: Terms = CORE) -> ReducedTransformer:
     return ReducedTransformer(
         run.task.context_length, int(run.task.dimension), copies=run.task.copies, rate_ratio=run.rate_ratio,
         attention_scale=run.attention_scale, residual_scale=run.residual_scale, width=run.width,
-        decay=run.decay_attention, terms=terms,
+        decay=run.decay_attention, fresh_share=run.fresh_share, terms=terms,
     )  # fmt: skip
 
 

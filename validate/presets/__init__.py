@@ -6,6 +6,7 @@ from .base import Preset
 from .controls import CONTROLS
 from .coupling import COUPLING
 from .laptop import LAPTOP
+from .rivals import RIVALS
 from .smoke import SMOKE
 
 WORKSTATION = Preset(
@@ -30,7 +31,7 @@ PAPER = Preset(
     looks=Looks(THREE),
 )
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, PAPER)
+    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, RIVALS, PAPER)
 }
 
 __all__ = ["PRESETS", "Preset"]

@@ -38,6 +38,8 @@ _BETWEEN_READINGS, _RELATIVE = 0.25, 0.02
 _DIRECTIONS = 4
 _NOVEL_ITEMS = 4096
 COLUMNS = ("gain", "mean_gradient", "novel_std", "noise_cost", "self_kernel", "slope_square")
+# Fresh items in a step: their loss is averaged over both labels of each.
+_FRESH_ITEMS = 256
 # Items over which Θ is averaged.
 _KERNEL_ITEMS = 512
 
@@ -63,6 +65,9 @@ class CouplingTraining:
         Stop when c1 falls below this.
     budget : float
         Stop at this t at the latest.
+    fresh_share : float, f in [0, 1)
+        Share of the loss that is that of fresh items, with either label at even chances: (1 − f) L_K + f ⟨L₊ + L₋⟩/2.
+        The clock is then ∫(1 − f) c1 dt.
     """
 
     task_diversity: int
@@ -75,6 +80,7 @@ class CouplingTraining:
     layer_norm: bool = True
     until: float = 0.006
     budget: float = 2000.0
+    fresh_share: float = 0.0
 
     def __post_init__(self) -> None:
         k = integer("task_diversity", self.task_diversity, minimum=2)
@@ -84,9 +90,12 @@ class CouplingTraining:
         for name in ("learning_rate", "residual_scale", "budget"):
             number(name, getattr(self, name), minimum=0.0, exclusive=True)
         number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
+        require(0 <= number("fresh_share", self.fresh_share) < 1, "fresh_share", "be in [0, 1)", self.fresh_share)
 
     def as_json(self) -> dict[str, Any]:
-        return {"kind": "coupling", **asdict(self)}
+        added = {"fresh_share": 0.0}  # came after results had been stored: their addresses stay
+        content = {"kind": "coupling", **asdict(self)}
+        return {name: value for name, value in content.items() if name not in added or value != added[name]}
 
 
 def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
@@ -99,7 +108,7 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
     clock, step = 0.0, 0
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
         while True:
-            margins, gradients = _descend(parameters, items, labels)
+            margins, gradients = _descend(parameters, items, labels, run.fresh_share, _fresh(run, step))
             c1 = float(torch.sigmoid(-margins).mean())
             done = not c1 >= run.until or step * run.learning_rate >= run.budget
             if done or _due(readings, clock):
@@ -113,16 +122,21 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
             with torch.no_grad():
                 for name, gradient in gradients.items():
                     parameters[name].sub_(gradient, alpha=run.learning_rate)
-            clock, step = clock + run.learning_rate * c1, step + 1
+            clock, step = clock + run.learning_rate * (1 - run.fresh_share) * c1, step + 1
+
+
+def _fresh(run: CouplingTraining, step: int) -> torch.Tensor | None:
+    """Fresh items of a step (1, item, d); None without a share of them."""
+    return _items(run, _FRESH_ITEMS, Purpose.FRESH, step) if run.fresh_share else None
 
 
 def _due(readings: list[dict[str, Any]], clock: float) -> bool:
     return not readings or clock - readings[-1]["clock"] > max(_BETWEEN_READINGS, _RELATIVE * clock)
 
 
-def _items(run: CouplingTraining, number: int, purpose: Purpose) -> torch.Tensor:
+def _items(run: CouplingTraining, number: int, purpose: Purpose, step: int = 0) -> torch.Tensor:
     """Layer-normed targets (1, number, D + 2), or raw items (1, number, D), times the residual's scale."""
-    generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose))
+    generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose, step))
     items = torch.randn(1, number, run.dimension, generator=generator) * run.dimension**-0.5
     if not run.layer_norm:
         return run.residual_scale * items
@@ -130,12 +144,18 @@ def _items(run: CouplingTraining, number: int, purpose: Purpose) -> torch.Tensor
     return run.residual_scale * F.layer_norm(tokens, tokens.shape[-1:])
 
 
-def _descend(parameters: Parameters, items: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, Parameters]:
+def _descend(
+    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, share: float, fresh: torch.Tensor | None
+) -> tuple[torch.Tensor, Parameters]:
     """Margins (K,) and the gradient of the mean logistic loss."""
     for value in parameters.values():
         value.requires_grad_(True)
     margins = perceptron(parameters, "", items).squeeze(-1) * labels
-    gradients = torch.autograd.grad(F.softplus(-margins).mean(), list(parameters.values()))
+    loss = F.softplus(-margins).mean()
+    if fresh is not None:
+        output = perceptron(parameters, "", fresh)
+        loss = (1 - share) * loss + share * (F.softplus(output) - output / 2).mean()
+    gradients = torch.autograd.grad(loss, list(parameters.values()))
     return margins.detach()[0], dict(zip(parameters, gradients, strict=True))
 
 
@@ -143,7 +163,7 @@ class _Probes:
     """What is read off the perceptron beside its margins."""
 
     def __init__(self, run: CouplingTraining, items: torch.Tensor, labels: torch.Tensor) -> None:
-        self.items, self.labels = items, labels
+        self.items, self.labels, self.share = items, labels, run.fresh_share
         self.novel = _items(run, _NOVEL_ITEMS, Purpose.ICL_TEST)
         generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.BATCH))
         directions = torch.randn(_DIRECTIONS, items.shape[-1], generator=generator)
@@ -156,15 +176,26 @@ class _Probes:
         with torch.no_grad():
             novel = perceptron(parameters, "", self.novel).std()
             wrong = torch.sigmoid(-margins.double())
+        cost = float((wrong * (1 - wrong) * slopes.detach()[0].square().sum(-1)).mean())
+        if self.share:
+            cost = (1 - self.share) * cost + self.share * self._novel_cost(parameters)
         return {
             "gain": np.mean([_squared_gradient(mean @ v, parameters) for v in self.directions]),
             "mean_gradient": float(mean.detach().square().sum()),
             "novel_std": float(novel),
-            "noise_cost": float((wrong * (1 - wrong) * slopes.detach()[0].square().sum(-1)).mean()),
+            "noise_cost": cost,
             "self_kernel": _self_kernel(parameters, self.items[0, :_KERNEL_ITEMS]) / self.items.shape[1],
             "slope_square": float(slopes.detach().square().sum(-1).mean()),
             "margins": np.quantile(margins.double().numpy(), (np.arange(QUANTILES) + 0.5) / QUANTILES),
         }
+
+    def _novel_cost(self, parameters: Parameters) -> float:
+        """⟨σ′(f)|∇f|²⟩ over novel items: of fresh targets, either label."""
+        at = self.novel[:, :_KERNEL_ITEMS].clone().requires_grad_(True)
+        output = perceptron(parameters, "", at)
+        (slopes,) = torch.autograd.grad(output.sum(), at)
+        wrong = torch.sigmoid(output.detach())
+        return float((wrong * (1 - wrong)).squeeze(-1).mul(slopes.square().sum(-1)).mean())
 
 
 def _squared_gradient(value: torch.Tensor, parameters: Parameters) -> float:

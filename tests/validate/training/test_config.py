@@ -15,8 +15,8 @@ RUN = Run("minimal", Task(8, 16, 7), 0, width=8, batch_size=16, test_size=64)
 TRAINING = MemoryTraining(16, 0, dimension=7, width=8)
 INTEGERS = ("seed", "width", "layers", "batch_size", "test_size", "depth", "dimension", "task_diversity")
 NUMBERS = ("learning_rate", "rate_ratio", "decay_attention", "decay_memory", "budget", "evaluate_every", "w0", "beta0",
-           "stop_memorised", "stop_lost", "frequency_exponent", "noise", "fresh_share", "attention_scale", "residual_scale",
-           "until", "input_scale")  # fmt: skip
+           "stop_memorised", "stop_lost", "frequency_exponent", "noise", "fresh_share", "attention_scale",
+           "residual_scale", "until", "input_scale")  # fmt: skip
 
 
 def numeric(one, names):
