@@ -131,6 +131,8 @@ class FreshShare:
             geometric_mean([race_time(one, run.fresh_share, reading, run.rate_ratio) for one in curves])
             for reading in (at.value, at.low, at.high)
         )
+        if math.isinf(high.value):  # calibration networks at K → ∞ that do not acquire ICL
+            return Prediction(Estimate(value.value, low.value, math.inf, value.confidence), clock.inputs)
         down = math.hypot(math.log(value.value / value.low), math.log(value.value / low.value))
         up = math.hypot(math.log(value.high / value.value), math.log(high.value / value.value))
         estimate = Estimate(value.value, value.value * math.exp(-down), value.value * math.exp(up), value.confidence)
@@ -154,6 +156,8 @@ class FreshShare:
 
 def race_time(memory: xr.Dataset, share: float, reading: float, rate_ratio: float = 1.0) -> float:
     """t: J((1 − f) t) + r f t/2 = I*, J the clock of a memory alone, whose curves hold its rate ratio r already."""
+    if math.isinf(reading):
+        return math.inf
     last = 2.0 * reading / (rate_ratio * share)
     lacking = lambda t: clock_at(memory, (1.0 - share) * t) + 0.5 * rate_ratio * share * t - reading  # noqa: E731
     return root(lacking, 0.0, last)
