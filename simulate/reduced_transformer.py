@@ -165,7 +165,7 @@ def _end(
     )  # fmt: skip
     total, table = tabulated(model, coupling)
     row = np.empty(table.shape[1])
-    field.read_row(table, state[7] / total, row)
+    field.read_row.py_func(table, state[7] / total, row)
     return {
         **dict(zip(STATE, state, strict=True)),
         "icl_accuracy": accuracy,

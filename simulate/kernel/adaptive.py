@@ -7,22 +7,21 @@ nothing. Steps end wherever the error allows; the event is found on the cubic He
 import math
 from pathlib import Path
 
-import numba as nb
 import numpy as np
 
 from ...theory.reduced_transformer import readout
-from . import reduced_field
-from .cache import compiled_and_kept
+from . import parts, reduced_field
+from .parts import entry_point, part
 from .reduced_field import SIZE, accuracy, rates, workspace
 
 _SAFETY, _LEAST, _MOST = 0.9, 0.2, 5.0
 _BISECTIONS = 12
 # What the compiled integrator is made of: it is kept as long as these are what they are.
-_SOURCES = tuple(Path(str(source)) for source in (__file__, reduced_field.__file__, readout.__file__))
+_SOURCES = tuple(Path(str(source)) for source in (__file__, parts.__file__, reduced_field.__file__, readout.__file__))
 REACHED, TOO_MANY_STEPS, FAILED = 0, 1, 2
 
 
-@nb.njit(nogil=True)
+@part()
 def step(time, h, y, k1, p, growth, total, table, contexts, work, stages, new, error):
     """One step from ``y`` with slope ``k1``: ``new``, its slope in ``stages[3]``, and the estimated error."""
     k2, k3, k4, at = stages[1], stages[2], stages[3], stages[0]
@@ -39,7 +38,7 @@ def step(time, h, y, k1, p, growth, total, table, contexts, work, stages, new, e
         error[j] = h * (-5.0 * k1[j] / 72.0 + k2[j] / 12.0 + k3[j] / 9.0 - k4[j] / 8.0)
 
 
-@nb.njit(nogil=True)
+@part()
 def _norm(error, y, new, rtol, atol):
     worst = 0.0
     for j in range(SIZE):
@@ -49,7 +48,7 @@ def _norm(error, y, new, rtol, atol):
     return worst
 
 
-@nb.njit(nogil=True)
+@part()
 def _crossing(time, h, y, k1, new, k4, level, p, total, table, contexts, work, at):
     """When the accuracy crosses ``level`` within a step."""
     low, high = 0.0, 1.0
@@ -67,7 +66,7 @@ def _crossing(time, h, y, k1, new, k4, level, p, total, table, contexts, work, a
     return time + 0.5 * (low + high) * h
 
 
-@compiled_and_kept(*_SOURCES, nogil=True)
+@entry_point(*_SOURCES, nogil=True)
 def integrate(y, p, growth, total, table, contexts, budget, level, stop, rtol, atol, most, saved):
     """From ``y`` at t = 0 to the budget, or to where the accuracy first exceeds ``level`` if ``stop``.
 
@@ -98,16 +97,18 @@ def integrate(y, p, growth, total, table, contexts, budget, level, stop, rtol, a
                     time, h, y, k1, new, stages[3], level, p, total, table, contexts, work, stages[0]
                 )  # fmt: skip
             time, before = time + h, after
-            y[:] = new
-            k1[:] = stages[3]
+            for j in range(SIZE):
+                y[j], k1[j] = new[j], stages[3, j]
             if rows == saved.shape[0]:
                 rows //= 2
                 stride *= 2
                 for i in range(rows):
-                    saved[i] = saved[2 * i + 1]
+                    for j in range(saved.shape[1]):
+                        saved[i, j] = saved[2 * i + 1, j]
             if steps % stride == 0:
                 saved[rows, 0], saved[rows, 1] = time, after
-                saved[rows, 2:] = y
+                for j in range(SIZE):
+                    saved[rows, 2 + j] = y[j]
                 rows += 1
         factor = _MOST if norm == 0.0 else _SAFETY * norm ** (-1.0 / 3.0)
         h *= min(_MOST, max(_LEAST, factor))

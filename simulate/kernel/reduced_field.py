@@ -2,10 +2,10 @@
 
 import math
 
-import numba as nb
 import numpy as np
 
 from ...theory.reduced_transformer.readout import LARGEST, SCALE
+from .parts import part
 
 # Places in the array of parameters.
 D, ITEMS, LABEL2, RATE, ATTENTION, RESIDUAL, DECAY, COPIES, DIVERSITY = range(9)
@@ -15,7 +15,7 @@ SIZE = 13
 SUMS = 16
 
 # Sums may be reordered; infinities keep their meaning, since a step that fails must be seen to fail.
-_compiled = nb.njit(fastmath={"reassoc", "contract", "arcp", "nsz"}, nogil=True)
+_compiled = part(fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 @_compiled
@@ -101,8 +101,10 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
     d, scatter = p[D], math.sqrt(gain_variance(p, y, row))
     known = (row.size - 7) // 2 if p[FRESH] != 0.0 else row.size - 7  # ranks of items; those of fresh targets follow
     residual, answer = (y[8], y[11]) if p[READS_TARGET] != 0.0 else (0.0, 0.0)
-    sums[:] = 0.0
-    of_rank[:] = 0.0
+    for k in range(SUMS):
+        sums[k] = 0.0
+    for q in range(of_rank.shape[0]):
+        of_rank[q, 0] = of_rank[q, 1] = 0.0
     for i in range(labels.shape[0]):
         along = scale[3] * label[i] + answer * target[i] + y[6]
         on_self, m = _attend(i, scale, y[2], along, y[12], contexts, weights)
@@ -145,7 +147,8 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
     for q in range(of_rank.shape[0]):
         if of_rank[q, 1] > 0.0:
             sums[7] += of_rank[q, 0] ** 2 / of_rank[q, 1]
-    sums /= labels.shape[0]
+    for k in range(SUMS):
+        sums[k] /= labels.shape[0]
 
 
 @_compiled

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model
 
 from ...theory._numerics import rodas5p
-from .cache import compiled_and_kept
+from .parts import entry_point, part
 
 #: What the compiled driver is made of: it is kept as long as these are what they are.
 SOURCES = (*Path(__file__).parent.rglob("*.py"), Path(rodas5p.__file__))
@@ -28,11 +28,9 @@ intrinsic: Any = numba_intrinsic  # callers see the numba signature, not the Pyt
 
 def compiled(*, entry: bool = False, **options: Any) -> Any:
     """The compiler with this package's options: IEEE division, and no reference counts, which cost more than a field
-    evaluation. Only an ``entry`` can be called from Python: the wrappers would take a quarter of all compilation. Entry
-    points alone are kept: a kept part would be emitted twice."""
-    options |= {"_nrt": False, "error_model": "numpy", "no_cpython_wrapper": not entry, "no_cfunc_wrapper": True}
-    decorate: Any = njit  # its stubs do not know _nrt
-    return compiled_and_kept(*SOURCES, **options) if entry else decorate(**options)
+    evaluation. Only an ``entry`` can be called from Python; all else is a part of one."""
+    options |= {"_nrt": False, "error_model": "numpy"}
+    return entry_point(*SOURCES, **options) if entry else part(**options)
 
 
 def compiled_for(field: Any, **options: Any) -> Any:
@@ -112,7 +110,7 @@ for _operator, _emit in (
 
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
+    data = builder.extract_value(array, context.data_model_manager[array_type].get_field_position("data"))
     return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.integrate import solve_ivp
 from scipy.special import expit
 
@@ -51,16 +52,30 @@ MIXED = replace(MODEL, terms=CORE, fresh_share=0.3)
 GROWTH = readout_growth(33, 128)
 
 
+@njit
+def called_rates(time, y, p, growth, total, table, contexts, out):
+    """From Python, the parts of the integrator: the rates at ``y`` into ``out``, the couplings there, the accuracy."""
+    work = reduced_field.workspace(table.shape[1], contexts[0].shape[1])
+    reduced_field.rates(time, y, p, growth, total, table, contexts, work, out)
+    accuracy = reduced_field.accuracy(time, y, p, total, table, contexts, work)
+    reduced_field.read_row(table, y[7] / total, work[0])
+    return work[0], accuracy
+
+
+@njit
+def called_step(time, h, y, p, growth, total, table, contexts, stages, new, error):
+    work = reduced_field.workspace(table.shape[1], contexts[0].shape[1])
+    slope = np.empty(reduced_field.SIZE)
+    reduced_field.rates(time, y, p, growth, total, table, contexts, work, slope)
+    adaptive.step(time, h, y, slope, p, growth, total, table, contexts, work, stages, new, error)
+
+
 def compiled(model, state, contexts, time):
     total, table = tabulated(model, COUPLING)
     arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
               contexts.target, contexts.slope, contexts.rank)  # fmt: skip
-    work = reduced_field.workspace(table.shape[1], model.context_length)
     out = np.empty(reduced_field.SIZE)
-    reduced_field.rates(time, state, packed(model), GROWTH, total, table, arrays, work, out)
-    accuracy = reduced_field.accuracy(time, state, packed(model), total, table, arrays, work)
-    row = np.empty(table.shape[1])
-    reduced_field.read_row(table, state[7] / total, row)
+    row, accuracy = called_rates(time, state, packed(model), GROWTH, total, table, arrays, out)
     return out, accuracy, row
 
 
@@ -123,16 +138,12 @@ def test_halving_the_step_divides_the_error_by_eight():
     table = np.linspace(table[0], table[0] + 0.5, len(table))  # linear in the clock: no jump of its slope
     arrays = (contexts.labels, contexts.items, contexts.overlaps, contexts.own, contexts.common, contexts.label,
               contexts.target, contexts.slope, contexts.rank)  # fmt: skip
-    work = reduced_field.workspace(table.shape[1], 15)
 
     def at(steps):
-        y, slope = initial_state(BARE, 0.5, 1.0), np.empty(reduced_field.SIZE)
+        y = initial_state(BARE, 0.5, 1.0)
         new, error, stages = np.empty_like(y), np.empty_like(y), np.empty((4, y.size))
         for _ in range(steps):
-            reduced_field.rates(0.0, y, packed(BARE), GROWTH, total, table, arrays, work, slope)
-            adaptive.step(
-                0.0, 4.0 / steps, y, slope, packed(BARE), GROWTH, total, table, arrays, work, stages, new, error
-            )
+            called_step(0.0, 4.0 / steps, y, packed(BARE), GROWTH, total, table, arrays, stages, new, error)
             y = new.copy()
         return y
 
