@@ -61,8 +61,8 @@ def validate(
     preset: Annotated[
         str,
         typer.Option(
-            help="What to train: smoke, laptop, workstation, replication, paper, foreign, a TOML file, or mine: K* of "
-            "the network given by --network."
+            help="What to train: smoke, laptop, workstation, replication, paper-cpu, paper, foreign, a TOML file, or "
+            "mine: K* of the network given by --network."
         ),
     ] = "laptop",
     out: Annotated[
@@ -82,6 +82,9 @@ def validate(
     ] = None,
     reason: Annotated[
         str | None, typer.Option(help="Why predictions or bars changed after training; kept beside the old ones.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="End after so many hours, with all saved; the same command goes on.")
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="With --preset mine: the network, as package.module:factory.")
@@ -125,10 +128,14 @@ def validate(
         return
     from . import validate as room
 
-    report = room.run(
-        chosen_preset, out, task_diversity=scan, experiments=experiment or None, device=device,
-        executor=executor, reason=reason,
-    )  # fmt: skip
+    try:
+        report = room.run(
+            chosen_preset, out, task_diversity=scan, experiments=experiment or None, device=device,
+            executor=executor, reason=reason, hours=hours,
+        )  # fmt: skip
+    except room.OutOfTime as over:
+        print(over)
+        return
     from . import figures
 
     with working("drawing figures"):

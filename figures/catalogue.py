@@ -58,6 +58,7 @@ class Figure:
 
 
 _COUPLING = ("coupling_conditions", "coupling_rates", "coupling_lengths", "coupling_beyond")
+_PAPER = ("paper_threshold", "paper_lengths")
 # fmt: off
 _ENTRIES: tuple[Figure, ...] = (
     Figure("race", "Memory's clock against the reading that ICL needs",
@@ -102,7 +103,8 @@ _ENTRIES: tuple[Figure, ...] = (
            "threshold:prepare_budget", (), ("budget", "transformer_budget", "rivals_budgets")),
     Figure("bimodality", "Two kinds of outcome near K*",
            "outcomes:prepare", ("6c",),
-           ("bimodality", "transformer_outcomes", "controls_kinds_n15", "controls_kinds_n7", "controls_kinds_n15_r2")),
+           ("bimodality", "transformer_outcomes", "paper_outcomes", "controls_kinds_n15", "controls_kinds_n7",
+            "controls_kinds_n15_r2")),
     Figure("transience", "ICL is acquired and lost again",
            "transience:prepare_curves", ("2e", "3"), ("transience_phases", "transience_transformer")),
     Figure("icl_against_iwl", "ICL against IWL along training",
@@ -124,6 +126,12 @@ _ENTRIES: tuple[Figure, ...] = (
            "coupling:prepare_acquisition", ("6b",), ("coupling_acquisition",)),
     Figure("rivals_acquisition", "t_ICL at a share of fresh items, and with copies",
            "rivals:prepare", (), ("rivals_fresh", "rivals_fresh_minimal", "rivals_copies")),
+    Figure("accuracy_paper", "Accuracy against K at the paper's own size",
+           "coupling:prepare_paper_accuracy", ("2b", "2c"), _PAPER),
+    Figure("threshold_paper", "K* against context length at the paper's own size",
+           "threshold:prepare_paper", ("6a",), _PAPER),
+    Figure("acquisition_paper", "t_ICL at the paper's own size",
+           "coupling:prepare_paper_acquisition", ("6b",), ("paper_acquisition",)),
     Figure("controls_accuracy", "Accuracy against K where the circuits share nothing",
            "controls:prepare_accuracy", (), ("controls_lengths", "controls_rates", "controls_held_gain")),
     Figure("ladder", "From a linear readout to the whole transformer, rung by rung",

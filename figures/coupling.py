@@ -18,6 +18,7 @@ from ..validate.values import Value
 from . import picture, style
 from .acquisition import draw as draw_times
 from .acquisition import over, single_times
+from .catalogue import FIGURES
 from .picture import Picture
 from .results import Results, setting
 from .scan import Scan, draw_accuracy, scans
@@ -105,20 +106,26 @@ def _within(said: Value | None, seen: Value, bar: float) -> bool:
 
 
 def prepare_accuracy(results: Results) -> Picture:
-    found = [scan for name in EXPERIMENTS if results.select(experiment=name) for scan in scans(results, name)]
+    return _prepare_accuracy(results, EXPERIMENTS, "reduced transformer, scrambled clock", 2)
+
+
+def prepare_paper_accuracy(results: Results) -> Picture:
+    return _prepare_accuracy(results, FIGURES["accuracy_paper"].experiments, "reduced transformer", 2)
+
+
+def _prepare_accuracy(results: Results, experiments: Sequence[str], method: str, columns: int) -> Picture:
+    """One panel a scan; those that two experiments share are drawn once."""
+    every = [scan for name in experiments if results.select(experiment=name) for scan in scans(results, name)]
+    found = list({condition(scan.at): scan for scan in reversed(every)}.values())[::-1]
     if not found:
-        raise results.missing(*EXPERIMENTS)
+        raise results.missing(*experiments)
     panels = [
-        partial(
-            draw_accuracy, scan.runs, scan.predicted("K*", method="reduced transformer, scrambled clock"),
-            title=condition(scan.at),
-        )
+        partial(draw_accuracy, scan.runs, scan.predicted("K*", method=method), title=condition(scan.at))
         for scan in found
-    ]  # fmt: skip
+    ]
     caption = (
         "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
-        "without one (IWL) under every condition; lines are means. Dashed with band: K* of the reduced transformer "
-        f"with the clock of scrambled networks. {_together(found)}."
+        f"without one (IWL); lines are means. Dashed with band: K* of the {method}. {_together(found)}."
     )
     return Picture(caption, panels, height=2.2, columns=2, shared=False)
 
@@ -131,6 +138,32 @@ def _together(found: Sequence[Scan]) -> str:
     ]
     count = sum(scan.runs.sizes["task_diversity"] * scan.runs.sizes["seed"] for scan in found)
     return ", ".join([f"{count} transformers", *ranges])
+
+
+def prepare_paper_acquisition(results: Results) -> Picture:
+    (name,) = FIGURES["acquisition_paper"].experiments
+    found = results.datasets(name, needs=["icl_accuracy", "time"])
+    if not found:
+        raise results.missing(name)
+    series: dict[str, dict[float, np.ndarray]] = {}
+    for runs in found:
+        fixed = setting(runs)
+        k = float(fixed["task_diversity"])
+        told = "$K → ∞$" if math.isinf(k) else f"$K$ = {k:g}"
+        series.setdefault(told, {})[float(fixed["context_length"])] = single_times(runs)
+    claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
+    predicted = {
+        method.removeprefix("reduced transformer").lstrip(", ") or "core terms": over(
+            claims.select(method=method), "context_length"
+        )
+        for method in dict.fromkeys(claim.method for claim in claims)
+    }
+    caption = (
+        "Acquisition time of a transformer of the paper's size: circles single networks, thin lines medians; bands: "
+        "the reduced transformer at K → ∞, from initial weights and untrained perceptrons. "
+        f"{'; '.join(picture.networks(runs) for runs in found)}."
+    )
+    return Picture(caption, [partial(draw_times, series, predicted, title="transformer, $D$ = 63, width 512")])
 
 
 def prepare_acquisition(results: Results) -> Picture:

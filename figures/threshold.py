@@ -134,6 +134,16 @@ def prepare_transformer(results: Results) -> Picture:
     )
 
 
+def prepare_paper(results: Results) -> Picture:
+    caption = (
+        "Task diversity above which a transformer of the paper's size learns in context, against context length. Lines "
+        "with bands: predicted by the reduced transformer, whose circuits share the perceptron, and by independent "
+        "circuits; nothing is fitted."
+    )
+    figure = FIGURES["threshold_paper"]
+    return _prepare(results, figure, dict.fromkeys(figure.experiments, _OVER_LENGTH), caption)
+
+
 def prepare_kinetics(results: Results) -> Picture:
     caption = (
         "Kinetics or capacity? Same capacity: the memory learns r times as fast with the same parameters. Same "

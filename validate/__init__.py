@@ -21,6 +21,7 @@ from .run import Report, run
 from .sequential import Looks, power, seeds_for, spread_for
 from .summary import Summary, read_summary
 from .training.config import Run
+from .training.deadline import OutOfTime
 from .training.executors import open_executor, split, train_jobs
 from .training.jobs import collect, train, train_memories
 from .training.memory import MemoryTraining, train_memory
@@ -39,6 +40,7 @@ __all__ = [
     "Looks",
     "MemoryCurves",
     "MemoryTraining",
+    "OutOfTime",
     "PRESETS",
     "PValue",
     "Plateau",

@@ -17,15 +17,16 @@ from .claim import Claim
 from .claims import Claims
 from .frozen import freeze, read_frozen
 from .measure.clocks import MemoryCurves
-from .plan import write_plan
+from .plan import costs, write_plan
 from .presets import PRESETS, Preset
 from .presets.base import Scanned
 from .presets.toml import read_preset
-from .protocol import Jobs, Plan, Results, clocks_in, in_order, predict, test
+from .protocol import Jobs, Plan, Results, Trained, clocks_in, in_order, predict, test
 from .schema import StoreError
 from .summary import Dataset, Summary, provenance, read_summary
 from .training.config import Run, json_text
 from .training.coupling import CouplingCurves, CouplingTraining, train_couplings
+from .training.deadline import OutOfTime, time_limit
 from .training.executors import Submitter
 from .training.jobs import train, train_memories
 from .training.memory import MemoryTraining
@@ -86,6 +87,7 @@ def run(
     device: str = "cpu",
     executor: str | Submitter | None = None,
     reason: str | None = None,
+    hours: float | None = None,
 ) -> Report:
     """Calibrate, predict, freeze, train, measure and judge; writes ``summary.json`` and the datasets to ``out``.
 
@@ -107,21 +109,48 @@ def run(
         As in :func:`train`.
     reason : str, optional
         Why predictions or bars differ from those that were frozen; the old ones are kept beside the new ones with it.
+    hours : float > 0, optional
+        End after so long, at the next evaluation or perceptron; the same call goes on. Not with an ``executor``.
 
     Raises
     ------
     ValueError
         If ``preset`` or an experiment is unknown, a K is not positive and even, no experiment scans K, or ``out`` is a
-        file or cannot be written. Nothing has been written then.
+        file or cannot be written, or ``hours`` is not positive. Nothing has been written then.
+    OutOfTime
+        If the hours were over before all was trained. Experiments that were finished stand in ``summary.json``.
     ProtocolError
         If a prediction saw a network, or differs from the frozen one without a reason.
     """
     preset = chosen(preset, task_diversity, experiments)
+    require(hours is None or executor is None, "hours", "be left out with an executor, whose jobs do not see it", hours)
+    try:
+        with time_limit(hours):
+            trainer = _Trainer(RunStore(writable_directory(out)), progress, device, executor)
+            return _run(preset, out, task_diversity, experiments, trainer, reason)
+    except OutOfTime:
+        raise OutOfTime(_what_is_left(preset, out, hours)) from None
+
+
+def _what_is_left(preset: Preset, out: str | os.PathLike[str], hours: float | None) -> str:
+    """What to say when the time is up."""
+    store = RunStore(out)
+    jobs = {job for experiment in preset.experiments for job in Plan.of(experiment).jobs}
+    done, parts = sum(job in store for job in jobs), costs(preset.experiments, store, preset.looks)
+    unfinished = ", ".join(part.experiment for part in parts if part.done < part.runs)
+    return (
+        f"{hours:g} hours are over: {done} of {len(jobs)} runs are done, and about {sum(p.minutes for p in parts):.0f} "
+        f"minutes are left{unfinished and f', of {unfinished}'}; the same command goes on."
+    )
+
+
+def _run(
+    preset: Preset, out: str | os.PathLike[str], task_diversity: Sequence[float] | None,
+    experiments: Sequence[str] | None, train_all: _Trainer, reason: str | None,
+) -> Report:  # fmt: skip
     plans = [Plan.of(experiment) for experiment in preset.experiments]
-    directory = writable_directory(out)
+    started, store, directory = time.monotonic(), train_all.store, writable_directory(out)
     write_plan(directory, preset, plans)
-    started, store = time.monotonic(), RunStore(directory)
-    train_all = _Trainer(store, progress, device, executor)
     record = directory / "predictions.json"
     calibrated: dict[str, dict[str, Results]] = {}
     frozen: dict[str, list[Claim]] = {}
@@ -131,9 +160,38 @@ def run(
         begun = {plan.name: any(job in store for jobs in plan.networks.values() for job in jobs) for plan in group}
         with store.alone("predictions"):
             frozen |= freeze(record, predicted, begun, reason)
-    judged = {plan.name: test(plan, frozen[plan.name], store, train_all, preset.looks) for plan in plans}
+    judged: dict[str, tuple[list[Claim], dict[str, Results]]] = {}
+    over: OutOfTime | None = None
+    try:
+        for plan in plans:
+            judged[plan.name] = test(plan, frozen[plan.name], store, train_all, preset.looks)
+    except OutOfTime as error:  # what is finished is told
+        over, plans = error, [plan for plan in plans if plan.name in judged]
+    listed, datasets = _datasets(plans, calibrated, judged)
     claims = Claims(claim for measured, _ in judged.values() for claim in measured)
-    datasets, listed = {}, []
+    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in judged}
+    for plan in plans:
+        heeded = task_diversity is not None and isinstance(plan.experiment, Scanned)
+        told[plan.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
+    jobs = [job for plan in plans for job in plan.jobs]
+    origin = provenance(time.monotonic() - started, store, jobs, train_all.device)
+    summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
+    for name, dataset in datasets.items():
+        write_dataset(directory / f"{name}.nc", dataset)
+    if plans:
+        with store.alone("summary"):  # another process may have added its experiments meanwhile
+            _beside(summary, directory, experiments is not None or over is not None).write(directory)
+    if over is not None:
+        raise over
+    return Report(preset, claims, datasets)
+
+
+def _datasets(
+    plans: Sequence[Plan], calibrated: Mapping[str, Trained], judged: Mapping[str, tuple[list[Claim], Trained]]
+) -> tuple[list[Dataset], dict[str, xr.Dataset]]:
+    """What was trained for the plans: the list of the summary, and the datasets by their names."""
+    listed: list[Dataset] = []
+    datasets: dict[str, xr.Dataset] = {}
     for plan in plans:
         stages = (
             ("calibration", plan.calibration, calibrated[plan.name]),
@@ -144,18 +202,7 @@ def run(
                 entry = Dataset(f"{plan.name}_{label}", plan.name, stage, label)
                 listed.append(entry)
                 datasets[entry.name] = described(found, jobs[label])
-    jobs = [job for plan in plans for job in plan.jobs]
-    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in frozen}
-    for experiment in preset.experiments:
-        heeded = task_diversity is not None and isinstance(experiment, Scanned)
-        told[experiment.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
-    origin = provenance(time.monotonic() - started, store, jobs, device)
-    summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
-    for name, dataset in datasets.items():
-        write_dataset(directory / f"{name}.nc", dataset)
-    with store.alone("summary"):  # another process may have added its experiments meanwhile
-        _beside(summary, directory, experiments is not None).write(directory)
-    return Report(preset, claims, datasets)
+    return listed, datasets
 
 
 def chosen(

@@ -161,6 +161,9 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "ladder",
             "rivals_acquisition",
             "accuracy_own",
+            "threshold_paper",
+            "accuracy_paper",
+            "acquisition_paper",
         }
 
 

@@ -2,14 +2,16 @@
 
 import json
 import shlex
+import sys
 
 import pytest
 
 from iclrace.figures import Results
 from iclrace.figures.report import _validations as validations
 from iclrace.theory import Task
-from iclrace.validate import PRESETS, MemoryTraining, Preset, ProtocolError, Run, run
+from iclrace.validate import PRESETS, MemoryTraining, OutOfTime, Preset, ProtocolError, Run, run
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, MemoryLaw, Scan, ThresholdScan
+from iclrace.validate.training import deadline
 
 TRAININGS = [MemoryTraining(k, 0, dimension=8, width=16, until=0.2) for k in (8, 16, 32)]
 
@@ -115,3 +117,53 @@ def test_a_second_call_of_a_finished_folder_leaves_it_as_it_is(preset, tmp_path)
     before = (tmp_path / "summary.json").stat().st_mtime_ns
     run(preset, tmp_path, progress=False)
     assert (tmp_path / "summary.json").stat().st_mtime_ns == before
+
+
+def looks(preset, out, hours):
+    """How many calls of so many hours the preset takes; every one but the last runs out of time."""
+    for call in range(1, 200):
+        try:
+            run(preset, out, progress=False, hours=hours)
+        except OutOfTime as over:
+            assert f"{hours:g} hours are over" in str(over) and "the same command goes on" in str(over)
+        else:
+            return call
+    raise AssertionError("it never ends")
+
+
+def test_a_preset_run_in_pieces_says_what_it_says_when_run_at_once(scanned, tmp_path, monkeypatch):
+    run(scanned, tmp_path / "whole", progress=False)
+    with monkeypatch.context() as patched:
+        now = iter(range(10**6))
+        patched.setattr(deadline, "time", type("Clock", (), {"monotonic": staticmethod(lambda: float(next(now)))}))
+        calls = looks(scanned, tmp_path / "pieces", 3 / 3600)
+    assert calls > 3
+    assert numbers(tmp_path / "pieces") == numbers(tmp_path / "whole")
+    frozen = summary(tmp_path / "pieces", "predictions")["experiments"]
+    assert all(one["before_training"] or name == "memory_law" for name, one in frozen.items())
+
+
+def test_what_was_finished_in_time_is_told(preset, tmp_path, monkeypatch):
+    """Both experiments train the same perceptrons: the first is judged, and the time is up before the second."""
+    room = sys.modules["iclrace.validate.run"]
+    real, judged = room.test, []
+
+    def test(plan, *rest):
+        if judged:
+            raise OutOfTime
+        judged.append(plan.name)
+        return real(plan, *rest)
+
+    monkeypatch.setattr(room, "test", test)
+    with pytest.raises(OutOfTime, match="3 of 3 runs are done"):
+        run(preset, tmp_path, progress=False, hours=1)
+    assert list(summary(tmp_path)["experiments"]) == ["first"]
+    monkeypatch.setattr(room, "test", real)
+    run(preset, tmp_path, progress=False, hours=1)
+    assert list(summary(tmp_path)["experiments"]) == ["first", "second"]
+
+
+@pytest.mark.parametrize("hours", [0, -1, float("nan")])
+def test_hours_must_be_positive(preset, tmp_path, hours):
+    with pytest.raises(ValueError, match="'hours' must"):
+        run(preset, tmp_path / "out", progress=False, hours=hours)

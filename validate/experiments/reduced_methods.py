@@ -142,12 +142,12 @@ def _open_ended(estimate: Estimate, grid: np.ndarray) -> Estimate:
 
 @dataclass(frozen=True)
 class ReducedAcquisition:
-    """t_ICL of the transformer at K → ∞ and its spread over initial weights, without a calibrated point.
+    """t_ICL of the transformer and its spread over initial weights, without a calibrated point.
 
     Parameters
     ----------
-    runs : K → ∞ runs by label
-    coupling : perceptrons trained alone, by label: their couplings at the start are read
+    runs : by label, at K → ∞ or at a K above K*
+    coupling : perceptrons trained alone, by label; at K → ∞ nothing but their couplings at the start is read
     seeds : networks of each, or by label
     bar : factor within which t_ICL must be predicted
     members : starts at the quantiles of β0 and w0, for every calibration seed
@@ -175,7 +175,8 @@ class ReducedAcquisition:
         claims: list[Claim] = []
         for label, run in self.runs.items():
             curves = couplings_in(calibrated[f"coupling_{label}"])
-            inputs = (f"couplings of perceptrons alone at their start, {addresses(curves.trainings)}",)
+            start = " at their start" if math.isinf(run.task.task_diversity) else ""
+            inputs = (f"couplings of perceptrons alone{start}, {addresses(curves.trainings)}",)
             for method, terms in self.terms.items():
                 times = np.concatenate([self._times(run, terms, one, i) for i, one in enumerate(curves.tables())])
                 said: dict[str, tuple[Estimate, float | None]] = {"t_ICL": (geometric_mean(times), self.bar)}
@@ -192,7 +193,7 @@ class ReducedAcquisition:
     def _times(self, run: Run, terms: Terms, coupling: MeasuredCoupling, turn: int) -> np.ndarray:
         model = model_of(run, terms)
         ends = [
-            solved(model, member, np.array([np.inf]), run.budget, self.draws, {}, stop_acquired=True)
+            solved(model, member, np.array([run.task.task_diversity]), run.budget, self.draws, {}, stop_acquired=True)
             for member in members_of(model, [coupling], self.members, turn * self.members)
         ]
         return np.array([float(end.time_acquired.item()) for end in ends])

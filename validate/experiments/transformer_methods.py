@@ -37,9 +37,10 @@ def _at_calibration(scan: Scan) -> Run:
     return scan.run.with_(seed=scan.run.seed + 1000)
 
 
-def endless(scan: Scan, seeds: int) -> list[Run]:
-    """The scan's network at K → ∞, with calibration seeds."""
-    return grid(_at_calibration(scan), seeds, task_diversity=[math.inf])
+def endless(scan: Scan, seeds: int, longer: float = 1.0) -> list[Run]:
+    """The scan's network at K → ∞, with calibration seeds, trained for so many times the scan's budget."""
+    run = _at_calibration(scan)
+    return grid(run if longer == 1 else run.with_(budget=longer * run.budget), seeds, task_diversity=[math.inf])
 
 
 def scrambled(scan: Scan, seeds: int) -> list[Run]:
@@ -63,16 +64,25 @@ def frozen(scan: Scan, seeds: int) -> list[Run]:
 
 @dataclass(frozen=True)
 class EndlessClock:
-    """I* = r t_ICL(K → ∞)/2, with t_ICL measured on networks of other seeds."""
+    """I* = r t_ICL(K → ∞)/2, with t_ICL measured on networks of other seeds.
+
+    Parameters
+    ----------
+    seeds : networks
+    longer : their budget over the scan's, where many networks of the scan's budget would not acquire ICL in time
+    """
 
     seeds: int
     name: str = "t_ICL(K → ∞)/2"
+    longer: float = 1.0
 
     def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]:
-        return {f"endless_{label}": endless(scan, self.seeds)}
+        return {f"endless_{label}": endless(scan, self.seeds, self.longer)}
 
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
-        half = predict_transformer_clock(endless(scan, self.seeds), networks_in(calibrated[f"endless_{label}"]))
+        half = predict_transformer_clock(
+            endless(scan, self.seeds, self.longer), networks_in(calibrated[f"endless_{label}"])
+        )
         return {"I*": Prediction(half.estimate.scaled(scan.run.rate_ratio), half.inputs)}
 
 

@@ -6,6 +6,7 @@ from .base import Preset
 from .controls import CONTROLS
 from .coupling import COUPLING
 from .laptop import LAPTOP
+from .paper_cpu import PAPER_CPU
 from .rivals import RIVALS
 from .smoke import SMOKE
 
@@ -31,7 +32,8 @@ PAPER = Preset(
     looks=Looks(THREE),
 )
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, RIVALS, PAPER)
+    preset.name: preset
+    for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, RIVALS, PAPER_CPU, PAPER)
 }
 
 __all__ = ["PRESETS", "Preset"]

@@ -26,6 +26,7 @@ from ..networks import modules
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, initialise, perceptron, perceptron_layers
 from .config import addresses
+from .deadline import check
 from .jobs import Part
 from .progress import Bar
 from .store import RunStore
@@ -243,6 +244,7 @@ def train_couplings(
         with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
             for i, training in enumerate(trainings):
                 if training not in store:
+                    check()
                     started = time.perf_counter()
                     readings = train_coupling(training, Part(bar, done[i], done[i + 1]))
                     store.save(training, readings, seconds=time.perf_counter() - started)

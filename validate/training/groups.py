@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .config import Run, content_key
+from .deadline import OutOfTime, is_over
 from .evaluation import METRICS
 from .progress import Bar
 from .store import RunStore
@@ -53,7 +54,7 @@ def deferred_interrupt() -> Iterator[threading.Event]:
 def train_group(runs: Sequence[Run], store: RunStore, *, bar: Bar | None = None, device: str = "cpu") -> None:
     """Train one group to its end and save every run; continues from a checkpoint if there is one.
 
-    Raises ``KeyboardInterrupt`` after saving a checkpoint when Ctrl-C is pressed.
+    Raises ``KeyboardInterrupt`` after saving a checkpoint when Ctrl-C is pressed, :class:`OutOfTime` when time is up.
     """
     key = content_key({"runs": [content_key(run.as_json()) for run in runs]})
     with store.alone(key):  # another process that has begun ends first, and leaves nothing to do
@@ -78,10 +79,11 @@ def _train_alone(runs: Sequence[Run], store: RunStore, key: str, bar: Bar | None
         while trainer.active:
             slots = len(trainer.active)
             trainer.advance()
+            over = is_over()
             due = time.monotonic() - last_checkpoint > _SECONDS_BETWEEN_CHECKPOINTS
             # A run is saved after the checkpoint that holds it: otherwise the others could only be continued in an
             # ensemble of another shape, whose matrix products round differently.
-            if due or asked.is_set() or len(trainer.active) < slots:
+            if due or over or asked.is_set() or len(trainer.active) < slots:
                 store.save_checkpoint(key, trainer.state() | {"members": torch.tensor(members)})
                 last_checkpoint = time.monotonic()
             save_finished(trainer, store)
@@ -89,6 +91,8 @@ def _train_alone(runs: Sequence[Run], store: RunStore, key: str, bar: Bar | None
                 bar.update(trainer.fraction, describe(trainer))
             if asked.is_set():
                 raise KeyboardInterrupt
+            if over and trainer.active:
+                raise OutOfTime
     save_finished(trainer, store)
     store.delete_checkpoint(key)
 

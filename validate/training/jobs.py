@@ -13,6 +13,7 @@ import xarray as xr
 
 from ...theory._arguments import require
 from .config import Run
+from .deadline import check
 from .executors import Submitter, split, train_jobs
 from .groups import train_group
 from .memory import MemoryTraining, train_memory
@@ -67,7 +68,7 @@ def train(
         If the executor needs the extra ``cluster`` and it is not installed.
     StoreError
         If a file cannot be written or a stored one is damaged.
-    KeyboardInterrupt
+    KeyboardInterrupt, OutOfTime
         After the state has been saved.
 
     Examples
@@ -85,6 +86,7 @@ def train(
         return collect(runs, store)
     for members in split(runs, networks_per_job):
         if any(run not in store for run in members):
+            check()
             with Bar(f"{description} ({len(members)} networks)", show=progress) as bar:
                 train_group(members, store, bar=bar, device=device)
     return collect(runs, store)
@@ -100,6 +102,7 @@ def train_memories(
         with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
             for i, training in enumerate(trainings):
                 if training not in store:
+                    check()
                     started = time.perf_counter()
                     curves = train_memory(training, Part(bar, done[i], done[i + 1]))
                     store.save(training, curves, seconds=time.perf_counter() - started)
