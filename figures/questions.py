@@ -69,7 +69,7 @@ _TAKEN: tuple[Question, ...] = (
              ("kinetics_or_capacity",)),
     Question("data", "What do copies, labels and unequal frequencies change?",
              _about(experiment=".*burstiness|.*skew|context_labels|.*_statistics"),
-             ("balanced_labels", "burstiness", "accuracy_other_data")),
+             ("balanced_labels", "burstiness", "rivals_acquisition", "accuracy_other_data")),
     Question("transformer", "At which K does a transformer learn in context, and when?",
              _about(network="transformer"),
              ("threshold_paper", "accuracy_paper", "acquisition_paper", "coupling_threshold",
