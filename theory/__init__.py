@@ -4,6 +4,7 @@ from .accuracy import acquired_beta, finite_accuracy, icl_accuracy
 from .acquisition.balanced import balanced_saddle
 from .acquisition.clock import acquisition_clock
 from .acquisition.distribution import AcquisitionDistribution, acquisition_distribution
+from .acquisition.fresh import fresh_share_time
 from .acquisition.ladder import Rung, ladder
 from .acquisition.mills import log_mills_ratio, mills_ratio
 from .acquisition.momentum import momentum_delay
@@ -67,6 +68,7 @@ __all__ = [
     "fold",
     "fold_margin",
     "free_regime",
+    "fresh_share_time",
     "icl_accuracy",
     "icl_field",
     "item_frequencies",

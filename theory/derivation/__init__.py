@@ -12,6 +12,7 @@ from . import (
     data,
     decay,
     flow,
+    fresh,
     outcome,
     race,
     rough,
@@ -23,7 +24,7 @@ from .step import Check, Step, Validity
 
 __all__ = [
     "Check", "Law", "Mills", "Step", "Validity", "acquisition", "after", "budget", "chain", "coupled_gain",
-    "coupled_memory", "coupled_scores", "data", "decay", "flow", "laws", "outcome", "race", "rough",
+    "coupled_memory", "coupled_scores", "data", "decay", "flow", "fresh", "laws", "outcome", "race", "rough",
 ]  # fmt: skip
 
 
@@ -44,6 +45,6 @@ def chain() -> tuple[Step, ...]:
     >>> [step.key for step in chain()][:3]
     ['logit', 'loss', 'flow']
     """
-    rooms = (flow, race, acquisition, outcome, budget, after, decay, data, rough)
+    rooms = (flow, race, acquisition, outcome, budget, fresh, after, decay, data, rough)
     coupled = (coupled_gain, coupled_scores, coupled_memory)
     return tuple(step for room in (*rooms, *coupled) for step in room.steps())
