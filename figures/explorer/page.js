@@ -1,9 +1,10 @@
 // The page: controls, numbers and charts. Everything it shows comes from compute(settings).
 
+let mode, CONTROLS;
 const LOG = { to: Math.log, from: Math.exp }, LINEAR = { to: (x) => x, from: (x) => x };
 const three = (x) => Number(x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: true });
 
-const CONTROLS = [
+const MINIMAL_CONTROLS = [
   { group: "Task" },
   { key: "N", name: "Context pairs N", low: 4, high: 1000, scale: LOG, whole: true,
     help: "Labelled items in the context; a longer one dilutes attention, so ICL comes later, in proportion to N." },
@@ -27,6 +28,26 @@ const CONTROLS = [
     help: "How the memory's clock grows with K; about 0.7 in the paper's setting, to be measured for each network." },
   { group: "Training" },
   { key: "T", name: "Training time T", low: 100, high: 1e6, scale: LOG,
+    help: "When training stops, in units of learning rate × steps." },
+];
+
+const TRANSFORMER_CONTROLS = [
+  { group: "Task" },
+  { key: "N", name: "Context pairs N", low: 4, high: 63, scale: LOG, whole: true,
+    help: "Labelled items in the context, one of them the target's copy; a longer one dilutes attention." },
+  { key: "K", name: "Task diversity K", low: 32, high: 8192, scale: LOG, whole: true,
+    help: "Item-label pairs in the training set; the perceptron takes longer to memorise more of them." },
+  { group: "Network" },
+  { key: "start", name: "Initial attention β0, in its deviations", low: -2, high: 2, step: 0.01, scale: LINEAR,
+    help: "Where this network lies among initial weights: at 0 attention starts with no preference for the copy." },
+  { key: "scale", name: "Scale of W_Q and W_K at the start", low: 0.25, high: 2, scale: LOG,
+    help: "Below 1 the first attention is smoother, which lets the copy's label through sooner." },
+  { key: "r", name: "Learning rate of the perceptron over the attention's, r", low: 0.25, high: 4, scale: LOG,
+    help: "A faster perceptron memorises sooner, and learns sooner to read the attention." },
+  { key: "decay", name: "Weight decay λ", low: 1e-5, high: 3e-2, scale: LOG, zero: true,
+    help: "Decay of W_Q, W_K and V; the perceptron keeps what it has memorised." },
+  { group: "Training" },
+  { key: "T", name: "Training time T", low: 10, high: 1000, scale: LOG,
     help: "When training stops, in units of learning rate × steps." },
 ];
 
@@ -59,6 +80,7 @@ function write(control, value) {
 
 function buildControls() {
   const form = document.getElementById("controls");
+  form.textContent = "";
   let group;
   for (const control of CONTROLS) {
     if (control.group) {
@@ -81,10 +103,20 @@ function buildControls() {
   const reset = form.appendChild(document.createElement("button"));
   reset.type = "button";
   reset.textContent = "Reset";
-  reset.addEventListener("click", () => { setAll(CONSTANTS.defaults); update(); });
-  form.addEventListener("input", update);
-  setAll(CONSTANTS.defaults);
-  setAll(shared());
+  reset.addEventListener("click", () => { setAll(defaults()); update(); });
+  setAll(defaults());
+}
+
+const defaults = () => (mode === "minimal" ? CONSTANTS.defaults : CONSTANTS.transformer);
+
+// Which network's equations are solved; its controls, charts and numbers come with it.
+function choose(name) {
+  mode = name;
+  CONTROLS = name === "minimal" ? MINIMAL_CONTROLS : TRANSFORMER_CONTROLS;
+  document.getElementById("model").value = name;
+  document.querySelectorAll("[data-model]").forEach((element) => { element.hidden = element.dataset.model !== name; });
+  buildControls();
+  buildCharts();
 }
 
 // The settings in the address, which is thereby a link to share: only those that differ from the page's own.
@@ -101,9 +133,9 @@ function shared() {
 }
 
 function share(settings) {
-  const told = new URLSearchParams();
+  const told = new URLSearchParams(mode === CONSTANTS.model ? {} : { model: mode });
   for (const { key } of CONTROLS) {
-    if (key && settings[key] !== (CONSTANTS.defaults[key] ?? Infinity)) told.set(key, String(settings[key]));
+    if (key && settings[key] !== (defaults()[key] ?? Infinity)) told.set(key, String(settings[key]));
   }
   if (location.hash.slice(1) !== told.toString()) history.replaceState(null, "", `#${told}`);
 }
@@ -125,19 +157,35 @@ function readAll() {
   return settings;
 }
 
+// The address's model and settings, or the page's own.
+function open() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("model");
+  choose(["minimal", "transformer"].includes(given) ? given : CONSTANTS.model);
+  setAll(shared());
+  update();
+}
+
 const time = (t) => (Number.isNaN(t) ? "never" : t === 0 ? "at once" : three(t));
 const large = (x) => (x === Infinity ? "∞" : x > 1e9 || (x > 0 && x < 1e-3) ? x.toExponential(1) : three(x));
 
 function tell(found) {
+  const { sentence, rows } = mode === "minimal" ? minimalWords(found) : transformerWords(found);
+  document.getElementById("verdict").textContent = sentence;
+  document.getElementById("numbers").innerHTML =
+    rows.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+}
+
+const when = (t) => (t === 0 ? "at once" : `at t = ${time(t)}`);
+
+function minimalWords(found) {
   const s = found.settings, at = `With K = ${s.K.toLocaleString("en")} and β0 = ${s.mean}`;
   const end = `T = ${three(s.T)}`;
   const sentence = {
     "no ICL": `${at} the network memorises: ICL is not acquired by ${end}.`,
-    lasting: `${at} the network learns in context: acquired ${found.acquired === 0 ? "at once" : `at t = ${time(found.acquired)}`}, and kept to ${end}.`,
-    transient: `${at} ICL is transient: acquired ${found.acquired === 0 ? "at once" : `at t = ${time(found.acquired)}`}, lost at t = ${time(found.lost)}.`,
+    lasting: `${at} the network learns in context: acquired ${when(found.acquired)}, and kept to ${end}.`,
+    transient: `${at} ICL is transient: acquired ${when(found.acquired)}, lost at t = ${time(found.lost)}.`,
   }[found.phase];
-  document.getElementById("verdict").textContent = sentence;
-  const rows = [
+  return { sentence, rows: [
     ["phase", found.phase],
     [`threshold K* by ${end}`, large(found.coupledThreshold)],
     [`the same by the race, λ = 0`, large(found.threshold)],
@@ -146,9 +194,26 @@ function tell(found) {
     ["ICL lost at t", time(found.lost)],
     ["clock needed I*", large(found.clock)],
     ["clock there is I_K(∞)", large(found.total)],
-  ];
-  document.getElementById("numbers").innerHTML =
-    rows.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  ] };
+}
+
+function transformerWords(found) {
+  const s = found.settings, [icl, iwl] = found.final, end = `T = ${three(s.T)}`;
+  const acquired = Number.isNaN(found.acquired) ? "" : `, acquired ${when(found.acquired)}`;
+  const outcome = icl >= HALFWAY ? `learns in context${acquired}` : acquired ? `loses ICL again${acquired}` : "memorises";
+  return {
+    sentence: `With K = ${s.K.toLocaleString("en")} the transformer ${outcome}: at ${end} accuracy is ${icl.toFixed(2)} on `
+      + `novel items and ${iwl.toFixed(2)} on training items.`,
+    rows: [
+      [`threshold K* by ${end}`, found.scan ? large(found.threshold) : "…"],
+      ["ICL accuracy at T", icl.toFixed(3)],
+      ["IWL accuracy at T", iwl.toFixed(3)],
+      ["ICL acquired at t", time(found.acquired)],
+      ["ICL at K → ∞ acquired at t", found.scan ? time(found.endless) : "…"],
+      ["clock at T of I_K(∞)", `${large(found.states.at(-1)[5])} of ${large(found.total)}`],
+      ["kernel's growth k(T)/k(0)", three(found.gains.at(-1))],
+    ],
+  };
 }
 
 // One chart: axes with decades or even ticks, lines, rules and dots, as the text of an SVG element.
@@ -208,7 +273,7 @@ const label = (axis, v) => (axis.scale === LINEAR ? String(v) : `10${superscript
 const ICL = "var(--icl)", IWL = "var(--iwl)", THEORY = "var(--theory)", GREEN = "var(--measured)", FAINT = "var(--faint)";
 
 // The four charts: title, what the lines are, caption, and content from what was computed.
-const CHARTS = [
+const MINIMAL_CHARTS = [
   { title: "Accuracy", caption: "ICL: novel items, a copy in the context. IWL: training items, no copy in the context.",
     key: [["ICL, mean β0", ICL, "none", 2.5], ["ICL, β0 one width off", ICL, "none", 1], ["IWL", IWL, "7 4", 2]],
     content: (found) => ({
@@ -257,10 +322,53 @@ const CHARTS = [
     says: (found) => `P is ${found.probability.toFixed(2)} at this K; K* by T is ${large(found.coupledThreshold)}` },
 ];
 
+const TRANSFORMER_CHARTS = [
+  { title: "Accuracy", caption: "ICL: novel items, a copy in the context. IWL: training items, no copy in the context.",
+    key: [["ICL", ICL, "none", 2.5], ["IWL", IWL, "7 4", 2]],
+    content: (found) => ({
+      x: timeAxis(found), y: { name: "accuracy", low: 0, high: 1, scale: LINEAR },
+      lines: [{ x: found.times, y: found.iwl, colour: IWL, dash: "7 4" },
+        { x: found.times, y: found.icl, colour: ICL, thick: 2.5 }],
+      dots: Number.isNaN(found.acquired) ? [] : [{ x: found.acquired, y: CONSTANTS.level, colour: ICL, text: "ICL acquired" }],
+    }),
+    says: (found) => `at the end ICL ${found.final[0].toFixed(2)}, IWL ${found.final[1].toFixed(2)}` },
+  { title: "What attention learns", caption: "The score of the copy, β, and the label gain w by which the perceptron reads the attended label.",
+    key: [["score of the copy β", ICL, "none", 2.5], ["label gain w", GREEN, "7 4", 2]],
+    content: (found) => {
+      const beta = found.states.map((y) => y[2]), w = found.states.map((y) => y[0]), most = Math.max(...beta, ...w, 4);
+      return {
+        x: timeAxis(found), y: { name: "β, w", low: -4, high: 16 * Math.ceil((most + 4) / 16) - 4, scale: LINEAR },
+        lines: [{ x: found.times, y: w, colour: GREEN, dash: "7 4" }, { x: found.times, y: beta, colour: ICL, thick: 2.5 }],
+      };
+    },
+    says: (found) => `at the end β ${three(found.states.at(-1)[2])}, w ${three(found.states.at(-1)[0])}` },
+  { title: "The shared perceptron", caption: "The circuits are not independent: as the clock J runs, the perceptron's kernel k grows, and with it the speed at which it learns to read the attention.",
+    key: [["clock J over I_K(∞)", IWL, "none", 2.5], ["kernel k over its start", GREEN, "7 4", 2]],
+    content: (found) => ({
+      x: timeAxis(found), y: { name: "ratio", low: 1e-2, high: 1e4, scale: LOG },
+      lines: [{ x: found.times, y: found.states.map((y) => Math.max(y[5] / found.total, 1e-2)), colour: IWL, thick: 2.5 },
+        { x: found.times, y: found.gains, colour: GREEN, dash: "7 4" }],
+    }),
+    says: (found) => `at the end J is ${three(found.states.at(-1)[5] / found.total)} of I_K(∞), k ${three(found.gains.at(-1))} times its start` },
+  { title: "Who wins, against task diversity",
+    caption: "ICL accuracy at T of networks with other K and the same start. K*: halfway from chance to perfect.",
+    key: [["ICL accuracy at T", ICL, "none", 2.5], ["K* by T", ICL, "5 4", 1.5], ["this K", GREEN, "0 6", 9]],
+    content: (found) => ({
+      x: { name: "task diversity K", low: 32, high: 8192, scale: LOG }, y: { name: "ICL accuracy at T", low: 0, high: 1, scale: LINEAR },
+      lines: found.scan ? [{ x: found.scan.map(([K]) => K), y: found.scan.map(([, icl]) => icl), colour: ICL, thick: 2.5 }] : [],
+      rules: found.scan ? [{ x: found.threshold, colour: ICL }] : [],
+      dots: [{ x: found.settings.K, y: found.final[0], colour: GREEN,
+        text: found.scan ? `K* = ${large(found.threshold)} by T = ${three(found.settings.T)}` : "" }],
+    }),
+    says: (found) => (found.scan ? `K* by T is ${large(found.threshold)}` : "being computed") },
+];
+
+const charts = () => (mode === "minimal" ? MINIMAL_CHARTS : TRANSFORMER_CHARTS);
+
 const timeAxis = (found) => ({ name: "time t = learning rate × steps", low: 1, high: found.settings.T, scale: LOG });
 
 function buildCharts() {
-  document.getElementById("charts").innerHTML = CHARTS.map(({ title, key, caption }) => {
+  document.getElementById("charts").innerHTML = charts().map(({ title, key, caption }) => {
     const entries = key.map(([name, colour, dash, thick]) => `<span><svg aria-hidden="true"><path d="M0 5H26"`
       + ` stroke="${colour}" stroke-width="${thick}" stroke-dasharray="${dash}"`
       + `${dash === "0 6" ? ' stroke-linecap="round" transform="translate(13 0)" pathLength="6"' : ""}/></svg>${name}</span>`);
@@ -272,20 +380,33 @@ function buildCharts() {
 function draw(found) {
   tell(found);
   document.querySelectorAll("svg.plot").forEach((element, k) => {
-    element.innerHTML = chart(element.clientWidth, CHARTS[k].content(found), element.clientHeight);
-    element.setAttribute("aria-label", `${CHARTS[k].title}: ${CHARTS[k].says(found)}`); // what a screen reader says of it
+    element.innerHTML = chart(element.clientWidth, charts()[k].content(found), element.clientHeight);
+    element.setAttribute("aria-label", `${charts()[k].title}: ${charts()[k].says(found)}`); // what a screen reader says of it
   });
 }
 
+// The transformer's scan over K comes after its curves: it takes seconds, and moving a slider starts it again.
+let scanning = 0;
 function update() {
   const settings = readAll();
-  draw(compute(settings));
   share(settings);
+  const mine = ++scanning;
+  if (mode === "minimal") return draw(compute(settings));
+  const found = computeTransformer(settings), pieces = scanTransformer(found);
+  draw(found);
+  const next = () => {
+    if (mine !== scanning) return;
+    const { done, value } = pieces.next();
+    if (!done) return void setTimeout(next);
+    draw(value);
+    document.getElementById("charts").dataset.settled = mine;
+  };
+  setTimeout(next, 150);
 }
 
 document.getElementById("version").textContent = CONSTANTS.version;
-buildControls();
-buildCharts();
-update();
+document.getElementById("controls").addEventListener("input", update);
+document.getElementById("model").addEventListener("input", (event) => { choose(event.target.value); update(); });
+open();
 addEventListener("resize", update);
-addEventListener("hashchange", () => { setAll({ ...CONSTANTS.defaults, ...shared() }); update(); });
+addEventListener("hashchange", open);
