@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,5 +58,5 @@ def _short(values: Any) -> Any:
 
 
 def _run(one: dict[str, Any]) -> CouplingRun:
-    columns: dict[str, Sequence[float]] = {name: np.array(one[name]) for name in (*COLUMNS, "c1", "margins")}
+    columns: dict[str, np.ndarray] = {name: np.array(one[name]) for name in (*COLUMNS, "c1", "margins")}
     return CouplingRun(one["task_diversity"], np.linspace(0.0, one["total"], READINGS), **columns)
