@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint reproduce bench bench-train bench-ode figures docs clean
+.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -33,6 +33,9 @@ bench-train: bench
 bench-ode: $(VENV)/developing
 	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[bench]" || echo "some peers cannot be installed (numbalsoda needs gfortran and cmake)"
 	$(BIN)/python -m benchmarks.ode --json results/ode.json --write benchmarks/RESULTS.md
+
+bench-wait: $(VENV)/installed
+	$(BIN)/python -m benchmarks.wait --write benchmarks/RESULTS.md
 
 figures: $(VENV)/installed
 	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop

@@ -26,6 +26,7 @@ from iclrace.simulate import CoupledModel, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task
 
 from . import ode_limits, ode_peers
+from .sections import write_section
 
 TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 #: Runs of which the fastest counts; scipy, slow enough to be steady, gets one.
@@ -172,14 +173,6 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def write_section(text: str, path: Path) -> None:
-    """Put ``text`` between the marks that the file has for it."""
-    start, end = "<!-- measured by make bench-ode -->", "<!-- end of what it measured -->"
-    before, rest = path.read_text().split(start)
-    after = rest.split(end)[1]
-    path.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Work-precision diagram of the ODE ensembles.")
     parser.add_argument("--quick", action="store_true", help="fewer tolerances, no repeats, no limits")
@@ -193,7 +186,7 @@ def main() -> None:
     text = section(results, [] if options.quick else ode_limits.measured())
     print("\n" + text)
     if options.write:
-        write_section(text, options.write)
+        write_section(text, options.write, "bench-ode")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(results, indent=1))
