@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .cli_options import CsvFile, Json, PlotFile, several
-from .cli_tables import print_rows, show, working, write_rows
+from .cli_tables import print_rows, show, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
 
@@ -124,28 +124,26 @@ def exponents(
     as_json: Json = False,
     csv_file: CsvFile = None,
 ) -> None:
-    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime.
-
-    They are kept in $XDG_CACHE_HOME/iclrace or ~/.cache/iclrace until the theory's source changes.
-    """
+    """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
     from .theory.stored import stored_exponents
 
-    with working("deriving the exponents"):
-        found = stored_exponents()
-    words = [{"expression": law.formula, "regime": law.where} for law in found]
+    laws = stored_exponents()
     table = [
-        {"quantity": law.quantity, "variable": law.variable, "derivative": law.derivative, "branch": law.branch, **said}
-        for law, said in zip(found, words, strict=True)
-    ]
+        {
+            "quantity": law.quantity, "variable": law.variable, "derivative": law.derivative, "branch": law.branch,
+            "expression": law.formula, "regime": law.where,
+        }
+        for law in laws
+    ]  # fmt: skip
     if csv_file is not None:
         write_rows(csv_file, table)
     if as_json:
-        ends = [{"bounds": [str(bound) for bound in law.bounds]} for law in found]
-        print(json.dumps([{**asdict(law), **row, **end} for law, row, end in zip(found, table, ends, strict=True)]))
+        ends = [{"bounds": [str(bound) for bound in law.bounds]} for law in laws]
+        print(json.dumps([{**asdict(law), **row, **end} for law, row, end in zip(laws, table, ends, strict=True)]))
     elif latex:
         from .theory.exponent_table import latex_table
 
-        print(latex_table(found))
+        print(latex_table(laws))
     else:
         print_rows(
             "exponents", [{k: row[k] for k in ("derivative", "branch", "expression", "regime")} for row in table]
