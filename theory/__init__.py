@@ -11,7 +11,7 @@ from .acquisition.momentum import momentum_delay
 from .acquisition.race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
 from .acquisition.rough import effective_context, rough_attention
 from .acquisition.time import acquisition_time, early_drag
-from .contexts.burstiness import bursty_field, copies_distribution
+from .contexts.burstiness import copies_distribution
 from .contexts.labels import label_sum_nodes
 from .contexts.overlaps import effective_dimension
 from .decay.branch import branch_margin, branch_point, fold_margin, loss_product, mean_transience_time
@@ -51,7 +51,6 @@ __all__ = [
     "balanced_saddle",
     "branch_margin",
     "branch_point",
-    "bursty_field",
     "clock_at_acquisition",
     "conserved_weight",
     "copies_distribution",

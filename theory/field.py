@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +11,7 @@ from scipy.special import expit
 
 from ._arguments import broadcast, real
 from ._labels import by_name
-from .contexts.attention import Attended, ContextNodes, attended_label, context_nodes
-from .contexts.labels import NODES, Average
+from .contexts.attention import Attended, ContextNodes, Contexts, attended_label, context_nodes
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -22,31 +22,35 @@ _CHUNK = 2**21
 
 @by_name
 def icl_field(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
 ) -> tuple[Array, Array]:
     """Gradient flow of the population loss, without weight decay.
 
         u = φ + w a,   a = (m e^β + n)/Z,   Z = (m + T) e^β + (N − m) e^{β²/2D}
         dw/dt = E_n[σ(−u) a],     dβ/dt = E_n[σ(−u) w ∂a/∂β]
 
-    For D → ∞ and one copy, ∂a/∂β = e^β (N − 1 − n)/Z².
+    For D → ∞ and one copy, ∂a/∂β = e^β (N − 1 − n)/Z². With ``repeats`` the copies are averaged over as K items bring
+    them (:func:`copies_distribution`). With half of the items of each label, the others lean against the target, which
+    is not among them:
+
+        ⟨ℓ_j⟩ = −1/(K − 1) for j other,    ⟨n⟩ = −(⟨m⟩ − 1),    ⟨m⟩ = 1 + (N − 1)/K for one copy
+
+    So at β = 0 neither drive nor drag knows of repeats, and early
+
+        dw/dτ = ⟨m⟩ e^β − (⟨m⟩ − 1) − κ w,    dβ/dτ = ⟨m⟩ w e^β
+
+    which for ⟨m⟩ ≫ 1 is the saddle of balanced contexts. With balanced labels, copies run up to N/2 and n = −m.
 
     Parameters
     ----------
     w, beta : array_like, any shapes that broadcast
         Readout weight w and attention strength β.
     task : Task
-        ``task_diversity`` plays no part here: the memory enters through ``margin`` alone.
+        ``task_diversity`` counts with ``repeats`` alone: the memory enters through ``margin``.
     margin : array_like
         Memory margin φ; 0 for K → ∞.
-    average, nodes
-        How n is averaged: see :func:`label_sum_nodes`.
+    **over
+        Which contexts the average is over: see :class:`Contexts`.
 
     Returns
     -------
@@ -56,30 +60,27 @@ def icl_field(
     Raises
     ------
     ValueError
-        If an argument is not finite, or shapes do not broadcast.
+        If an argument is not finite, or shapes do not broadcast; with ``repeats`` if K = 1, or attention is rough.
 
-    Source: docs/derivation.md, "averaged gradient flow"; paper, section 4.
+    Source: docs/derivation.md, "averaged gradient flow", "repeated items and skewed frequencies"; paper, section 4.
 
     Examples
     --------
     >>> dw, dbeta = icl_field(0.0, 0.0, Task(context_length=100))
     >>> round(float(dw), 12), float(dbeta)   # σ(0) e^0 / N, and no force on β while w = 0
     (0.005, 0.0)
+    >>> dw, _ = icl_field(0.0, [0.0, 1e-3], Task(context_length=100, task_diversity=100), repeats=True)
+    >>> (200 * dw).round(3).tolist(), round(float(np.diff(200 * dw)[0] / 1e-3), 1)   # ⟨m⟩ = 1.99
+    ([1.0, 1.002], 2.0)
     """
 
-    dw, dbeta, _ = flow(w, beta, task, margin, context_nodes(task, average, nodes))
+    dw, dbeta, _ = flow(w, beta, task, margin, context_nodes(task, **over))
     return dw, dbeta
 
 
 @by_name
 def mean_residual(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
 ) -> Array:
     """E_n[σ(−φ − w a)]: the residual that drives the memory, dφ/dt = r_K (1 + φ/p)^q E_n[σ(−u)].
 
@@ -91,7 +92,7 @@ def mean_residual(
     0.5
     """
 
-    return flow(w, beta, task, margin, context_nodes(task, average, nodes))[2]
+    return flow(w, beta, task, margin, context_nodes(task, **over))[2]
 
 
 def flow(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, context: ContextNodes) -> tuple[Array, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._labels import by_name
-from .contexts.attention import Attended, context_nodes
-from .contexts.labels import NODES, Average
+from .contexts.attention import Attended, Contexts, context_nodes
 from .field import averaged, flow
 from .task import Task
 
@@ -17,13 +18,7 @@ Array = NDArray[np.float64]
 
 @by_name
 def population_loss(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
 ) -> Array:
     """L = E_n ln(1 + e^{−u}), u = φ + w a, a = (m e^β + n)/Z.
 
@@ -32,8 +27,8 @@ def population_loss(
     w, beta, margin : array_like, any shapes that broadcast
         Readout weight, attention strength and memory margin φ.
     task : Task
-    average, nodes
-        How n is averaged: see :func:`label_sum_nodes`.
+    **over
+        Which contexts the average is over: see :class:`Contexts`.
 
     Returns
     -------
@@ -55,18 +50,12 @@ def population_loss(
     def loss(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
         return (np.logaddexp(0.0, -(margin + w * attended.value)) @ weight,)
 
-    return averaged(loss, w, beta, margin, task, context_nodes(task, average, nodes))[0]
+    return averaged(loss, w, beta, margin, task, context_nodes(task, **over))[0]
 
 
 @by_name
 def loss_gradient(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
 ) -> Array:
     """∂L/∂(w, β, φ) = −E_n[σ(−u) (a, w ∂a/∂β, 1)], of shape (..., 3); minus the first two is :func:`icl_field`.
 
@@ -78,20 +67,12 @@ def loss_gradient(
     [-0.005, 0.0, -0.5]
     """
 
-    rates = flow(w, beta, task, margin, context_nodes(task, average, nodes))
+    rates = flow(w, beta, task, margin, context_nodes(task, **over))
     return 0.0 - np.stack(rates, axis=-1)  # not −x: zero has no sign
 
 
 @by_name
-def loss_hessian(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
-) -> Array:
+def loss_hessian(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]) -> Array:
     """∂²L/∂(w, β, φ)² = E_n[σ(u) σ(−u) ∇u ∇uᵀ − σ(−u) ∇²u], of shape (..., 3, 3).
 
     ∇u = (a, w ∂a/∂β, 1); of ∇²u only u_wβ = ∂a/∂β and u_ββ = w ∂²a/∂β² do not vanish. Arguments, errors and source as
@@ -114,6 +95,6 @@ def loss_hessian(
             bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
         return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
 
-    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, context_nodes(task, average, nodes))
+    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, context_nodes(task, **over))
     rows = [np.stack(row, axis=-1) for row in ((ww, wb, wf), (wb, bb, bf), (wf, bf, ff))]
     return np.stack(rows, axis=-2)

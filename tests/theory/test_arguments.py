@@ -14,7 +14,6 @@ from iclrace.theory import (
     acquisition_clock,
     acquisition_distribution,
     acquisition_time,
-    bursty_field,
     clock_at_acquisition,
     conserved_weight,
     critical_decay,
@@ -50,7 +49,7 @@ TWO, THREE = np.full(2, 0.4), np.full(3, 0.4)
 BROADCASTING = {
     "acquisition_clock": (lambda **a: acquisition_clock(**a), ("beta0", "w0", "drag")),
     "acquisition_time": (lambda **a: acquisition_time(TASK, **a), ("beta0", "w0")),
-    "bursty_field": (lambda **a: bursty_field(task=TASK, **a), ("w", "beta", "margin")),
+    "icl_field with repeats": (lambda **a: icl_field(task=TASK, **a, repeats=True), ("w", "beta", "margin")),
     "clock_at_acquisition": (lambda **a: clock_at_acquisition(TASK, **a), ("beta0", "w0")),
     "conserved_weight": (lambda **a: conserved_weight(**a), ("margin", "rate", "margin_scale")),
     "critical_decay": (lambda **a: critical_decay(TASK, **a), ("c1", "c2")),

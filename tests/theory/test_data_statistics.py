@@ -9,7 +9,6 @@ from scipy.stats import binom
 from iclrace.theory import (
     PowerLawMemory,
     Task,
-    bursty_field,
     clock_at_acquisition,
     copies_distribution,
     icl_field,
@@ -35,7 +34,7 @@ def test_distribution_of_copies():
 @pytest.mark.parametrize("labels", ["iid", "balanced"])
 def test_endless_items_do_not_repeat(labels):
     one = icl_field(1.0, 1.0, Task(50, labels=labels))
-    np.testing.assert_allclose(bursty_field(1.0, 1.0, Task(50, labels=labels)), one, rtol=1e-12)
+    np.testing.assert_allclose(icl_field(1.0, 1.0, Task(50, labels=labels), repeats=True), one, rtol=1e-12)
 
 
 def test_balanced_contexts_hold_as_many_copies_as_they_have_room_for():
@@ -44,7 +43,7 @@ def test_balanced_contexts_hold_as_many_copies_as_they_have_room_for():
     room = copies <= 25
     fields = [icl_field(1.0, 1.0, Task(50, labels="balanced", copies=int(m))) for m in copies[room]]
     expected = share[room] @ np.array(fields) / share[room].sum()
-    np.testing.assert_allclose(bursty_field(1.0, 1.0, task), expected, rtol=1e-12)
+    np.testing.assert_allclose(icl_field(1.0, 1.0, task, repeats=True), expected, rtol=1e-12)
     assert abs(np.array(fields[0]) / expected - 1).min() > 0.1  # one copy alone is another field
 
 
@@ -59,7 +58,7 @@ def test_balanced_repeats_beside_copies_against_sampling(length, diversity, copi
     residual = expit(-w * a)
     samples = np.array([residual * a, residual * w * (m * np.exp(beta) - a * m * np.exp(beta)) / total])
     error = 5 * samples.std(1) / np.sqrt(samples.shape[1])
-    assert (np.abs(np.array(bursty_field(w, beta, task)) - samples.mean(1)) <= error).all()
+    assert (np.abs(np.array(icl_field(w, beta, task, repeats=True)) - samples.mean(1)) <= error).all()
 
 
 @pytest.mark.parametrize("average", ["gaussian", "binomial"])
@@ -75,7 +74,7 @@ def test_leaning_labels_have_the_mean_and_variance_of_independent_draws(average,
 @pytest.mark.parametrize(
     ("length", "diversity", "w", "beta"), [(50, 100, 0.0, 0.0), (50, 20, 1.0, 1.0), (8, 4, 3.0, 0.5)]
 )
-def test_bursty_field_against_sampled_contexts(length, diversity, w, beta):
+def test_field_with_repeats_against_sampled_contexts(length, diversity, w, beta):
     """Contexts drawn with replacement from K items, half of each label; the target is one of those in the context."""
     rng, task = np.random.default_rng(0), Task(length, task_diversity=diversity)
     item = rng.integers(diversity, size=(200_000, length))
@@ -88,7 +87,7 @@ def test_bursty_field_against_sampled_contexts(length, diversity, w, beta):
     residual = expit(-w * a)
     samples = np.array([residual * a, w * residual * turn])
     error = 5 * samples.std(1) / np.sqrt(samples.shape[1])
-    found = np.array(bursty_field(w, beta, task, average="binomial"))
+    found = np.array(icl_field(w, beta, task, average="binomial", repeats=True))
     assert (np.abs(found - samples.mean(1)) <= error).all()
     # Negative controls: one copy alone; and copies among labels that do not lean against the target.
     copies, share = copies_distribution(task)
@@ -105,7 +104,10 @@ def test_early_repeats_turn_attention_and_leave_drive_and_drag():
     # 2 % of N = 1e4 are far from the end of the race: first order in w, corrections of order ⟨m⟩/N and e^β/N
     task, beta, w = Task(10_000, task_diversity=5_000), 0.4, 1e-3
     mean = 1 + 9_999 / 5_000
-    (bare, _), (pushed, turned) = bursty_field(0.0, [0.0, beta], task), bursty_field(w, [0.0, beta], task)
+    (bare, _), (pushed, turned) = (
+        icl_field(0.0, [0.0, beta], task, repeats=True),
+        icl_field(w, [0.0, beta], task, repeats=True),
+    )
     assert 2 * 10_000 * bare == pytest.approx([1.0, mean * np.exp(beta) - (mean - 1)], rel=1e-3)
     assert 2 * 10_000 * (bare - pushed)[0] / w == pytest.approx(0.5, rel=1e-2)
     assert 2 * 10_000 * turned[1] / w == pytest.approx(mean * np.exp(beta), rel=2e-3)
@@ -145,7 +147,7 @@ def test_skew_leaves_the_total_clock():
     ("call", "name"),
     [
         (lambda: copies_distribution(Task(10, task_diversity=1.0)), "task"),
-        (lambda: bursty_field(0.0, 0.0, Task(10, task_diversity=4, score_std=1.0)), "task"),
+        (lambda: icl_field(0.0, 0.0, Task(10, task_diversity=4, score_std=1.0), repeats=True), "task"),
         (lambda: item_frequencies(0, 1.0), "task_diversity"),
         (lambda: item_frequencies(10, -1.0), "skew"),
         (lambda: skewed_clock(MEMORY, 10, 1.0, -1.0), "time"),

@@ -15,8 +15,7 @@ from .._labels import by_name
 from .._numerics.level_sets import mass
 from .._numerics.roots import root
 from ..accuracy import acquired_beta
-from ..contexts.attention import BETA_MAX
-from ..contexts.burstiness import repeated_nodes
+from ..contexts.attention import BETA_MAX, context_nodes
 from ..memory.law import Memory, PowerLawMemory
 from ..memory.measured import MeasuredMemory
 from ..task import Task
@@ -78,7 +77,7 @@ def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, r
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
     # per unit of the clock of the memory alone, c1 = 1/2
-    equations = context_equations(task, repeated_nodes(task), lambda _, averages: 2.0 * averages[:2])
+    equations = context_equations(task, context_nodes(task, repeats=True), lambda _, averages: 2.0 * averages[:2])
     start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
     return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
 

@@ -1,7 +1,7 @@
 """The attended label a = Σ_j softmax_j ℓ_j of the minimal model, over the nodes of its context average."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,29 @@ class Attended(NamedTuple):
     curvature: Array
 
 
+class Contexts(TypedDict, total=False):
+    """Which contexts an average is over: the keyword arguments of :func:`context_nodes`.
+
+    ``average`` and ``nodes``: how the label sum n is averaged (:func:`label_sum_nodes`); ``repeats``: whether the items
+    repeat as K of them do (:func:`copies_distribution`).
+    """
+
+    average: Average
+    nodes: int
+    repeats: bool
+
+
 @lru_cache(maxsize=64)
-def context_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES) -> ContextNodes:
+def context_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES, repeats: bool = False) -> ContextNodes:
     """Flat attention: copy = m, present = m + T, others = N − m, and the label sum's nodes.
 
     T is 1 if the target takes part in the softmax and 0 otherwise. With rough attention (``score_std`` > 0) the
     terms fluctuate too: see :mod:`iclrace.theory.acquisition.rough`.
     """
+    if repeats:
+        from .burstiness import repeated_nodes  # imports this module
+
+        return repeated_nodes(task, average, nodes)
     if task.score_std > 0.0:
         from .rough_scores import rough_nodes  # imports this module
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from .._arguments import require
-from .._labels import by_name
-from ..field import flow
 from ..task import Task
 from .attention import ContextNodes
 from .labels import NODES, Average, label_sum_nodes
@@ -54,56 +52,6 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     probability = np.exp(choose + xlogy(extra, chance) + xlog1py(size - extra, -chance))
     kept = probability > LEFT_OUT / task.context_length
     return task.copies + extra[kept], probability[kept] / probability[kept].sum()
-
-
-@by_name
-def bursty_field(
-    w: ArrayLike,
-    beta: ArrayLike,
-    task: Task,
-    margin: ArrayLike = 0.0,
-    *,
-    average: Average = "gaussian",
-    nodes: int = NODES,
-) -> tuple[Array, Array]:
-    """:func:`icl_field` with the repeats that K items bring, averaged over :func:`copies_distribution`.
-
-    With half of the K items of each label, the others lean against the target, which is not among them:
-
-        ⟨ℓ_j⟩ = −1/(K − 1) for j other,    ⟨n⟩ = −(⟨m⟩ − 1),    ⟨m⟩ = 1 + (N − 1)/K for one copy
-
-    So at β = 0 neither drive nor drag knows of repeats, and early
-
-        dw/dτ = ⟨m⟩ e^β − (⟨m⟩ − 1) − κ w,    dβ/dτ = ⟨m⟩ w e^β
-
-    which for ⟨m⟩ ≫ 1 is the saddle of balanced contexts. K → ∞ gives :func:`icl_field`. With balanced labels, copies
-    run up to N/2 and n = −m.
-
-    Parameters
-    ----------
-    w, beta, task, margin, average, nodes
-        As for :func:`icl_field`; the task's K counts.
-
-    Returns
-    -------
-    dw, dbeta : arrays of the broadcast shape
-
-    Raises
-    ------
-    ValueError
-        As for :func:`icl_field`; if K = 1, or attention is rough.
-
-    Source: docs/derivation.md, "repeated items and skewed frequencies".
-
-    Examples
-    --------
-    >>> task = Task(context_length=100, task_diversity=100)   # ⟨m⟩ = 1.99
-    >>> dw, _ = bursty_field(0.0, [0.0, 1e-3], task)
-    >>> (200 * dw).round(3).tolist(), round(float(np.diff(200 * dw)[0] / 1e-3), 1)
-    ([1.0, 1.002], 2.0)
-    """
-    dw, dbeta, _ = flow(w, beta, task, margin, repeated_nodes(task, average, nodes))
-    return dw, dbeta
 
 
 @lru_cache(maxsize=64)

@@ -178,7 +178,7 @@ def _repeats_step() -> Step:
         Validity("β_s = −ln[1 + K/(N − 1)]; K* from I*(K) = A K^ν", "N = 50 … 200, K = 50 … 1000",
                  "separatrix within 0.05 in β0; K* of the coupled equations 9 % above at N = 100, β0 = 0 (the rising "
                  "drag)",
-                 ("threshold", "repeat_saddle", "clock_at_acquisition", "bursty_field")),
+                 ("threshold", "repeat_saddle", "clock_at_acquisition", "icl_field")),
     )  # fmt: skip
 
 

@@ -109,8 +109,9 @@ def predict_repeats(
 
         dw/dt = ⟨σ(−φ − w a) a⟩,    dβ/dt = ⟨σ(−φ − w a) w ∂a/∂β⟩,    dJ/dt = r ⟨σ(−φ − w a)⟩
 
-    averaged over margins, copies and labels (:func:`iclrace.theory.bursty_field`). Where items have frequencies p_k,
-    the context has the repeats of 1/Σ p_k² equally frequent ones. K* is bisected: ICL above one K, and none below.
+    averaged over margins, copies and labels (:func:`iclrace.theory.icl_field` with ``repeats``). Where items have
+    frequencies p_k, the context has the repeats of 1/Σ p_k² equally frequent ones. K* is bisected: ICL above one K, and
+    none below.
     """
     memory = measured_memory(trainings, curves, run.rate_ratio * run.budget)
     low, high = _scanned(trainings)
