@@ -85,16 +85,18 @@ def loss_hessian(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 
     [0.01, -0.01]
     """
 
-    def hessian(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
-        residual = expit(-(margin + w * attended.value))
-        curvature = residual * (1.0 - residual)
-        a, slope = attended.value, w * attended.slope
-        ww = (curvature * a**2) @ weight
-        wb = (curvature * a * slope - residual * attended.slope) @ weight
-        with np.errstate(over="ignore", invalid="ignore"):  # w² a²: beyond float64 only where w itself nearly is
-            bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
-        return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
-
-    ww, wb, wf, bb, bf, ff = averaged(hessian, w, beta, margin, task, context_nodes(task, **over))
+    ww, wb, wf, bb, bf, ff = averaged(curvatures, w, beta, margin, task, context_nodes(task, **over))
     rows = [np.stack(row, axis=-1) for row in ((ww, wb, wf), (wb, bb, bf), (wf, bf, ff))]
     return np.stack(rows, axis=-2)
+
+
+def curvatures(w: Array, attended: Attended, margin: Array, weight: Array) -> tuple[Array, ...]:
+    """L_ww, L_wβ, L_wφ, L_ββ, L_βφ and L_φφ at points with the nodes along the last axis, without checks."""
+    residual = expit(-(margin + w * attended.value))
+    curvature = residual * (1.0 - residual)
+    a, slope = attended.value, w * attended.slope
+    ww = (curvature * a**2) @ weight
+    wb = (curvature * a * slope - residual * attended.slope) @ weight
+    with np.errstate(over="ignore", invalid="ignore"):  # w² a²: beyond float64 only where w itself nearly is
+        bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
+    return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight

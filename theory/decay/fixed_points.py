@@ -16,7 +16,8 @@ from .._labels import by_name
 from ..acquisition.time import early_drag
 from ..contexts.attention import Attended, attended_label, context_nodes
 from ..contexts.labels import NODES
-from ..loss import loss_hessian
+from ..field import force
+from ..loss import curvatures, loss_hessian
 from ..task import Task
 
 Array = NDArray[np.float64]
@@ -208,13 +209,10 @@ def branch_at(task: Task, decay: float, beta: Array, near: Branch | None = None)
     else:
         w, margin = np.interp(beta, near.beta, near.w), np.interp(beta, near.beta, near.margin)
     for _ in range(5):
-        residual = expit(-(margin[:, None] + w[:, None] * attended.value))
-        change = residual * (1.0 - residual)
-        drive = (residual * attended.value) @ weight - decay * w
-        pull = w * ((residual * attended.slope) @ weight) - decay * beta
-        drive_w, drive_margin = -(change * attended.value**2) @ weight - decay, -(change * attended.value) @ weight
-        pull_w = (residual * attended.slope) @ weight - w * ((change * attended.value * attended.slope) @ weight)
-        pull_margin = -w * ((change * attended.slope) @ weight)
+        point = (w[:, None], attended, margin[:, None], weight)
+        (dw, dbeta, _), (ww, wb, wf, _, bf, _) = force(*point), curvatures(*point)
+        drive, pull = dw - decay * w, dbeta - decay * beta
+        drive_w, drive_margin, pull_w, pull_margin = -ww - decay, -wf, -wb, -bf
         determinant = drive_w * pull_margin - drive_margin * pull_w
         inside = (margin > MARGINS[0] + 0.01) & (margin < MARGINS[1] - 0.01) & (determinant != 0.0)
         determinant = np.where(inside, determinant, 1.0)
@@ -230,8 +228,7 @@ def _bisected(attended: Attended, weight: Array, decay: float, beta: Array) -> t
     for _ in range(20):
         margin = 0.5 * (low + high)
         w = _readout(attended.value, weight, decay, margin, w)
-        residual = expit(-(margin[:, None] + w[:, None] * attended.value))
-        pull = w * ((residual * attended.slope) @ weight) - decay * beta
+        pull = force(w[:, None], attended, margin[:, None], weight)[1] - decay * beta
         low, high = np.where(pull > 0.0, margin, low), np.where(pull > 0.0, high, margin)
     margin = 0.5 * (low + high)
     return _readout(attended.value, weight, decay, margin, w), margin
