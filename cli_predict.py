@@ -27,6 +27,7 @@ def predict(
         several("--task-diversity", "-K", help="K of the curve, as 256,512,inf; around K* by default."),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of plain SGD.")] = 0.05,
+    batch_size: Annotated[int, typer.Option(help="Of the networks; says whether their noise is small.")] = 128,
     rate_ratio: Annotated[float, typer.Option(help="Learning rate of the perceptron over the attention's.")] = 1.0,
     attention_scale: Annotated[float, typer.Option(help="Factor on W_Q and W_K at the start.")] = 1.0,
     residual_scale: Annotated[float, typer.Option(help="Factor on the target in the residual.")] = 1.0,
@@ -56,15 +57,19 @@ def predict(
                  "--residual-scale": residual_scale != 1, "--independent": independent}  # fmt: skip
         for option in [name for name, is_given in given.items() if is_given]:
             raise typer.BadParameter("be left out for the minimal model, which has none", param_hint=option)
+        if batch_size != 128:
+            raise typer.BadParameter(
+                "be left out for the minimal model: nothing depends on it", param_hint="--batch-size"
+            )
         settings = {"learning_rate": learning_rate, "rate_ratio": rate_ratio, "decay": decay, "budget": budget,
                     "calibration_seeds": calibration_seeds}  # fmt: skip
         _print_minimal(context_length, dimension, width, settings, store, as_json, csv_file, plot)
         return
     found = forecast(
         context_length, dimension, width, task_diversity=task_diversity or None, learning_rate=learning_rate,
-        rate_ratio=rate_ratio, attention_scale=attention_scale, residual_scale=residual_scale, copies=copies,
-        decay=decay, budget=budget, independent=independent, members=members, calibration_seeds=calibration_seeds,
-        draws=draws, store=writable_directory(store),
+        batch_size=batch_size, rate_ratio=rate_ratio, attention_scale=attention_scale, residual_scale=residual_scale,
+        copies=copies, decay=decay, budget=budget, independent=independent, members=members,
+        calibration_seeds=calibration_seeds, draws=draws, store=writable_directory(store),
     )  # fmt: skip
     title = f"K* = {_interval(found.threshold)} at t = {budget:g}; t_ICL (K → ∞) = {_interval(found.endless_time)}"
     rows = [{"context_length": context_length, **row} for row in _rows(found, exact=True)]

@@ -14,7 +14,7 @@ from iclrace.cli import main
 from iclrace.validate import RunStore
 from iclrace.validate.networks import modules
 from iclrace.validate.networks.stacked import stack
-from iclrace.validate.predict.forecast import crossing
+from iclrace.validate.predict.forecast import _noise, crossing
 from iclrace.validate.training.coupling import (
     CouplingTraining,
     _Probes,
@@ -113,6 +113,17 @@ def test_a_forecast_says_where_icl_begins(forecast):
     assert found.assumptions and "perceptrons alone, seed 0" in found.inputs[0]
 
 
+def test_the_batch_size_changes_no_number_and_says_whether_its_noise_was_tested(forecast):
+    """Gradient flow has no batches: with smaller ones only the words change."""
+    found, store = forecast
+    loud = iclrace.predict(7, 7, budget=100.0, batch_size=4, store=store, **SETTINGS)
+    assert loud.threshold == found.threshold
+    assert loud.curve.equals(found.curve)
+    assert any("rate over batch size is 0.05, above" in line for line in loud.assumptions)
+    quiet = _noise(0.05, 128)
+    assert "0.00039, where halving it moved" in quiet and "above" in _noise(0.05, 127)
+
+
 def test_faster_memory_raises_the_threshold_and_shared_gain_lowers_it(forecast):
     found, store = forecast
     faster = iclrace.predict(7, 7, budget=100.0, rate_ratio=2.0, store=store, **SETTINGS)
@@ -161,7 +172,7 @@ def test_the_command_prints_what_python_returns(forecast, command):
     ("option", "value", "named"),
     [("-N", 1, "context_length"), ("-K", "a,b", "-K"), ("-K", "1", "task_diversity"), ("--budget", 0, "budget"),
      ("--rate-ratio", -1, "rate_ratio"), ("--copies", 31, "copies"), ("--draws", 0, "draws"), ("--decay", -1, "decay"),
-     ("--members", 0, "members"), ("--learning-rate", 0, "learning_rate")],
+     ("--members", 0, "members"), ("--batch-size", 0, "batch_size"), ("--learning-rate", 0, "learning_rate")],
 )  # fmt: skip
 def test_bad_input_is_refused_by_name_before_anything_is_trained(command, tmp_path, option, value, named):
     code, _, error = command("predict", option, value, "--store", tmp_path / "store")
