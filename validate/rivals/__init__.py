@@ -5,6 +5,7 @@ found.rows()                                   one row a predictor; `iclrace riv
 """
 
 from .conditions import FEWEST, Condition, Known, conditions, conditions_of
+from .coopetition import Coopetition
 from .crossing import Crossing
 from .laws import PowerLaw, Stated
 from .predictors import RIVALS, Rival, predictors, rival_named
@@ -15,6 +16,7 @@ __all__ = [
     "RIVALS",
     "Comparison",
     "Condition",
+    "Coopetition",
     "Crossing",
     "Known",
     "PowerLaw",

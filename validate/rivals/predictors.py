@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ...theory import Estimate
 from ...theory._arguments import ArgumentError, require
 from .conditions import Condition, Known
+from .coopetition import Coopetition
 from .crossing import Crossing
 from .laws import PowerLaw, Stated
 
@@ -39,6 +40,9 @@ class Rival(Protocol):
 SPARSE_ATTENTION: Mapping[str, float | None] = {"dimension": 0.5, "context_length": 1.0, "copies": -1.0}
 #: Bits that one parameter holds (Song and Ye, 2605.09724); a label is one bit.
 BITS_PER_PARAMETER = 2.16
+#: Where the posterior odds of memorising and generalising are even (Wurgaft et al., 2506.17859): γ n^{1−α} ΔL, the
+#: evidence of n ∝ T sequences, pays for K^β, the complexity of a memory. α, β, γ and ΔL enter K* as two numbers.
+RATIONAL: Mapping[str, float | None] = {"budget": None}
 _COORDINATES: Mapping[str, float | None] = dict.fromkeys(("context_length", "dimension", "width", "rate_ratio"))
 
 RIVALS: Mapping[str, tuple[Rival, ...]] = {
@@ -47,6 +51,8 @@ RIVALS: Mapping[str, tuple[Rival, ...]] = {
         Crossing("sparse attention", PowerLaw("sparse attention", SPARSE_ATTENTION)),
         PowerLaw("capacity, parameters", {"parameters": 1.0}),
         PowerLaw("capacity, bits", {"parameters": 1.0}, BITS_PER_PARAMETER),
+        Coopetition(),
+        PowerLaw("rational predictor", RATIONAL),
         PowerLaw("regression", _COORDINATES),
         PowerLaw("mean of the others"),
     ),

@@ -50,7 +50,7 @@ def test_the_table_says_who_wins(folder, tmp_path):
 
 def test_a_row_for_every_condition(folder):
     rows = json.loads(call(folder, "--conditions", "--json"))
-    assert len(rows) == 6 * 8
+    assert len(rows) == 6 * 10
     first = next(row for row in rows if row["predictor"] == "guess")
     assert (first["context_length"], first["predicted"], first["measured"]) == (7, 420.0, 210.0)
 

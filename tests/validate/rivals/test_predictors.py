@@ -5,13 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from iclrace.theory import Estimate
+from iclrace.simulate.coopetition import memory_size_threshold
+from iclrace.theory import Estimate, Task
+from iclrace.validate.data.sequences import Sequences
 from iclrace.validate.frozen import ProtocolError
-from iclrace.validate.rivals import RIVALS, Condition, Crossing, Known, PowerLaw, compare, predictors, rival_named
+from iclrace.validate.rivals import (
+    RIVALS,
+    Condition,
+    Coopetition,
+    Crossing,
+    Known,
+    PowerLaw,
+    compare,
+    predictors,
+    rival_named,
+)
 
 from .conftest import GRID, conditions, networks
 
@@ -155,3 +168,37 @@ def test_a_rival_that_cannot_be_found_is_named():
     with pytest.raises(ValueError, match="have name, sees, fitted, predict"):
         rival_named("math:pi")
     assert len(GRID) >= 16
+
+
+def test_coopetitions_toy_is_fitted_by_its_two_scales():
+    """K* made by the toy with η and δ of its own is said of a condition left out, within the grid of η (2 %)."""
+    law = lambda n, r: 7.0 * r * memory_size_threshold(20 / 15 * 1.5 * n)  # noqa: E731
+    known = [
+        Known(Condition({"context_length": n, "rate_ratio": r}), Estimate.exact(law(n, r)))
+        for n, r in ((7, 1.0), (15, 1.0), (31, 1.0), (15, 2.0), (31, 0.5))
+    ]
+    said = Coopetition().predict(Condition({"context_length": 20, "rate_ratio": 2.0}), known)
+    assert said is not None and said.value == pytest.approx(law(20, 2.0), rel=0.03)
+    assert Coopetition().predict(known[0].condition, known[:2]) is None
+
+
+def test_memorising_and_generalising_have_no_loss_to_choose_between():
+    """So the rational predictor's odds do not change with training: its evidence is n ΔL, and ΔL = 0 on every sequence.
+
+    A memory of all K labels, and copying from the context, both answer every training target rightly.
+    """
+    batch = Sequences(Task(15, dimension=31), [64, 256], [0, 1], 500).batch(3)
+    known = batch.table.labels
+    memorised = batch.table.rows(known, batch.target)  # the label of the item, whatever the context
+    alike = batch.context == batch.target[..., None]
+    copied = (batch.context_labels * alike).sum(-1) / alike.sum(-1)  # that of its copies
+    assert torch.equal(memorised, batch.target_labels) and torch.equal(copied, batch.target_labels)
+
+
+def test_the_rational_predictors_memory_takes_a_time_that_grows_faster_than_its_items():
+    """T ∝ K^{β/(1 − α)}, superlinear for β > 1 − α as its source finds: made so, it is said of another budget."""
+    law = lambda budget: (3.0 * budget) ** (1 / 1.7)  # noqa: E731  (β/(1 − α) = 1.7)
+    known = [Known(Condition({"budget": t}), Estimate.exact(law(t))) for t in (100.0, 200.0, 400.0, 800.0)]
+    (rival,) = (one for one in RIVALS["K*"] if one.name == "rational predictor")
+    said = rival.predict(Condition({"budget": 1600.0}), known)
+    assert said is not None and said.value == pytest.approx(law(1600.0))
