@@ -16,7 +16,7 @@ from ..validate import Claim
 from ..validate.claim import network_words
 from ..validate.experiments.transience_losses import asymptotic_loss, tracked_loss
 from ..validate.experiments.transience_tools import phases
-from ..validate.values import Value
+from ..validate.values import Value, ends
 from . import picture, style
 from .catalogue import FIGURES
 from .picture import Picture
@@ -29,10 +29,14 @@ _MINIMAL, _TRANSFORMER = ("transience_phases", "transience_decay"), "transience_
 _PARTS = {"whole": "whole network", "circuit": "ICL circuit"}
 
 
-def draw_curves(runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes | None = None, title: str = "") -> Axes:
+def draw_curves(
+    runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes | None = None, title: str = "",
+    lost: Mapping[str, Value | None] | None = None,
+) -> Axes:  # fmt: skip
     """ICL and IWL accuracy against time, one line a seed; dashed: co-integrations (other seeds, no sequences).
 
-    Both datasets are over (seed, time).
+    Both datasets are over (seed, time). ``lost`` holds predicted times from acquisition to loss by their method:
+    upright lines with their intervals, counted from the median acquisition of these networks.
     """
     with style.axes(ax) as ax:
         for name, (words, colour) in _ACCURACIES.items():
@@ -43,6 +47,12 @@ def draw_curves(runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes |
                 assert averaged is not None
                 ax.plot(averaged.time, averaged[name].isel(seed=i), color=colour, linewidth=0.8, linestyle="--",
                         label=f"{words}, co-integration" if i == 0 else None)  # fmt: skip
+        acquired = _median_acquisition(runs)
+        for (method, value), colour in zip((lost or {}).items(), (style.THEORY, style.OTHER), strict=False):
+            if (found := None if value is None else ends(value)) is not None and np.isfinite(acquired + found[0]):
+                ax.axvline(acquired + found[0], color=colour, linestyle="-.", label=f"loss predicted, {method}")
+                if np.isfinite(found[2]):
+                    ax.axvspan(acquired + found[1], acquired + found[2], color=colour, alpha=0.13, linewidth=0)
         first = float(runs.time[1])
         ax.set(xscale="log", xlim=(first, None), xlabel="gradient-flow time $t$", ylabel="accuracy", ylim=(0.4, 1.03))
         style.plain_ticks(ax.xaxis)
@@ -50,24 +60,40 @@ def draw_curves(runs: xr.Dataset, averaged: xr.Dataset | None = None, ax: Axes |
     return ax
 
 
+def _median_acquisition(runs: xr.Dataset) -> float:
+    """When the median network first exceeds 95 %; ∞ if it does not."""
+    above = (runs.icl_accuracy > 0.95).transpose("seed", "time").values
+    first = np.where(above.any(1), runs.time.values[above.argmax(1)], np.inf)
+    return float(np.median(first))
+
+
 def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axes:
-    """IWL accuracy against ICL accuracy along training, one line a network, coloured by λ; circles: the end."""
+    """IWL accuracy against ICL accuracy along training, coloured by λ: the medians over seeds, with their direction.
+
+    Circles: where single networks end.
+    """
     with style.axes(ax) as ax:
         decays = runs.decay_attention.values
         for decay, colour in zip(decays, style.shades(decays), strict=True):
-            for i in range(runs.sizes["seed"]):
-                one = runs.sel(decay_attention=decay).isel(seed=i).dropna("time", subset=["icl_accuracy"])
-                label = rf"$\lambda$ = {decay:g}" if i == 0 else None
-                # one network is told in full, with the way it goes; the others are faint beside it
-                ax.plot(one.icl_accuracy, one.iwl_accuracy, color=colour, linewidth=1.2 if i == 0 else 0.5, label=label,
-                        alpha=1.0 if i == 0 else 0.4)  # fmt: skip
-                ax.plot(one.icl_accuracy[-1:], one.iwl_accuracy[-1:], "o", color=colour, alpha=1.0 if i == 0 else 0.4)
-                if i == 0:
-                    _arrows(ax, one.icl_accuracy.values, one.iwl_accuracy.values, colour)
+            mine = runs[["icl_accuracy", "iwl_accuracy"]].sel(decay_attention=decay)
+            x, y = (np.median(_carried(mine[name]), axis=0) for name in ("icl_accuracy", "iwl_accuracy"))
+            ax.plot(x, y, color=colour, linewidth=1.4, label=rf"$\lambda$ = {decay:g}")
+            _arrows(ax, x, y, colour)
+            for i in range(mine.sizes["seed"]):
+                ended = mine.isel(seed=i).dropna("time").isel(time=slice(-1, None))
+                ax.plot(ended.icl_accuracy, ended.iwl_accuracy, "o", color=colour, alpha=0.5, markersize=3)
         ax.plot([0.5], [0.5], "s", color=style.THEORY, markersize=4, label="start")
+        ax.plot([], [], "o", color=style.THEORY, alpha=0.5, markersize=3, label="end, one network each")
         ax.set(xlabel="ICL accuracy", ylabel="IWL accuracy", xlim=(0.4, 1.03), ylim=(0.4, 1.03))
         style.legend_above(ax, title, 3)
     return ax
+
+
+def _carried(values: xr.DataArray) -> np.ndarray:
+    """(seed, time), where a network that has ended keeps its last value, so that medians go on."""
+    found = values.transpose("seed", "time").values
+    last = np.maximum.accumulate(np.where(np.isfinite(found), np.arange(found.shape[1]), 0), axis=1)
+    return np.take_along_axis(found, last, axis=1)
 
 
 def _arrows(ax: Axes, x: np.ndarray, y: np.ndarray, colour: Any, count: int = 2) -> None:
@@ -167,12 +193,17 @@ def prepare_curves(results: Results) -> Picture:
         mine = runs.sel(decay_attention=decay)
         other = results.datasets(name, "calibration", "cointegration", needs=_NEEDS)
         averaged = other[0].sel(decay_attention=decay) if other else None
-        title = rf"{_title(setting(runs))}, $\lambda$ = {decay:g}"
-        panels.append(partial(draw_curves, mine, averaged, title=title))
+        fixed = setting(runs)
+        title = rf"{_title(fixed)}, $\lambda$ = {decay:g}"
+        at = {field: fixed[field] for field in ("network", "context_length", "task_diversity", "learning_rate")}
+        claims = results.select(quantity="t_loss", decay=decay, **at)
+        lost = {claim.method: claim.predicted for claim in claims}
+        panels.append(partial(draw_curves, mine, averaged, title=title, lost=lost))
         captions.append(picture.networks(mine.assign_attrs(runs.attrs)))
     caption = (
         "ICL is transient under weight decay of the attention: accuracy on novel items (ICL) and on training items "
-        f"without a copy (IWL), one line a seed; dashed: co-integration at other seeds. {'; '.join(captions)}."
+        f"without a copy (IWL), one line a seed; dashed: co-integration at other seeds; upright: the predicted "
+        f"loss of ICL. {'; '.join(captions)}."
     )
     return Picture(caption, panels)
 
@@ -180,7 +211,8 @@ def prepare_curves(results: Results) -> Picture:
 def prepare_plane(results: Results) -> Picture:
     found = _found(results)
     caption = (
-        "ICL against IWL accuracy along training, coloured by weight decay λ; circles: the end. "
+        "ICL against IWL accuracy along training, coloured by weight decay λ: medians over seeds; circles: ends of "
+        "single networks. "
         f"{picture.networks(*found.values())}."
     )
     return Picture(caption, [partial(draw_plane, runs, title=_title(setting(runs))) for runs in found.values()])

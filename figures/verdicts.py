@@ -60,7 +60,7 @@ def count(claims: Claims) -> str:
 
 
 COLOURS = {"holds": style.MEASURED, "fails": style.IWL, "undecided": "0.55"}
-_LIMITS = (0.1, 10.0)
+_LEAST, _MOST = 2.5, 10.0  # the axis reaches from one over such a factor to the factor
 _PITCH = 0.036  # inches from one prediction to the next
 
 
@@ -80,6 +80,7 @@ def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
     ----------
     claims : by experiment; each compares as a ratio
     """
+    limits = _limits(claims)
     with style.axes(ax, _height(claims)) as ax:
         y, places = 0, {}
         for name, group in claims.items():
@@ -88,19 +89,27 @@ def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
                 assert claim.compared is not None
                 value, low, high = claim.compared.value, claim.compared.low, claim.compared.high
                 colour = COLOURS[claim.verdict.kind]
-                ax.plot(np.clip([low, high], *_LIMITS), [y, y], color=colour, linewidth=0.7, solid_capstyle="butt")
-                marker = "o" if _LIMITS[0] <= value <= _LIMITS[1] else "<" if value < 1 else ">"
-                ax.plot(np.clip(value, *_LIMITS), y, marker, color=colour, markersize=1.6)
+                ax.plot(np.clip([low, high], *limits), [y, y], color=colour, linewidth=0.7, solid_capstyle="butt")
+                marker = "o" if limits[0] <= value <= limits[1] else "<" if value < 1 else ">"
+                ax.plot(np.clip(value, *limits), y, marker, color=colour, markersize=1.6)
                 y += 1
             y += 1 + max(0, 3 - len(group))
         ax.axvline(1.0, color=style.THEORY, linewidth=0.8, zorder=0)
-        ax.set(xscale="log", xlim=_LIMITS, ylim=(y - 0.5, -1), xlabel="measured / predicted")
+        ax.set(xscale="log", xlim=limits, ylim=(y - 0.5, -1), xlabel="measured / predicted")
         style.plain_ticks(ax.xaxis)
         ax.set_yticks(list(places.values()), list(places), fontsize=6)
         for verdict, colour in COLOURS.items():
             ax.plot([], [], "o-", color=colour, markersize=2.5, label=verdict)
         style.legend_above(ax, columns=3)
     return ax
+
+
+def _limits(claims: Mapping[str, list[Claim]]) -> tuple[float, float]:
+    """Wide enough for every ratio up to a factor of 10, and no wider, so that a few percent can be seen."""
+    ratios = [one.compared.value for group in claims.values() for one in group if one.compared is not None]
+    reach = max((max(ratio, 1 / ratio) for ratio in ratios if ratio > 0), default=_LEAST)
+    factor = float(np.clip(1.1 * reach, _LEAST, _MOST))
+    return 1 / factor, factor
 
 
 def prepare(results: Results) -> Picture:

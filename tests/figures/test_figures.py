@@ -217,8 +217,15 @@ def test_transience_times_are_the_claimed_ones_over_the_decay(decaying):
 def test_transience_curves_plane_and_losses(decaying):
     ax = draw("transience", decaying).axes[0]
     assert 0.5 in line(ax, "ICL")[1] and 1.0 in line(ax, "ICL")[1]
-    x, y = line(draw("icl_against_iwl", decaying).axes[0], r"$\lambda$ = 0.001")
+    # upright at the median acquisition, when networks are first seen above 95 %, plus the time that was claimed
+    decay = float(ax.get_title().rpartition(" = ")[2]) if "lambda" in ax.get_title() else 5e-4
+    for method, claimed in (("coupled equations", 0.1), ("co-integration", 0.2)):
+        found = line(ax, f"loss predicted, {method}")[0]
+        assert found == pytest.approx([45.0 + claimed / decay] * 2, abs=5.0)
+    plane = draw("icl_against_iwl", decaying).axes[0]
+    x, y = line(plane, r"$\lambda$ = 0.001")
     assert (x[0], y[0]) == (0.5, 0.5) and 1.0 in x
+    assert len([one for one in plane.get_lines() if len(one.get_xdata()) > 3]) == 3  # one median a λ, not every network
     losses = draw("loss_relation", decaying).axes[0]
     assert set(line(losses, r"$\lambda$ = 0.001")[1]) <= {0.05, 0.7}
 
