@@ -9,9 +9,8 @@ no sequence anywhere. Averages are over the training items; k over directions v 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,7 @@ from ..networks import modules
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, initialise, perceptron, perceptron_layers
 from .config import addresses
-from .deadline import check
-from .jobs import Part
+from .perceptrons import content, dataset_of, items_of, labels_of, show, train_missing
 from .progress import Bar
 from .store import RunStore
 
@@ -94,15 +92,12 @@ class CouplingTraining:
         require(0 <= number("fresh_share", self.fresh_share) < 1, "fresh_share", "be in [0, 1)", self.fresh_share)
 
     def as_json(self) -> dict[str, Any]:
-        added = {"fresh_share": 0.0}  # came after results had been stored: their addresses stay
-        content = {"kind": "coupling", **asdict(self)}
-        return {name: value for name, value in content.items() if name not in added or value != added[name]}
+        return content(self, "coupling", {"fresh_share": 0.0})
 
 
 def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
     """The readings of ``run`` over ``clock``: ``time``, ``c1``, the margins' quantiles and the four couplings."""
-    items = _items(run, run.task_diversity, Purpose.ITEMS)
-    labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
+    items, labels = items_of(run, run.task_diversity, run.residual_scale), labels_of(run.task_diversity)
     probes = _Probes(run, items, labels)
     parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
     readings: list[dict[str, Any]] = []
@@ -115,11 +110,9 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
             if done or _due(readings, clock):
                 row = {"clock": clock, "time": step * run.learning_rate, "c1": c1}
                 readings.append(row | probes.read(parameters, margins))
-                if bar is not None:
-                    passed = np.log(0.5 / max(c1, run.until)) / np.log(0.5 / run.until)
-                    bar.update(float(np.clip(passed, 0, 1)), f"K {run.task_diversity}, c1 {c1:.3f}")
+                show(bar, run, c1)
             if done:
-                return _dataset(readings)
+                return dataset_of(readings)
             with torch.no_grad():
                 for name, gradient in gradients.items():
                     parameters[name].sub_(gradient, alpha=run.learning_rate)
@@ -128,21 +121,11 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
 
 def _fresh(run: CouplingTraining, step: int) -> torch.Tensor | None:
     """Fresh items of a step (1, item, d); None without a share of them."""
-    return _items(run, _FRESH_ITEMS, Purpose.FRESH, step) if run.fresh_share else None
+    return items_of(run, _FRESH_ITEMS, run.residual_scale, Purpose.FRESH, step) if run.fresh_share else None
 
 
 def _due(readings: list[dict[str, Any]], clock: float) -> bool:
     return not readings or clock - readings[-1]["clock"] > max(_BETWEEN_READINGS, _RELATIVE * clock)
-
-
-def _items(run: CouplingTraining, number: int, purpose: Purpose, step: int = 0) -> torch.Tensor:
-    """Layer-normed targets (1, number, D + 2), or raw items (1, number, D), times the residual's scale."""
-    generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose, step))
-    items = torch.randn(1, number, run.dimension, generator=generator) * run.dimension**-0.5
-    if not run.layer_norm:
-        return run.residual_scale * items
-    tokens = modules.target_tokens(items)
-    return run.residual_scale * F.layer_norm(tokens, tokens.shape[-1:])
 
 
 def _descend(
@@ -165,7 +148,7 @@ class _Probes:
 
     def __init__(self, run: CouplingTraining, items: torch.Tensor, labels: torch.Tensor) -> None:
         self.items, self.labels, self.share = items, labels, run.fresh_share
-        self.novel = _items(run, _NOVEL_ITEMS, Purpose.ICL_TEST)
+        self.novel = items_of(run, _NOVEL_ITEMS, run.residual_scale, Purpose.ICL_TEST)
         generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.BATCH))
         directions = torch.randn(_DIRECTIONS, items.shape[-1], generator=generator)
         self.directions = F.normalize(directions, dim=-1)
@@ -223,32 +206,11 @@ def _self_kernel(parameters: Parameters, items: torch.Tensor) -> float:
     return float(products.diag().mean() - products.mean())
 
 
-def _dataset(readings: list[dict[str, Any]]) -> xr.Dataset:
-    columns = {name: np.array([row[name] for row in readings]) for name in readings[0]}
-    time, margins = columns.pop("time"), columns.pop("margins")
-    variables: dict[str, Any] = {name: ("time", column) for name, column in columns.items()}
-    return xr.Dataset(
-        variables | {"margins": (("time", "quantile"), margins)},
-        coords={"time": ("time", time, {"units": "gradient-flow time, learning rate x step"})},
-        attrs={"torch": str(torch.__version__)},
-    )
-
-
 def train_couplings(
     trainings: Sequence[CouplingTraining], store: RunStore, *, progress: bool = True, description: str = "calibration"
 ) -> list[xr.Dataset]:
     """The readings of every training, from the store or trained now."""
-    cost = np.array([training.task_diversity**1.8 for training in trainings])  # items times steps
-    done = np.concatenate([[0.0], np.cumsum(cost)]) / cost.sum()
-    if any(training not in store for training in trainings):
-        with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
-            for i, training in enumerate(trainings):
-                if training not in store:
-                    check()
-                    started = time.perf_counter()
-                    readings = train_coupling(training, Part(bar, done[i], done[i + 1]))
-                    store.save(training, readings, seconds=time.perf_counter() - started)
-    return [store.load(training) for training in trainings]
+    return train_missing(trainings, store, train_coupling, 1.8, progress=progress, description=description)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +16,7 @@ from .deadline import check
 from .executors import Submitter, split, train_jobs
 from .groups import train_group
 from .memory import MemoryTraining, train_memory
+from .perceptrons import train_missing
 from .progress import Bar
 from .store import RunStore
 from .trainer import Status
@@ -96,32 +96,12 @@ def train_memories(
     trainings: Sequence[MemoryTraining], store: RunStore, *, progress: bool = True, description: str = "memory alone"
 ) -> list[xr.Dataset]:
     """The curves of every training, from the store or trained now; ``ValueError`` if one of them diverged."""
-    weights = np.array([training.task_diversity**1.7 for training in trainings])  # cost: items times steps ∝ K · K^0.7
-    done = np.concatenate([[0.0], np.cumsum(weights)]) / weights.sum()
-    if any(training not in store for training in trainings):
-        with Bar(f"{description} ({len(trainings)} perceptrons)", show=progress) as bar:
-            for i, training in enumerate(trainings):
-                if training not in store:
-                    check()
-                    started = time.perf_counter()
-                    curves = train_memory(training, Part(bar, done[i], done[i + 1]))
-                    store.save(training, curves, seconds=time.perf_counter() - started)
-    found = [store.load(training) for training in trainings]
+    found = train_missing(trainings, store, train_memory, 1.7, progress=progress, description=description)
     for training, curves in zip(trainings, found, strict=True):
         diverged = curves.attrs.get("status") == "diverged"
         where = f"let the perceptron at K = {training.task_diversity}, seed {training.seed} train without diverging"
         require(not diverged, "learning_rate", where, training.learning_rate)
     return found
-
-
-class Part(Bar):
-    """A share of another bar."""
-
-    def __init__(self, whole: Bar, start: float, end: float) -> None:
-        self.whole, self.start, self.end = whole, start, end
-
-    def update(self, fraction: float, note: str = "") -> None:
-        self.whole.update(self.start + fraction * (self.end - self.start), note)
 
 
 def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:

@@ -9,7 +9,7 @@ the same on both sides of a comparison.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ import xarray as xr
 
 from ...theory import item_frequencies
 from ...theory._arguments import integer, is_integer, number, python_number, require
-from ..data.seeds import Purpose, derive_seed
 from ..networks import modules
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, initialise, perceptron
+from .perceptrons import content, dataset_of, items_of, labels_of, show
 from .progress import Bar
 
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
@@ -81,10 +81,7 @@ class MemoryTraining:
         require(isinstance(self.layer_norm, bool), "layer_norm", "be True or False", self.layer_norm)
 
     def as_json(self) -> dict[str, Any]:
-        content = {"kind": "memory", **asdict(self)}
-        # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
-        added = {"frequency_exponent": 0.0, "input_scale": 1.0}
-        return {name: value for name, value in content.items() if name not in added or value != added[name]}
+        return content(self, "memory", {"frequency_exponent": 0.0, "input_scale": 1.0})
 
 
 def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
@@ -92,9 +89,8 @@ def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
 
     Where the perceptron diverged they end before it, and the attribute ``status`` says so.
     """
-    items, labels = _items(run)
-    inputs = items.shape[-1]
-    parameters = initialise(lambda _: modules.perceptron(inputs, run.width, 1, run.layers), [run.seed])
+    items, labels = items_of(run, run.task_diversity, run.input_scale), labels_of(run.task_diversity)
+    parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
         return _descend(run, parameters, items, labels, bar)
 
@@ -110,35 +106,17 @@ def _descend(
         wrong = torch.sigmoid(-margins)
         c1 = float(_average(wrong, weights))
         if not np.isfinite(c1):
-            return _dataset(samples).assign_attrs(status="diverged")
+            return dataset_of(samples, quantile=list(QUANTILES)).assign_attrs(status="diverged")
         done = c1 < run.until or step * run.learning_rate >= run.budget
         if done or step % _STEPS_BETWEEN_SAMPLES == 0:
             samples.append(_sample(margins, wrong, weights, clock, step * run.learning_rate))
-            if bar is not None:
-                bar.update(_fraction(c1, run.until), f"K {run.task_diversity}, c1 {c1:.3f}")
+            show(bar, run, c1)
         if done:
-            return _dataset(samples)
+            return dataset_of(samples, quantile=list(QUANTILES))
         with torch.no_grad():
             for name, gradient in gradients.items():
                 parameters[name].sub_(gradient, alpha=run.learning_rate)
         clock, step = clock + run.learning_rate * c1, step + 1
-
-
-def _fraction(c1: float, until: float) -> float:
-    """Fraction done: the margin log(1/c1) rises almost linearly in the clock."""
-    return float(np.clip(np.log(0.5 / max(c1, until)) / np.log(0.5 / until), 0, 1))
-
-
-def _items(run: MemoryTraining) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.ITEMS))
-    items = torch.randn(1, run.task_diversity, run.dimension, generator=generator) * run.dimension**-0.5
-    if run.layer_norm:
-        tokens = modules.target_tokens(items)
-        items = F.layer_norm(tokens, tokens.shape[-1:])
-    if run.input_scale != 1:
-        items = run.input_scale * items
-    labels = 1.0 - 2.0 * (torch.arange(run.task_diversity) % 2)
-    return items, labels[None]
 
 
 def _weights(run: MemoryTraining) -> torch.Tensor | None:
@@ -184,15 +162,3 @@ def _quantiles(margins: torch.Tensor, weights: torch.Tensor | None) -> np.ndarra
     order = margins.argsort()
     p = weights[order].numpy()
     return np.interp(QUANTILES, np.cumsum(p) - p / 2, margins[order].numpy())
-
-
-def _dataset(samples: list[dict[str, Any]]) -> xr.Dataset:
-    columns = {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
-    time = ("time", columns.pop("time"), {"units": "gradient-flow time, learning rate x step"})
-    margins = columns.pop("margins")
-    variables = {name: ("time", column) for name, column in columns.items()}
-    return xr.Dataset(
-        variables | {"margins": (("time", "quantile"), margins)},
-        coords={"time": time, "quantile": list(QUANTILES)},
-        attrs={"torch": str(torch.__version__)},
-    )
