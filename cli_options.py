@@ -62,14 +62,14 @@ def writable(option: str, *endings: str) -> Callable[[Path | None], Path | None]
     def check(path: Path | None) -> Path | None:
         if path is None:
             return None
-        said = f"but it is {str(path)!r}"
+        given = f"but it is {str(path)!r}"
         if endings and path.suffix.lower() not in endings:
-            raise typer.BadParameter(f"must be a file that ends in {_either(endings)}, {said}", param_hint=option)
+            raise typer.BadParameter(f"must be a file that ends in {_either(endings)}, {given}", param_hint=option)
         if path.is_dir():
             raise typer.BadParameter(f"must be a file, but {str(path)!r} is a folder", param_hint=option)
         there = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
-            raise typer.BadParameter(f"must be a file that can be written, {said}", param_hint=option)
+            raise typer.BadParameter(f"must be a file that can be written, {given}", param_hint=option)
         return path
 
     return check

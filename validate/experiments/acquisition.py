@@ -46,15 +46,15 @@ class AcquisitionTime:
         return {label: grid(run, self.seeds) for label, run in self.runs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
-        said = {label: predict_acquisition(run) for label, run in self.runs.items()}
+        predictions = {label: predict_acquisition(run) for label, run in self.runs.items()}
         claims = [
-            said[label].claim(
+            predictions[label].claim(
                 "t_ICL", "minimal", self.bar, part="circuit", method="averaged field", at=place(run), data=(label,)
             )
             for label, run in self.runs.items()
         ]
         for labels in self.exponents.values():
-            lengths, made = self._lengths(labels), [said[label] for label in labels]
+            lengths, made = self._lengths(labels), [predictions[label] for label in labels]
             slope = np.polyfit(np.log(lengths), np.log([one.estimate.value for one in made]), 1)[0]
             exponent = Prediction(Estimate.exact(float(slope)), [entry for one in made for entry in one.inputs])
             at = place(self.runs[labels[0]], context_length=tuple(lengths), budget=None)

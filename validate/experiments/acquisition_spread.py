@@ -59,7 +59,7 @@ class AcquisitionSpread:
         every = self._as_seen(law.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES))
         inputs = (f"law of T(β0), β0 ~ N(0, 1), N = {self.run.task.context_length}, D = {self.run.task.dimension:g}",)
         at = place(self.run.with_(task_diversity=math.inf, beta0=None))
-        said: list[tuple[str, Value, float | None, Scale]] = [
+        predicted: list[tuple[str, Value, float | None, Scale]] = [
             ("median t_ICL", Estimate.exact(law.median), self.bar, "ratio"),
             ("sd of ln t_ICL", Estimate.exact(fit_log_normal(every, budget).width.value), self.bar, "ratio"),
             ("distance of the laws of t_ICL", Estimate.exact(0.0), self.distance_bar, "difference"),
@@ -67,7 +67,7 @@ class AcquisitionSpread:
         ]
         return [
             Claim(quantity, "minimal", value, bar, "circuit", "law of t_ICL", at, scale=scale, inputs=inputs)
-            for quantity, value, bar, scale in said
+            for quantity, value, bar, scale in predicted
         ]
 
     def _as_seen(self, times: np.ndarray) -> np.ndarray:

@@ -85,12 +85,12 @@ class MemoryDepth:
             clocks = clocks_in(trained[claim.data[0]])
             fit = measure_power_law(clocks.task_diversity.values, clocks.clock.values, confidence=confidence)
             return fit[claim.quantity == "ν"]
-        until, said = claim.at["until"], claim.at["gains"]
+        until, predicted = claim.at["until"], claim.at["gains"]
         gains = [
             _clock_where(one, self.later) - _clock_where(one, float(until))
             for one in memories_in(trained[claim.data[0]]).curves
         ]
-        return geometric_mean(np.divide(gains, said), confidence).scaled(geometric_mean(said).value)
+        return geometric_mean(np.divide(gains, predicted), confidence).scaled(geometric_mean(predicted).value)
 
 
 #: How far the clock goes from c1 = ``until`` to c1 = ``later``.

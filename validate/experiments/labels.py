@@ -96,17 +96,17 @@ class ContextLabels:
         for k in self.task_diversity:
             reached = self.run.budget / 2 if memory is None else memory.clock_reached(k, self.run.budget)
             fractions[k] = float(np.mean(asked < reached))
-        said: list[tuple[At, float, float]] = [(k, value, self.bar) for k, value in fractions.items()]
+        predicted: list[tuple[At, float, float]] = [(k, value, self.bar) for k, value in fractions.items()]
         if self._finite:
             pooled = float(np.mean([fractions[k] for k in self._finite]))
-            said.append((tuple(self._finite), pooled, self.pooled_bar))
+            predicted.append((tuple(self._finite), pooled, self.pooled_bar))
         return [
             Claim(
                 _ACQUIRING, "minimal", Estimate.exact(value), bar, "circuit", "clock of the own β0",
                 place(runs[0], task_diversity=k), "difference", exact if k == math.inf else finite,
                 (labels if k == math.inf else f"{labels}_finite",),
             )
-            for k, value, bar in said
+            for k, value, bar in predicted
         ]  # fmt: skip
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value:

@@ -179,14 +179,14 @@ class ReducedAcquisition:
             inputs = (f"couplings of perceptrons alone{start}, {addresses(curves.trainings)}",)
             for method, terms in self.terms.items():
                 times = np.concatenate([self._times(run, terms, one, i) for i, one in enumerate(curves.tables())])
-                said: dict[str, tuple[Estimate, float | None]] = {"t_ICL": (geometric_mean(times), self.bar)}
+                predicted: dict[str, tuple[Estimate, float | None]] = {"t_ICL": (geometric_mean(times), self.bar)}
                 if np.isfinite(times).all() and np.unique(times).size >= 3:
-                    said[_SPREAD] = (fit_log_normal(times, np.full(times.size, run.budget)).width, self.spread_bar)
+                    predicted[_SPREAD] = (fit_log_normal(times, np.full(times.size, run.budget)).width, self.spread_bar)
                 claims += [
                     Prediction(estimate, inputs).claim(
                         quantity, "transformer", bar, method=method, at=place(run), data=(label,)
                     )
-                    for quantity, (estimate, bar) in said.items()
+                    for quantity, (estimate, bar) in predicted.items()
                 ]
         return claims
 

@@ -81,8 +81,8 @@ class TransformerLadder:
         for rung, (label, run) in enumerate(self.rungs.items(), start=1):
             at = {**place(run), "rung": f"{rung} {label}"}
             for method, terms in METHODS.items():
-                said = [one for turn, table in enumerate(tables) for one in self._solved(run, table, turn, terms)]
-                times[method, label] = geometric_mean(said)
+                values = [one for turn, table in enumerate(tables) for one in self._solved(run, table, turn, terms)]
+                times[method, label] = geometric_mean(values)
                 claims.append(
                     Prediction(times[method, label], inputs).claim(
                         "I_K" if run.scrambled else "t_ICL", run.network, self.bar, method=method, at=at, data=(label,)
@@ -94,8 +94,8 @@ class TransformerLadder:
 
     def _ratio(self, method: str, label: str, other: str, times: Mapping[tuple[str, str], Estimate]) -> Claim:
         run, ratio = self.rungs[label], times[method, label].value / times[method, other].value
-        said = Prediction(Estimate.exact(ratio), (f"t_ICL predicted for {label} and {other}",))
-        return said.claim(_RATIO, run.network, self.bar, method=method, at=place(run), data=(label, other))
+        prediction = Prediction(Estimate.exact(ratio), (f"t_ICL predicted for {label} and {other}",))
+        return prediction.claim(_RATIO, run.network, self.bar, method=method, at=place(run), data=(label, other))
 
     def _terms(self, label: str, table: MeasuredCoupling, time: float, inputs: Sequence[str]) -> list[Claim]:
         """Order parameters, means and ranges over the starts of one calibration, at shares of the predicted t_ICL."""

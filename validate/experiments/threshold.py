@@ -89,29 +89,33 @@ class ThresholdScan:
         known: dict[str, list[Prediction]] = {}
         x: list[At] = []
         for label, scan in self.scans.items():
-            said = {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
-            claims += [one for method in self.methods for one in self._of_scan(label, scan, method, said[method.name])]
-            if not any("K*" in made for made in said.values()):  # the point that a law starts from
+            predictions = {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
+            claims += [
+                one for method in self.methods for one in self._of_scan(label, scan, method, predictions[method.name])
+            ]
+            if not any("K*" in made for made in predictions.values()):  # the point that a law starts from
                 part = "circuit" if scan.run.network == "minimal" else "whole"
                 claims.append(
                     Claim("K*", scan.run.network, None, None, part, at=scan.place(), data=(self.shared or label,))
                 )
-            claims += self._ladder(label, scan, {name: made["K*"] for name, made in said.items() if "K*" in made})
-            for name, made in said.items():
+            claims += self._ladder(
+                label, scan, {name: made["K*"] for name, made in predictions.items() if "K*" in made}
+            )
+            for name, made in predictions.items():
                 known.setdefault(name, []).extend([made["K*"]] if "K*" in made else [])
-            clock = next((made["I*"].estimate.value for made in said.values() if "I*" in made), math.nan)
+            clock = next((made["I*"].estimate.value for made in predictions.values() if "I*" in made), math.nan)
             x.append(clock if self.variable == "clock" else scan.place().get(self.variable, math.nan))
         if self.slope_bar is None:
             return claims
         return claims + self._slopes(x, {name: made for name, made in known.items() if len(made) == len(x)}, calibrated)
 
-    def _of_scan(self, label: str, scan: Scan, method: Method, said: Mapping[str, Prediction]) -> list[Claim]:
+    def _of_scan(self, label: str, scan: Scan, method: Method, predictions: Mapping[str, Prediction]) -> list[Claim]:
         """The equations speak of the minimal model's circuit; its whole network is compared with the memory alone."""
         network, data = scan.run.network, (self.shared or label,)
         bars = {"K*": self.bar, "t_ICL": self.time_bar}
         known = {"t_ICL": max(scan.task_diversity), "I_K": getattr(method, "reference", None)}
         claims = []
-        for quantity, prediction in said.items():
+        for quantity, prediction in predictions.items():
             minimal = ("circuit", "whole") if quantity == "K*" and getattr(method, "whole", False) else ("circuit",)
             unbarred = quantity == "t_ICL" and not getattr(method, "times", True)
             for part in minimal if network == "minimal" else ("whole",):
@@ -123,9 +127,9 @@ class ThresholdScan:
                 )  # fmt: skip
         return claims
 
-    def _ladder(self, label: str, scan: Scan, said: Mapping[str, Prediction]) -> list[Claim]:
+    def _ladder(self, label: str, scan: Scan, predictions: Mapping[str, Prediction]) -> list[Claim]:
         """What each step from one method to the next removes of the first one's error in ln K*, and what is left."""
-        rungs = [(name, said[name].estimate) for name in self.ladder]
+        rungs = [(name, predictions[name].estimate) for name in self.ladder]
         if any(not 0 < one.value < math.inf for _, one in rungs):
             return []
         steps = [*itertools.pairwise(rungs), *([(rungs[-1], ("measured", None))] if rungs else [])]
@@ -145,7 +149,7 @@ class ThresholdScan:
         quantity = f"d ln K*/d ln {SYMBOLS[self.variable]}"
         part = "circuit" if network == "minimal" else "whole"
         common: dict[str, Any] = {"part": part, "data": tuple(self.networks())}
-        said = {
+        predictions = {
             name: Prediction(
                 slope([float(one) for one in x], [one.estimate for one in made]),
                 tuple(dict.fromkeys(entry for one in made for entry in one.inputs)),
@@ -153,17 +157,17 @@ class ThresholdScan:
             for name, made in known.items()
             if made
         }
-        against = tuple(one.estimate.value for one in said.values())
+        against = tuple(one.estimate.value for one in predictions.values())
         if isinstance(self.exponent, str):
             memories = [calibrated[memory_label(self.exponent, label)] for label in self.scans] if self.exponent else []
-            said |= {"1/ν": inverse_exponent(memories)} if memories else {}
+            predictions |= {"1/ν": inverse_exponent(memories)} if memories else {}
         else:
-            said["1/ν"] = self.exponent.inverse_exponent(calibrated)
+            predictions["1/ν"] = self.exponent.inverse_exponent(calibrated)
         claims = [
             one.claim(quantity, network, self.slope_bar, method=name, scale="difference", at=at, **common)
-            for name, one in said.items()
+            for name, one in predictions.items()
         ]
-        against = against or tuple(one.estimate.value for one in said.values())
+        against = against or tuple(one.estimate.value for one in predictions.values())
         for rival, value in self.rivals.items():
             where, inputs = {**at, "rival": value, "against": against}, ("the measured slope's interval",)
             claims.append(

@@ -113,9 +113,9 @@ class TransformerAcquisition:
             if label != self.point:
                 factors = [table[label] / table[self.point] for table in tables]
                 time = Estimate(start.value * factors[0], start.low * min(factors), start.high * max(factors))
-                said = Prediction(time, (*seen, source))
+                prediction = Prediction(time, (*seen, source))
                 claims.append(
-                    said.claim(
+                    prediction.claim(
                         "t_ICL", "transformer", self.bar, method=f"one point, {kind}", at=place(run), data=(label,)
                     )
                 )
@@ -127,8 +127,10 @@ class TransformerAcquisition:
         scaled = width * (run.attention_scale / plain.attention_scale) ** 2
         ratio = Estimate.exact(_theory(run, scaled) / _theory(plain, width))
         inputs = (f"averaged field, σ_s = {scaled:.2f} against {width:.2f}, untrained transformers",)
-        said = Prediction(ratio, inputs)
-        return said.claim(_RATIO, "transformer", self.bar, method="rough attention", at=place(run), data=(label, other))
+        prediction = Prediction(ratio, inputs)
+        return prediction.claim(
+            _RATIO, "transformer", self.bar, method="rough attention", at=place(run), data=(label, other)
+        )
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
         runs = [networks_in(trained[label]) for label in claim.data]
@@ -137,7 +139,7 @@ class TransformerAcquisition:
             lengths = [self.runs[label].task.context_length for label in claim.data]
             seen = [(n, t) for n, found in zip(lengths, times, strict=True) for t in found if math.isfinite(t)]
             if len({n for n, _ in seen}) < 2 or len(seen) < 3:
-                return UNKNOWN_DIFFERENCE  # nothing is said unless two N or more acquire
+                return UNKNOWN_DIFFERENCE  # no slope of fewer than two N
             return measure_power_law([n for n, _ in seen], [t for _, t in seen], confidence=confidence)[1]
         if claim.quantity == _RATIO:
             return geometric_mean(times[0], confidence).over(geometric_mean(times[1], confidence))

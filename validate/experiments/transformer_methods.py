@@ -153,11 +153,11 @@ class ClockOf:
         else:
             alone = memories_in(calibrated[memory_label(self.memory, label)])
             memory = clocks_of_perceptrons(alone, scan.read.budget)
-        said = {"K*": predict_threshold_at(clock, memory)}
+        predictions = {"K*": predict_threshold_at(clock, memory)}
         if self.reference is not None:
             readings = memory.clock.values[memory.task_diversity.values == self.reference]
-            said["I_K"] = Prediction(geometric_mean(readings), (f"I_K of {memory.attrs['runs']}",))
-        return said
+            predictions["I_K"] = Prediction(geometric_mean(readings), (f"I_K of {memory.attrs['runs']}",))
+        return predictions
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class TransiencePhases:
     """The phase of every network within a given time, over λ; the scan holds all three.
 
     A phase is predicted for every λ, by co-integration and by the coupled equations (the commonest over their seeds).
-    One row each: the share of networks in the phase predicted for their λ, said to be 1.
+    One row each: the share of networks in the phase predicted for their λ, which should be 1.
 
     Parameters
     ----------

@@ -83,9 +83,11 @@ class TransformerTransience:
             phase = NO_ICL if decay > critical.value else LASTING
             if phase == LASTING and acquired.value + time.value < self.run.budget:
                 phase = TRANSIENT
-            said = self._claim("t_loss", time, self.bar, "t ∝ 1/λ", (seen, "t ∝ 1/λ"), decay)
+            claim = self._claim("t_loss", time, self.bar, "t ∝ 1/λ", (seen, "t ∝ 1/λ"), decay)
             # Where none is predicted the time is told all the same: the phase may be wrong.
-            times.append(said if phase == TRANSIENT else replace(said, predicted=None, bar=None, method="", inputs=()))
+            times.append(
+                claim if phase == TRANSIENT else replace(claim, predicted=None, bar=None, method="", inputs=())
+            )
             expected.append(phase)
         law, product, every = Estimate.exact(-1.0), "C of the minimal model", tuple(self.decay)
         slope_inputs = ("t_loss ∝ 1/λ",)

@@ -80,7 +80,9 @@ def contest(claims: Iterable[Claim], variables: Sequence[str] = VARIABLES, quant
     True
     """
     known = [(claim, *_middles(claim)) for claim in claims if claim.quantity == quantity]
-    known = [(claim, said, seen) for claim, said, seen in known if 0 < said < math.inf and 0 < seen < math.inf]
+    known = [
+        (claim, predicted, seen) for claim, predicted, seen in known if 0 < predicted < math.inf and 0 < seen < math.inf
+    ]
     for claim, *_ in known:
         missing = [name for name in variables if not isinstance(claim.at.get(name), int | float)]
         require(not missing, "claims", f"hold {', '.join(missing)} as numbers", claim.at)
@@ -92,7 +94,7 @@ def contest(claims: Iterable[Claim], variables: Sequence[str] = VARIABLES, quant
     least = len(varied) + 3
     require(len(known) >= least, "claims", f"hold {least} conditions or more, predicted and measured", len(known))
     measured = np.log([seen for *_, seen in known])
-    theory = np.log([said for _, said, _ in known]) - measured
+    theory = np.log([predicted for _, predicted, _ in known]) - measured
     regression = left_out(table[:, varied], measured) - measured
     p = sign_test(regression**2 - theory**2)
     return Contest(len(known), np.abs(theory), np.abs(regression), p, tuple(variables[i] for i in varied))
@@ -104,13 +106,13 @@ def left_out(table: Array, values: Array) -> Array:
     Of columns in which the others do not differ it says nothing: the shortest of all least-squares solutions, on
     columns less their means.
     """
-    said = np.empty(len(values))
+    predicted = np.empty(len(values))
     for i in range(len(values)):
         others = np.delete(table, i, 0)
         middle, level = others.mean(0), np.delete(values, i).mean()
         slopes = np.linalg.lstsq(others - middle, np.delete(values, i) - level, rcond=1e-10)[0]
-        said[i] = level + (table[i] - middle) @ slopes
-    return said
+        predicted[i] = level + (table[i] - middle) @ slopes
+    return predicted
 
 
 def sign_test(differences: Array) -> float:
@@ -129,5 +131,5 @@ def sign_test(differences: Array) -> float:
 def _middles(claim: Claim) -> tuple[float, float]:
     """Predicted and measured value; NaN where there is none."""
     found = [None if value is None else ends(value) for value in (claim.predicted, claim.measured)]
-    said, seen = (math.nan if one is None else one[0] for one in found)
-    return said, seen
+    predicted, seen = (math.nan if one is None else one[0] for one in found)
+    return predicted, seen

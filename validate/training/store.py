@@ -209,12 +209,12 @@ class RunStore:
                 state: dict[str, torch.Tensor] = {}
                 try:
                     state = load_file(path)
-                    said = wrong(state)
+                    problem = wrong(state)
                 except (SafetensorError, OSError, ValueError) as error:
-                    said = str(error)
-                if said is None:
+                    problem = str(error)
+                if problem is None:
                     return state
-                warn(f"{path} is damaged ({said}); the checkpoint before it is used")
+                warn(f"{path} is damaged ({problem}); the checkpoint before it is used")
         return None
 
     def delete_checkpoint(self, key: str) -> None:
