@@ -29,7 +29,7 @@ from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory, MemoryRun
 from .regimes import crossover_regimes, crossover_slope, free_regime
 from .task import Task
-from .threshold import threshold, threshold_slopes
+from .threshold import threshold, threshold_slopes, threshold_values
 
 __all__ = [
     "AcquisitionDistribution",
@@ -93,6 +93,7 @@ __all__ = [
     "tail_time",
     "threshold",
     "threshold_slopes",
+    "threshold_values",
     "time_of_clock",
     "tracking_weight",
     "transience_time",

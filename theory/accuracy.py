@@ -11,6 +11,7 @@ from scipy.special import gammaincinv, gammaln, ndtr, ndtri
 
 from ._arguments import broadcast, number, real, require
 from ._labels import by_name
+from ._numerics.quadrature import legendre
 from ._numerics.roots import root
 from .acquisition.balanced import balanced_accuracy, balanced_acquired_beta
 from .contexts.attention import BETA_MAX
@@ -132,7 +133,7 @@ def _squared_norms(dimension: float) -> tuple[NDArray[np.float64], NDArray[np.fl
     if math.isinf(dimension):
         return np.ones(1), np.ones(1)
     low, high = (float(gammaincinv(dimension / 2.0, p)) for p in (1e-14, 1.0 - 1e-14))
-    x, weight = np.polynomial.legendre.leggauss(60)
+    x, weight = legendre(60)
     half = low + 0.5 * (high - low) * (x + 1.0)  # χ²/2
     weight = weight * np.exp((dimension / 2.0 - 1.0) * np.log(half) - half - gammaln(dimension / 2.0))
     return 2.0 * half / dimension, weight / weight.sum()

@@ -1,17 +1,22 @@
 """K*: the task diversity above which ICL is acquired within a budget, its bracket, and how it moves."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import number, require
+from ._arguments import broadcast, number, real, require
+from ._labels import by_name
 from ._numerics.roots import root
 from .acquisition.clock import acquisition_clock
 from .acquisition.race import clock_at_acquisition, time_of_clock
 from .acquisition.time import early_drag
 from .estimate import Estimate
+from .memory.budget import diversity_at_budget
 from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory
 from .task import Task
@@ -108,10 +113,70 @@ def threshold(
     return _bracketed(task, memory, value, reading, beta0, w0, budget, clock is None)
 
 
+@by_name
+def threshold_values(
+    task: Task,
+    memory: PowerLawMemory,
+    beta0: ArrayLike = 0.0,
+    w0: ArrayLike = 0.0,
+    *,
+    budget: ArrayLike = math.inf,
+    clock: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """K*(T) of :func:`threshold`, its value without the interval, for arrays of starts, budgets and clocks.
+
+    A finite budget needs one root a value, of T/(2 I*) in the margin (:func:`.memory.budget.diversity_at_budget`);
+    1,000 values and more are interpolated between few, to 2e-6.
+
+    Parameters
+    ----------
+    task : Task
+    memory : PowerLawMemory
+    beta0, w0, budget : array_like
+        As for :func:`threshold`.
+    clock : array_like >= 0, optional
+        I*, such as that of several tasks, in place of what the task, β0 and w0 say; otherwise
+        :func:`clock_at_acquisition`.
+
+    Returns
+    -------
+    array of the broadcast shape; ``inf`` where no diversity acquires ICL by then
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, shapes do not broadcast, or ``memory`` is no PowerLawMemory.
+
+    Source: docs/derivation.md, "threshold" and "threshold at a budget".
+
+    Examples
+    --------
+    >>> task, memory = Task(context_length=100), PowerLawMemory(amplitude=3.9, exponent=0.7)
+    >>> threshold_values(task, memory, [[0.0], [1.0]], budget=[1e3, 1e6, math.inf]).round().tolist()
+    [[601.0, 354.0, 164.0], [109.0, 77.0, 37.0]]
+    """
+    require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
+    budget = real("budget", budget, minimum=0.0, finite=False)
+    require(bool(np.all(budget > 0.0)), "budget", "be positive", budget)
+    if clock is None:
+        reading = clock_at_acquisition(task, beta0, w0)
+    else:
+        reading = real("clock", clock, minimum=0.0, finite=False)
+    reading, budget = broadcast(clock=reading, budget=budget)
+    never = np.isinf(reading)
+    reading = np.where(never, 1.0, reading)
+    values = np.asarray(memory.critical_diversity(reading))
+    bounded = np.isfinite(budget) & (reading > 0.0) & ~never
+    values[bounded] = diversity_at_budget(memory, reading[bounded], budget[bounded])
+    return np.where(never, np.inf, values)
+
+
 def _at_budget(memory: Memory, clock: float, budget: float) -> float:
     """K*(T) for one I*: a root in ln K, as I_K(T) grows with K (slower memorisation leaves c1 higher)."""
     require(isinstance(memory, PowerLawMemory | MeasuredMemory), "memory", "know its time, at a budget", memory)
     assert isinstance(memory, PowerLawMemory | MeasuredMemory)
+    if isinstance(memory, PowerLawMemory):
+        return float(diversity_at_budget(memory, np.array(clock), np.array(budget)))
     if budget <= 2.0 * clock:
         return math.inf
 

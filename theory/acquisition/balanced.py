@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .._arguments import real, require
+from .._numerics.quadrature import legendre
 from .._numerics.roots import root
 from ..contexts.attention import EXPONENT_MAX, attended_label, context_nodes
 from ..task import Task
@@ -89,7 +90,7 @@ def weight_squared(beta0: Array, w0: Array, beta: Array, task: Task) -> Array:
     For D → ∞ and no target in the softmax
     N (w² − w0²)/2 = m(e^β − e^{β0}) + (N − 2m)(β − β0) + (N − m)(e^{−β} − e^{−β0}).
     """
-    x, weights = np.polynomial.legendre.leggauss(NODES)
+    x, weights = legendre(NODES)
     half = 0.5 * (beta - beta0)
     value, slope = attended(beta0[..., None] + half[..., None] * (x + 1.0), task)
     return w0**2 + 2.0 * half * ((value / slope) @ weights)

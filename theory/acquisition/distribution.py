@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from .._arguments import integer, number, real, require
 from .._labels import by_name
 from .._numerics.level_sets import LevelSets, level_sets
+from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
 from ..contexts.attention import BETA_MAX
 from ..task import Task
@@ -163,7 +164,7 @@ class AcquisitionDistribution:
 
     def _integral(self, order: int, reach: float) -> float:
         """∫ T^order dP between z = ∓reach, over the pieces on which T is smooth."""
-        x, weights = np.polynomial.legendre.leggauss(40)
+        x, weights = legendre(40)
         total = 0.0
         for piece in self._sets.pieces:
             left, right = max(piece.left, -reach), min(piece.right, reach)

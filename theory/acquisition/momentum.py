@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real
 from .._labels import by_name
+from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
 from ..task import Task
 from .early import EarlyPath, beta_along, reaching, weight_along
@@ -57,7 +58,7 @@ def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     beta0, w0 = broadcast(beta0=real("beta0", beta0), w0=real("w0", w0))
     path = EarlyPath(beta0.ravel(), w0.ravel(), float(early_drag(task)))
     last = np.maximum(reaching(path, acquired_beta(task)), path.start)
-    x, weights = np.polynomial.legendre.leggauss(200)
+    x, weights = legendre(200)
     half = 0.5 * (last - path.start)[:, None]
     y = path.start[:, None] + half * (x + 1.0)
     beta = beta_along(y, np.broadcast_to(path.constant[:, None], y.shape), path.drag)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments import broadcast, number, real, require
 from .._labels import by_name
 from .._numerics.level_sets import mass
+from .._numerics.quadrature import legendre
 from .._numerics.roots import root
 from ..accuracy import acquired_beta
 from ..contexts.attention import BETA_MAX, context_nodes
@@ -152,7 +152,7 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
         return math.inf
     if math.isinf(task_diversity):
         return 2.0 * clock  # nothing is memorised, and c1 stays at 1/2
-    x, weights = _legendre()
+    x, weights = legendre(200)
     if isinstance(memory, PowerLawMemory):
         # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
         end = float(memory.margin(clock, task_diversity))
@@ -199,12 +199,6 @@ def delayed_time(memory: PowerLawMemory, clock: ArrayLike, task_diversity: Array
     share = clock / total
     later = 2.0 * clock * (1.0 + memory.margin_scale * share / (4.0 * (memory.growth_exponent - 1.0)))
     return np.where(share < 1.0, later, np.inf)
-
-
-@lru_cache(maxsize=1)
-def _legendre() -> tuple[Array, Array]:
-    """Nodes and weights, kept: making them takes most of the time that the integral does."""
-    return np.polynomial.legendre.leggauss(200)
 
 
 @by_name

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real, require
 from .._labels import by_name
+from .._numerics.quadrature import legendre
 from ..memory.law import PowerLawMemory
 from ..task import Task
 
@@ -277,7 +278,7 @@ def _duration(
     if math.isinf(diversity):
         return math.inf
     begin = float(_beta_at(task, np.array(decay), np.array(start), np.array(end)))
-    x, weights = np.polynomial.legendre.leggauss(120)
+    x, weights = legendre(120)
     half = 0.5 * (begin - end)
     beta = end + half * (x + 1.0)
     w, a = branch_point(task, beta)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, number, real, require
 from .._labels import by_name
+from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
 from ..acquisition.integrated import Arrival, arrival, context_equations
 from ..acquisition.time import early_drag
@@ -168,7 +169,7 @@ def tail_time(task: Task, decay: float, beta0: float) -> float:
         return 0.0
     # smooth in β on the scale 1, and steep, like e^{−2β}, only towards β0
     edges = np.linspace(beta0, level, max(2, math.ceil(4.0 * (level - beta0))))
-    x, weights = np.polynomial.legendre.leggauss(20)
+    x, weights = legendre(20)
     half = 0.5 * np.diff(edges)[:, None]
     beta = edges[:-1, None] + half * (x + 1.0)
     speed = np.exp(2.0 * beta) / (kappa + per_clock) - per_clock * beta

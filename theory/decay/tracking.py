@@ -11,6 +11,7 @@ from scipy.special import lambertw
 
 from .._arguments import broadcast, number, real, require
 from .._labels import by_name
+from .._numerics.quadrature import legendre
 from ..contexts.attention import BETA_MAX
 from ..task import Task
 
@@ -149,7 +150,7 @@ def weight_after_acquisition(task: Task, clock: ArrayLike, w: float, beta: float
     # dI/dβ tabulated: w grows by at least a dI, so that the last β lies where w²/2 = (w_1 + I)²/2
     last = math.log(math.exp(min(beta, 300.0)) + (w + float(clock.max(initial=0.0)) + 1.0) ** 2 / (2.0 * share)) + 1.0
     edges = np.linspace(beta, max(last, beta + 1.0), 801)
-    x, weights = np.polynomial.legendre.leggauss(6)
+    x, weights = legendre(6)
     half = 0.5 * np.diff(edges)
 
     def squared(b: Array) -> Array:
@@ -168,7 +169,7 @@ def _excess(
     found: Array, edges: Array, reading: Array, clock: Array, squared: Callable[[Array], Array], share: float
 ) -> Array:
     """(I(β) − I)/(dI/dβ), I(β) by quadrature from the entry of the table below β."""
-    x, weights = np.polynomial.legendre.leggauss(6)
+    x, weights = legendre(6)
     below = np.clip(np.searchsorted(edges, found, side="right") - 1, 0, len(edges) - 2)
     half = 0.5 * (found - edges[below])
     inner = edges[below][..., None] + half[..., None] * (x + 1.0)

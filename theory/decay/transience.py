@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real, require
 from .._labels import by_name
+from .._numerics.quadrature import legendre
 from ..field import mean_residual
 from ..memory.law import PowerLawMemory
 from ..task import Task
@@ -117,7 +118,7 @@ def lasting(task: Task, memory: PowerLawMemory, decay: float, acquired_margin: f
     # φ falls with β beyond the fold: start where it is φ_acq, and integrate in β, in which everything is smooth
     starts = [float(b) for b in margin_of.solve(acquired_margin, extrapolate=False) if b > end.beta]
     require(len(starts) > 0, "acquired_margin", "lie on the ICL branch", acquired_margin)
-    x, weights = np.polynomial.legendre.leggauss(200)
+    x, weights = legendre(200)
     half = 0.5 * (starts[0] - end.beta)
     beta = end.beta + half * (x + 1.0)
     speed = memory.field(margin_of(beta), np.clip(residual_of(beta), 0.0, 1.0), task_diversity)

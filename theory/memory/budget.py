@@ -1,0 +1,71 @@
+"""K* at a finite time, for many clocks and times at once: one function of one variable decides all of them."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._numerics.chebyshev import tabulated
+from .._numerics.quadrature import legendre
+from .law import PowerLawMemory
+
+Array = NDArray[np.float64]
+
+#: Values from which on they are interpolated between few, to 1e-6 in the share.
+MANY = 1000
+#: Greatest ln(T/2I*) that is told from infinity; the margin there is about as large.
+LOG_MAX = 600.0
+
+
+def diversity_at_budget(memory: PowerLawMemory, clock: Array, budget: Array) -> Array:
+    """The K >= 1 whose memory alone reads I* = ``clock`` > 0 at T = ``budget``; ``inf`` where T <= 2 I*.
+
+    In units of 2 I* the time is a function of the margin φ alone,
+
+        T/(2 I*) = ((q − 1)/2p) ∫_0^φ (1 + e^x)/(1 + x/p)^q dx / s,    s = I*/I_K(∞) = 1 − (1 + φ/p)^{1−q}
+
+    so that one root gives the share s, and K follows from I_K(∞) = I*/s.
+
+    Source: docs/derivation.md, "threshold at a budget".
+    """
+    with np.errstate(divide="ignore"):
+        excess = np.log(budget) - np.log(2.0 * clock)
+    reached = excess > 0.0
+    share = np.ones(excess.shape)
+    share[reached] = _shares(memory, np.minimum(excess[reached], LOG_MAX))
+    return np.where(reached, np.maximum(memory.critical_diversity(clock / share), 1.0), np.inf)
+
+
+def _shares(memory: PowerLawMemory, excess: Array) -> Array:
+    """s at each ln(T/2I*) > 0, a flat array."""
+    if excess.size < MANY:
+        return _share_at(memory, excess)
+    return np.asarray(tabulated(lambda x: _share_at(memory, np.exp(x)), np.log(excess)))
+
+
+def _share_at(memory: PowerLawMemory, excess: Array) -> Array:
+    from scipy.optimize.elementwise import find_root  # a fifth of a second, which most callers need not spend
+
+    def beyond(log_margin: Array, excess: Array) -> Array:
+        return _log_time(memory, np.exp(log_margin)) - excess
+
+    low, high = np.full(excess.shape, math.log(1e-100)), np.full(excess.shape, math.log(2.0 * LOG_MAX))
+    found = find_root(beyond, (low, high), args=(excess,), tolerances={"xatol": 1e-14, "xrtol": 1e-14, "fatol": 0.0})
+    return _share(memory, np.exp(found.x))
+
+
+def _share(memory: PowerLawMemory, margin: Array) -> Array:
+    """s = I_K/I_K(∞) at a margin."""
+    return -np.expm1((1.0 - memory.growth_exponent) * np.log1p(margin / memory.margin_scale))
+
+
+def _log_time(memory: PowerLawMemory, margin: Array) -> Array:
+    """ln(T/2I*) at margins φ; their powers of e are taken apart so that they do not overflow."""
+    nodes, weights = legendre(200)
+    end = margin[..., None]
+    x = 0.5 * end * (nodes + 1.0)
+    p, q = memory.margin_scale, memory.growth_exponent
+    # (1 + e^x)/2 = 1 + (e^x − 1)/2, and the second part alone is what exceeds 2 I*, however small it is
+    late = 0.5 * np.expm1(np.minimum(x, 700.0)) / (1.0 + x / p) ** q
+    extra = (q - 1.0) / p * 0.5 * margin * (late @ weights)
+    return np.log1p(extra / _share(memory, margin))
