@@ -15,6 +15,10 @@ from ..validate import Claim, Claims
 _JUDGED = ("holds", "fails", "undecided")
 
 
+def _never(claim: Claim) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Question:
     """A question to trained networks.
@@ -29,18 +33,44 @@ class Question:
         Claim → whether it answers this question, where no earlier question of the list takes it.
     figures : sequence of str
         Figures of the catalogue that show it; the first that can be drawn is the question's picture.
+    says : str
+        What the theory says, as the beginning of a sentence that ends with the answer.
+    headline : callable
+        Claim → whether it decides the answer; the others support it.
+    against : callable
+        Claim → whether it tests another explanation than the theory's; ``rival`` says which, in words.
     """
 
     name: str
     asks: str
     about: Callable[[Claim], bool]
     figures: tuple[str, ...] = ()
+    says: str = ""
+    headline: Callable[[Claim], bool] = _never
+    against: Callable[[Claim], bool] = _never
+    rival: str = ""
 
 
 def _of(claim: Claim, *, quantity: str = "", experiment: str = "", network: str = "") -> bool:
     """Whether one of the fields is found by its pattern."""
     fields = ((quantity, claim.quantity), (experiment, claim.experiment), (network, claim.network))
     return any(pattern and re.match(pattern, value) for pattern, value in fields)
+
+
+def _every(claim: Claim, **patterns: str) -> bool:
+    """Whether all of the fields are matched whole by their patterns, and the claim was judged."""
+    if claim.verdict.kind == "reported":
+        return False
+    return all(re.fullmatch(pattern, getattr(claim, name)) for name, pattern in patterns.items())
+
+
+def _decides(**patterns: str) -> Callable[[Claim], bool]:
+    return partial(_every, **patterns)
+
+
+def _other_depth(claim: Claim) -> bool:
+    """Whether networks of one depth are held against the law of another."""
+    return claim.method.startswith("law of L") and claim.method != f"law of L = {claim.at.get('layers')}"
 
 
 def _about(**patterns: str) -> Callable[[Claim], bool]:
@@ -50,38 +80,64 @@ def _about(**patterns: str) -> Callable[[Claim], bool]:
 #: In the order in which a claim is given to the first that takes it.
 _TAKEN: tuple[Question, ...] = (
     Question("own", "Does the theory carry over to other networks and other items?",
-             _about(network=".*:", experiment="own_|digits"), ("accuracy_own",)),
+             _about(network=".*:", experiment="own_|digits"), ("accuracy_own",),
+             "Its own t_ICL at K → ∞ and its clock with scrambled labels say at which K another network learns in "
+             "context", _decides()),
     Question("transience", "When is ICL lost again under weight decay?",
              _about(quantity=r"t_loss|d ln t_loss|L_ICL|share of networks in the predicted", experiment="transience"),
-             ("transience_time", "transience", "icl_against_iwl", "loss_relation", "phases_decay")),
+             ("transience_time", "transience", "icl_against_iwl", "loss_relation", "phases_decay"),
+             "ICL is lost when memory and attention, integrated together, say",
+             _decides(quantity=r"d ln t_loss/d ln λ|share of .*|L_ICL over .*",
+                      method="co-integration|asymptotic law|fixed point")),
     Question("outcomes", "Are there two kinds of outcome near K*?",
              _about(quantity="two kinds|lower mode|upper mode|upper fraction",
                     experiment="bimodality|paper_outcomes|.*_kinds_"),
-             ("bimodality",)),
+             ("bimodality",),
+             "Near K* networks end in two kinds, away from it in one", _decides(quantity="two kinds of outcome")),
     Question("memory", "How long does memorisation take?",
              _about(network="perceptron", quantity="ν$", experiment="memory_"),
-             ("memory_law", "memory_curves", "memory_depth")),
+             ("memory_law", "memory_curves", "memory_depth"),
+             "Perceptrons memorise by the paper's power of K, and with depth by the law of homogeneous networks",
+             _decides(), _other_depth, "the law of another depth"),
     Question("sharing", "Are the two circuits independent, and what changes if they share nothing?",
              _about(experiment="audit|controls_"),
-             ("independence_audit", "controls_accuracy", "ladder")),
+             ("controls_accuracy", "ladder", "independence_audit"),
+             "Where the circuits share nothing, clocks that run alone say K*, and equations without coupling t_ICL",
+             _decides(quantity=r"K\*|t_ICL|d ln K\*.*", method="independent race|reduced transformer",
+                      network="(?!transformer).*")),
     Question("rates", "Do learning rates decide, or capacity?",
              _about(quantity=r"d ln K\*/d ln [rP]", experiment="kinetics|capacity|.*_rates|.*_kinetics"),
-             ("kinetics_or_capacity",)),
+             ("kinetics_or_capacity",),
+             "K* moves with the learning rates as kinetics says, and not as a capacity would",
+             _decides(quantity=r"d ln K\*/d ln [rP].*",
+                      method="memory alone|capacity.*|reduced transformer(, scrambled clock)?|layer-normed .*"),
+             _decides(method="layer-normed perceptrons"), "independent circuits in the transformer"),
     Question("data", "What do copies, labels and unequal frequencies change?",
              _about(experiment=".*burstiness|.*skew|context_labels|.*_statistics"),
-             ("balanced_labels", "burstiness", "rivals_acquisition", "accuracy_other_data")),
+             ("balanced_labels", "burstiness", "rivals_acquisition", "accuracy_other_data"),
+             "Copies, balanced labels and unequal frequencies move K*, t_ICL and who acquires ICL as the equations say",
+             _decides(quantity=r"K\*|t_ICL|fraction of .*", method="memory alone|averaged field|saddle",
+                      part="circuit")),
     Question("transformer", "At which K does a transformer learn in context, and when?",
              _about(network="transformer"),
              ("threshold_paper", "accuracy_paper", "acquisition_paper", "coupling_threshold",
               "coupling_accuracy", "coupling_acquisition", "threshold_transformer",
-              "accuracy_transformer", "acquisition_transformer", "attention_control")),
+              "accuracy_transformer", "acquisition_transformer", "attention_control"),
+             "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
+             _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*",
+                      method="reduced transformer(, residual kept)?|layer-normed perceptrons|independent race"),
+             _decides(method="layer-normed perceptrons|independent race"), "circuits that share nothing"),
     Question("threshold", "From which K on is ICL acquired before training ends?",
              _about(quantity=r"K\*|I\*|d ln K\*"),
-             ("race", "threshold_minimal", "accuracy_minimal", "threshold_budget", "clock_collapse", "phase_diagram")),
+             ("race", "threshold_minimal", "accuracy_minimal", "threshold_budget", "clock_collapse", "phase_diagram"),
+             "K* of the minimal model follows from its perceptron trained alone, with nothing fitted",
+             _decides(quantity=r"K\*|d ln K\*/d ln N", method="memory alone", part="circuit", experiment="threshold")),
     Question("acquisition", "When is ICL acquired?",
              _about(quantity="t_ICL|.*of t_ICL|.*ln t_ICL|median t_ICL"),
              ("acquisition_minimal", "learning_curves", "acquisition_spread", "exponent_crossover", "landscape",
-              "approximation_ladder")),
+              "approximation_ladder"),
+             "t_ICL at K → ∞ follows from the averaged equations, with nothing fitted",
+             _decides(quantity=".*t_ICL.*", method="averaged field|law of t_ICL")),
     Question("other", "What else was measured?", lambda claim: True, ("verdicts", "work_precision")),
 )  # fmt: skip
 _ORDER = ("threshold", "acquisition", "rates", "memory", "data", "outcomes", "transience", "transformer", "sharing",
@@ -112,6 +168,18 @@ def by_question(claims: Iterable[Claim]) -> dict[Question, Claims]:
 def counted(claims: Iterable[Claim]) -> Counter[str]:
     """How many claims of each verdict there are."""
     return Counter(claim.verdict.kind for claim in claims)
+
+
+def answer(claims: Claims) -> str:
+    """Yes, no, in part or undecided: what the verdicts of the claims that decide a question come to.
+
+    Yes if some hold, at least as many as are undecided, and none fails; no if more fail than hold; in part if some
+    fail, and as many or more hold.
+    """
+    kinds = counted(claims)
+    if kinds["fails"]:
+        return "no" if kinds["fails"] > kinds["holds"] else "in part"
+    return "yes" if kinds["holds"] and kinds["holds"] >= kinds["undecided"] else "undecided"
 
 
 def headline(claims: Claims) -> str:

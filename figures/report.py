@@ -19,9 +19,10 @@ from ..validate import PRESETS, Claim
 from ..validate.claim import network_words
 from ..validate.presets.toml import experiments_of
 from ..validate.training.store import write_text
+from . import page, style
 from .results import Results
 from .sections import cards, sections
-from .verdicts import COLUMNS, cells, count
+from .verdicts import COLUMNS, count
 
 
 def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
@@ -46,8 +47,10 @@ def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path
     )  # fmt: skip
 
 
-def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> Path:
-    """Verdict table, inputs and provenance of every folder, as a page of the documentation.
+def write_markdown(results: Sequence[Results], path: str | os.PathLike[str], *, pictures: bool = True) -> Path:
+    """The answers: every question with a sentence, its headline claims and one picture, as a page of the documentation.
+
+    Pictures go to ``images`` beside the page; without ``pictures`` those that are there stay.
 
     Raises
     ------
@@ -55,9 +58,16 @@ def write_markdown(results: Sequence[Results], path: str | os.PathLike[str]) -> 
         For no results.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
+    found = page.parts(results)
+    for one in found if pictures else ():
+        if one.picture is not None:
+            (Path(path).parent / one.image).parent.mkdir(parents=True, exist_ok=True)
+            style.save(one.picture.draw(), Path(path).parent / one.image)
     names = " ".join(quote(one.directory.as_posix()) for one in results)
     command = f"iclrace report {names} --markdown {quote(Path(path).as_posix())}"
-    return _write("report.md", path, [_folder(one) for one in results], command=command)
+    return _write(
+        "report.md", path, [_folder(one) for one in results], command=command, parts=found, glance=page.glance(found)
+    )
 
 
 def _write(template: str, path: str | os.PathLike[str], folders: Sequence[dict[str, Any]], **more: Any) -> Path:
@@ -74,21 +84,15 @@ def _templates() -> Environment:
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole}
+    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole, "anchor": _anchor}
     return found
 
 
 def _folder(results: Results) -> dict[str, Any]:
     """What either page says of a folder."""
-    summary, named = results.summary, list(zip(results.claims.names, results.claims, strict=True))
-    groups = {
-        experiment: [
-            (*cells(name, claim), claim.verdict.kind) for name, claim in named if claim.experiment == experiment
-        ]
-        for experiment in results.claims.experiments()
-    }
+    summary = results.summary
     saw: dict[Any, list[tuple[str, Claim]]] = {}
-    for name, claim in named:
+    for name, claim in zip(results.claims.names, results.claims, strict=True):
         if claim.inputs and claim.predicted is not None:
             key = claim.experiment, claim.quantity, claim.network, claim.method, claim.inputs
             saw.setdefault(key, []).append((name, claim))
@@ -97,7 +101,6 @@ def _folder(results: Results) -> dict[str, Any]:
         "preset": results.preset,
         "description": f"{description[:1].upper()}{description[1:]}." if description else "",
         "count": count(results.claims),
-        "groups": groups,
         "note": [paragraph for paragraph in summary.note.strip().split("\n\n") if paragraph],
         "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
         "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],
@@ -150,6 +153,11 @@ def _whole(text: str) -> Markup:
     """HTML in which no line breaks inside an interval, with indices below the line."""
     found = re.sub(r"\[[^\[\]]*\]", r'<span class="n">\g<0></span>', str(Markup.escape(text)))
     return Markup(_SYMBOL.sub(r"\1<sub>\2</sub>", found))
+
+
+def _anchor(text: str) -> str:
+    """The address of a heading on its page."""
+    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", text.lower()).strip())
 
 
 def _code(text: str) -> str:

@@ -12,7 +12,7 @@ from itertools import takewhile
 import pytest
 
 from iclrace.cli import main
-from iclrace.figures import FIGURES, Results
+from iclrace.figures import FIGURES, Results, report
 from iclrace.figures.questions import by_question
 from iclrace.figures.report import reproduce, write_html, write_markdown
 from iclrace.figures.verdicts import COLUMNS, cells, count, interval
@@ -206,7 +206,8 @@ def test_two_folders_make_one_page_with_the_theory_once(reference, folder, tmp_p
 def test_the_committed_page_is_what_the_reference_results_say(reference, tmp_path):
     folders = sorted(path.parent for path in reference.directory.parent.glob("*/summary.json"))
     assert reference.directory in folders
-    lines = write_markdown([Results(one) for one in folders], tmp_path / "RESULTS.md").read_text().splitlines()
+    written = write_markdown([Results(one) for one in folders], tmp_path / "RESULTS.md", pictures=False)
+    lines = written.read_text().splitlines()
     committed = (reference.directory.parents[2] / "docs" / "RESULTS.md").read_text().splitlines()
     said = "docs/RESULTS.md is older than results/reference; its second line says which command writes it"
     assert [line for line in committed if "Written by" not in line] == [
@@ -214,14 +215,21 @@ def test_the_committed_page_is_what_the_reference_results_say(reference, tmp_pat
     ], said
 
 
-def test_the_readme_quotes_rows_of_the_committed_page(reference):
+def test_the_readme_quotes_the_answers_of_the_page_and_every_row_of_the_laptop(reference):
     root = reference.directory.parents[2]
     readme, page = ((root / name).read_text().splitlines() for name in ("README.md", "docs/RESULTS.md"))
-    heads = [i for i, line in enumerate(readme) if line == f"| {' | '.join(COLUMNS)} |"]
-    assert heads
-    for head in heads:
-        rows = list(takewhile(lambda line: line.startswith("|"), readme[head + 2 :]))
-        assert rows and not set(rows) - set(page)
+    told = readme[readme.index("<!-- answers -->") + 2 : readme.index("<!-- end of answers -->") - 1]
+    start = page.index(told[0])
+    assert len(told) > 10 and page[start : start + len(told) + 1] == [*told, ""]
+    (head,) = [i for i, line in enumerate(readme) if line == f"| {' | '.join(COLUMNS)} |"]
+    bold = {"holds": "**", "fails": "**"}
+    rows = []
+    for name, claim in zip(reference.claims.names, reference.claims, strict=True):
+        *words, verdict = map(report._plain, cells(name, claim))
+        mark = bold.get(claim.verdict.kind, "")
+        rows.append(f"| {' | '.join(word.replace('|', chr(92) + '|') for word in words)} | {mark}{verdict}{mark} |")
+    quoted = list(takewhile(lambda line: line.startswith("|"), readme[head + 2 :]))
+    assert quoted and not set(quoted) - set(rows)
 
 
 def test_words_of_the_table():

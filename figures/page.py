@@ -1,0 +1,141 @@
+"""Results as a document: every question with a sentence that answers it, its headline claims and one picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from ..validate import Claim, Claims
+from ..validate.claim import names
+from .catalogue import FIGURES, Figure
+from .picture import Picture
+from .questions import Question, answer, by_question, counted, distances, outcome
+from .results import MissingResults, Results
+from .verdicts import cells
+
+#: Headlines of a question, where none of its claims is one by the question's own rule.
+_MOST = 12
+#: Coordinates that tell no headline from another that the others do not tell.
+_UNTOLD = ("rung", "learning_rate", "parameters")
+#: A bound beyond this many times the value is none: no network was seen that would set it.
+_NO_BOUND = 1e9
+
+
+@dataclass(frozen=True)
+class Part:
+    """A question as the page tells it.
+
+    ``rows`` are table rows with the verdict's kind last; ``figure`` is what the picture is, ``folders`` where the
+    claims come from, ``left`` how many claims of the question stand in summaries alone.
+    """
+
+    question: Question
+    word: str
+    sentence: str
+    counts: tuple[int, int, int]
+    rows: Sequence[tuple[str, ...]]
+    figure: Figure | None
+    picture: Picture | None
+    folders: Sequence[tuple[str, Sequence[str]]]
+    left: int
+
+    @property
+    def image(self) -> str:
+        return f"images/results_{self.question.name}.png"
+
+
+def parts(results: Sequence[Results]) -> list[Part]:
+    """Every question that has claims in the folders, in the order in which a reader meets them."""
+    owned = [(claim, folder) for folder in results for claim in folder.claims]
+    found = []
+    for question, mine in by_question(claim for claim, _ in owned).items():
+        chosen = headlines(question, mine)
+        theory = Claims(claim for claim in chosen if not question.against(claim))
+        others = Claims(claim for claim in chosen if question.against(claim))
+        kinds = counted(chosen)
+        places = {id(claim): folder for claim, folder in owned}
+        sources = [(places[id(claim)].preset, claim.experiment) for claim in chosen]
+        entry, picture = _picture(question, results)
+        found.append(
+            Part(
+                question, answer(theory), _sentence(question, theory, others),
+                (kinds["holds"], kinds["fails"], kinds["undecided"]), list(rows(chosen)), entry, picture,
+                [
+                    (preset, list(dict.fromkeys(one for _, one in group)))
+                    for preset, group in groupby(sorted(sources, key=lambda one: one[0]), lambda one: one[0])
+                ],
+                len(mine) - len(chosen),
+            )
+        )  # fmt: skip
+    return found
+
+
+def headlines(question: Question, claims: Claims) -> Claims:
+    """The claims that the question's rule names; without any, the first that were judged, or the first at all."""
+    for rule in (question.headline, lambda claim: claim.verdict.kind != "reported", lambda claim: True):
+        chosen = [claim for claim in claims if rule(claim)]
+        if chosen:
+            return Claims(chosen if rule is question.headline else chosen[:_MOST])
+    return claims
+
+
+def _sentence(question: Question, theory: Claims, others: Claims) -> str:
+    """What the verdicts say of the theory, and of what stands against it."""
+    said = [f"{question.says}: {answer(theory)}." if question.says else "", outcome(theory), distances(theory)]
+    if others:
+        said += [f"Against it, {question.rival}:", f"{outcome(others)[:1].lower()}{outcome(others)[1:]}"]
+        said += [distances(others).partition(" By method")[0]]
+    return " ".join(filter(None, said))
+
+
+def rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
+    """Table rows whose names tell the claims apart whatever experiment they are of; the verdict's kind comes last."""
+    plain = [
+        replace(one, experiment=one.network, at={name: value for name, value in one.at.items() if name not in _UNTOLD})
+        for one in claims
+    ]
+    for name, claim in zip(names(plain), claims, strict=True):
+        name = re.sub(r"(?<=[a-z0-9])(?<!\bt)_(?=[a-z0-9])", " ", name)
+        yield (*(bounded(cell, ratio=claim.scale == "ratio") for cell in cells(name, claim)), claim.verdict.kind)
+
+
+def bounded(text: str, *, ratio: bool = True) -> str:
+    """An interval in words where it has no end.
+
+    Examples
+    --------
+    >>> bounded("63.6 [56.7, ∞]"), bounded("1.26 [1.07, 4.74e+260]"), bounded("12 [0, 30]")
+    ('63.6 [56.7, no upper bound]', '1.26 [1.07, no upper bound]', '12 [no lower bound, 30]')
+    """
+    found = re.search(r"(\S+) \[(\S+), (\S+)\]$", text)
+    if found is None:
+        return text
+    value, low, high = (_number(one) for one in found.groups())
+    start = "no lower bound" if low == -_number("∞") or (ratio and low < abs(value) / _NO_BOUND) else found[2]
+    end = "no upper bound" if high > max(abs(value), 1.0) * _NO_BOUND else found[3]
+    return f"{text[: found.start(2) - 1]}[{start}, {end}]"
+
+
+def _number(text: str) -> float:
+    return float(text.replace("∞", "inf").replace("−", "-"))
+
+
+def _picture(question: Question, results: Sequence[Results]) -> tuple[Figure | None, Picture | None]:
+    """The first figure of the question that the folders can draw; of the theory's own only where there is no other."""
+    for needs in (True, False):
+        for name in question.figures:
+            entry = FIGURES[name]
+            for folder in results if bool(entry.experiments) == needs else ():
+                try:
+                    return entry, entry.picture(folder)
+                except (MissingResults, ValueError):
+                    continue
+    return None, None
+
+
+def glance(found: Sequence[Part]) -> list[tuple[Any, ...]]:
+    """One row a question: what was asked, the answer, and how many headline claims were judged each way."""
+    return [(one.question.asks, one.word, *one.counts) for one in found]
