@@ -101,7 +101,7 @@ _TAKEN: tuple[Question, ...] = (
              _decides(), _other_depth, "the law of another depth"),
     Question("sharing", "Are the two circuits independent, and what changes if they share nothing?",
              _about(experiment="audit|controls_"),
-             ("controls_accuracy", "ladder", "independence_audit"),
+             ("ladder", "controls_accuracy", "independence_audit"),
              "Where the circuits share nothing, clocks that run alone say K*, and equations without coupling t_ICL",
              _decides(quantity=r"K\*|t_ICL|d ln K\*.*", method="independent race|reduced transformer",
                       network="(?!transformer).*")),

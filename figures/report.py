@@ -84,7 +84,7 @@ def _templates() -> Environment:
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole, "anchor": _anchor}
+    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole}
     return found
 
 
@@ -153,11 +153,6 @@ def _whole(text: str) -> Markup:
     """HTML in which no line breaks inside an interval, with indices below the line."""
     found = re.sub(r"\[[^\[\]]*\]", r'<span class="n">\g<0></span>', str(Markup.escape(text)))
     return Markup(_SYMBOL.sub(r"\1<sub>\2</sub>", found))
-
-
-def _anchor(text: str) -> str:
-    """The address of a heading on its page."""
-    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", text.lower()).strip())
 
 
 def _code(text: str) -> str:
