@@ -55,7 +55,7 @@ def parts(results: Sequence[Results]) -> list[Part]:
         chosen = headlines(question, mine)
         theory = Claims(claim for claim in chosen if not question.against(claim))
         others = Claims(claim for claim in chosen if question.against(claim))
-        kinds = counted(chosen)
+        kinds = counted(theory)
         places = {id(claim): folder for claim, folder in owned}
         sources = [(places[id(claim)].preset, claim.experiment) for claim in chosen]
         entry, picture = _picture(question, results)
@@ -137,5 +137,5 @@ def _picture(question: Question, results: Sequence[Results]) -> tuple[Figure | N
 
 
 def glance(found: Sequence[Part]) -> list[tuple[Any, ...]]:
-    """One row a question: what was asked, the answer, and how many headline claims were judged each way."""
+    """What was asked, the answer, and how many of the theory's headline claims were judged each way, a row a question."""
     return [(one.question.asks, one.word, *one.counts) for one in found]
