@@ -137,5 +137,5 @@ def _picture(question: Question, results: Sequence[Results]) -> tuple[Figure | N
 
 
 def glance(found: Sequence[Part]) -> list[tuple[Any, ...]]:
-    """What was asked, the answer, and how many of the theory's headline claims were judged each way, a row a question."""
+    """A row a question: what was asked, the answer, how many headline claims of the theory were judged each way."""
     return [(one.question.asks, one.word, *one.counts) for one in found]
