@@ -35,7 +35,7 @@ from iclrace.validate.training.coupling import CouplingTraining, measured_coupli
 LENGTHS, DIVERSITIES, DRAWS_OF_A_FORECAST, STARTS = (15, 31, 63), np.geomspace(128, 4096, 9), 1000, 6
 CURVE_GOAL, THRESHOLD_GOAL = 2.0, 20.0
 DRAWS, SAMPLES, SCORE_STD = (175, 350, 700, 1400, 2800), 6, 2.4
-SECTION = "<!-- measured by python -m benchmarks.predict, {} -->", "<!-- end of {} -->"
+SECTION = "<!-- measured: {} -->", "<!-- end of {} -->"
 
 
 def timed(run: Callable[[], object], repeats: int) -> tuple[float, float]:
