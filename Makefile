@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait figures docs clean
+.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait bench-scaling figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -36,6 +36,9 @@ bench-ode: $(VENV)/developing
 
 bench-wait: $(VENV)/installed
 	$(BIN)/python -m benchmarks.wait --write benchmarks/RESULTS.md
+
+bench-scaling: $(VENV)/installed
+	$(BIN)/python -m benchmarks.scaling --write benchmarks/RESULTS.md
 
 figures: $(VENV)/installed
 	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from iclrace.benchmarks import wait
+from iclrace.benchmarks import scaling, wait
 from iclrace.benchmarks.sections import markdown, write_section
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ def test_a_table_takes_the_place_of_the_one_before_and_touches_nothing_else(tmp_
     assert page.read_text("utf-8") == written
 
 
-@pytest.mark.parametrize("command", ["bench-ode", "bench-wait"])
+@pytest.mark.parametrize("command", ["bench-ode", "bench-wait", "bench-scaling"])
 def test_results_have_a_place_for_every_command_that_writes_one(command, tmp_path):
     page = tmp_path / "RESULTS.md"
     page.write_text((ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8"), "utf-8")
@@ -47,3 +47,19 @@ def test_what_is_waited_for_runs(tmp_path):
     assert len(light) == 2
     for each in light:
         assert wait.elapsed(each.arguments, tmp_path) > 0.0
+
+
+def test_slopes_of_the_scaling_table_are_those_of_a_power_law(tmp_path):
+    points = [(10, 1.0, 100.0), (100, 10.0, 100.0), (1000, 1000.0, 900.0)]
+    rows = scaling.table("networks", points).splitlines()[2:]
+    assert [row.split("|")[3].strip() for row in rows] == ["", "1.00", "2.00"]
+    scaling.plot({"networks": points, "trajectories": points}, tmp_path / "here" / "scaling.png")
+    assert (tmp_path / "here" / "scaling.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("axis", "size"), [("trajectories", 100), ("networks", 2)])
+def test_a_point_of_the_scaling_table_is_measured(axis, size, monkeypatch):
+    monkeypatch.setitem(scaling.SETTINGS, "steps", 2)
+    seconds, peak = scaling.measured(axis, size)
+    assert seconds > 0.0 and 20.0 < peak < 4000.0
