@@ -105,9 +105,9 @@ def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
 
 
 def _limits(claims: Mapping[str, list[Claim]]) -> tuple[float, float]:
-    """Wide enough for every ratio up to a factor of 10, and no wider, so that a few percent can be seen."""
+    """Wide enough for every ratio within a factor of 10, and no wider, so that a few percent can be seen."""
     ratios = [one.compared.value for group in claims.values() for one in group if one.compared is not None]
-    reach = max((max(ratio, 1 / ratio) for ratio in ratios if ratio > 0), default=_LEAST)
+    reach = max((max(r, 1 / r) for r in ratios if 1 / _MOST <= r <= _MOST), default=_LEAST)
     factor = float(np.clip(1.1 * reach, _LEAST, _MOST))
     return 1 / factor, factor
 
