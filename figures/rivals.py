@@ -54,4 +54,4 @@ def prepare(results: Results) -> Picture:
         "of the target in the context: circles single networks, thin line medians; lines with bands: predicted before "
         f"training. {picture.behind(results, claims)}."
     )
-    return Picture(caption, panels, columns=2, shared=False)
+    return Picture(caption, panels)
