@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from ._arguments import broadcast, real
 from ._labels import by_name
-from .contexts.attention import Attended, ContextNodes, Contexts, attended_label, context_nodes
+from .contexts.attention import Attended, ContextAverage, ContextNodes, attended_label, context_nodes
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ _CHUNK = 2**21
 
 @by_name
 def icl_field(
-    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> tuple[Array, Array]:
     """Gradient flow of the population loss, without weight decay.
 
@@ -50,7 +50,7 @@ def icl_field(
     margin : array_like
         Memory margin φ; 0 for K → ∞.
     **over
-        Which contexts the average is over: see :class:`Contexts`.
+        Which contexts the average is over: see :class:`ContextAverage`.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def icl_field(
 
 @by_name
 def mean_residual(
-    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
     """E_n[σ(−φ − w a)]: the residual that drives the memory, dφ/dt = r_K (1 + φ/p)^q E_n[σ(−u)].
 

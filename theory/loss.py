@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._labels import by_name
-from .contexts.attention import Attended, Contexts, context_nodes
+from .contexts.attention import Attended, ContextAverage, context_nodes
 from .field import averaged, flow
 from .task import Task
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @by_name
 def population_loss(
-    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
     """L = E_n ln(1 + e^{−u}), u = φ + w a, a = (m e^β + n)/Z.
 
@@ -28,7 +28,7 @@ def population_loss(
         Readout weight, attention strength and memory margin φ.
     task : Task
     **over
-        Which contexts the average is over: see :class:`Contexts`.
+        Which contexts the average is over: see :class:`ContextAverage`.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def population_loss(
 
 @by_name
 def loss_gradient(
-    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
     """∂L/∂(w, β, φ) = −E_n[σ(−u) (a, w ∂a/∂β, 1)], of shape (..., 3); minus the first two is :func:`icl_field`.
 
@@ -72,7 +72,9 @@ def loss_gradient(
 
 
 @by_name
-def loss_hessian(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[Contexts]) -> Array:
+def loss_hessian(
+    w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
+) -> Array:
     """∂²L/∂(w, β, φ)² = E_n[σ(u) σ(−u) ∇u ∇uᵀ − σ(−u) ∇²u], of shape (..., 3, 3).
 
     ∇u = (a, w ∂a/∂β, 1); of ∇²u only u_wβ = ∂a/∂β and u_ββ = w ∂²a/∂β² do not vanish. Arguments, errors and source as

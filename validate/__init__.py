@@ -8,7 +8,7 @@ from .data.sequences import Sequences
 from .frozen import ProtocolError
 from .measure.bimodality import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
 from .measure.clocks import MemoryCurves, measured_memory
-from .measure.survival import loss_times, measure_acquisition_time, measure_transience_time
+from .measure.survival import loss_times, measure_acquisition_time
 from .measure.tails import LogNormalFit, TailComparison, compare_tails, fit_log_normal
 from .measure.times import acquisition_times, geometric_mean, measure_power_law, measure_threshold
 from .networks.cointegration import cointegrated
@@ -69,7 +69,6 @@ __all__ = [
     "measure_plateau",
     "measure_power_law",
     "measure_threshold",
-    "measure_transience_time",
     "measured_memory",
     "open_executor",
     "place",

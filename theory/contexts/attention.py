@@ -38,7 +38,7 @@ class Attended(NamedTuple):
     curvature: Array
 
 
-class Contexts(TypedDict, total=False):
+class ContextAverage(TypedDict, total=False):
     """Which contexts an average is over: the keyword arguments of :func:`context_nodes`.
 
     ``average`` and ``nodes``: how the label sum n is averaged (:func:`label_sum_nodes`); ``repeats``: whether the items

@@ -120,55 +120,6 @@ def _first(t: Array, survival: Array) -> float:
     return float(t[below[0]]) if below.size else math.inf
 
 
-def measure_transience_time(
-    runs: xr.Dataset,
-    accuracy: str = "icl_accuracy",
-    *,
-    lost_level: float = LOST_LEVEL,
-    confidence: float = CONFIDENCE,
-) -> Estimate:
-    """t_loss: median time from the acquisition of ICL to its loss, censored where ICL lasts to the end of the run.
-
-    Runs that never acquire ICL have none to lose and are left out. The same interval as
-    :func:`measure_acquisition_time`, and comparable with ``theory.transience_time``.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        Metrics of :func:`train`, all of one configuration but for the seed.
-    accuracy : str
-        Name of the accuracy in ``runs``.
-    lost_level : float in (0, 1)
-        ICL is lost when the accuracy first falls below this.
-    confidence : float in (0, 1)
-
-    Raises
-    ------
-    ValueError
-        If no run acquired ICL.
-
-    Source: paper, section 6 and figure A6.
-
-    Examples
-    --------
-    >>> import numpy as np, xarray as xr
-    >>> icl = [0.5, 1.0, 1.0, 1.0, 0.5, 0.5]
-    >>> runs = xr.Dataset({"icl_accuracy": (("seed", "time"), 6 * [icl])}, coords={"time": np.arange(6.0)})
-    >>> round(measure_transience_time(runs).value, 2)
-    2.6
-    """
-    lost = loss_times(runs, accuracy, lost_level=lost_level).values.ravel()
-    acquired = xr.apply_ufunc(
-        lambda values: first_crossing(runs.time, values), runs[accuracy], input_core_dims=[["time"]], vectorize=True
-    ).values.ravel()
-    ended = observation_times(runs).values.ravel()
-    risk = np.isfinite(acquired)
-    require(bool(risk.any()), "runs", "hold a run that acquired ICL", f"{lost.size} runs without")
-    # A run that stops as it acquires ICL has been watched for no time at all.
-    watched = np.maximum(ended[risk] - acquired[risk], np.finfo(float).tiny)
-    return measure_acquisition_time(lost[risk] - acquired[risk], watched, confidence=confidence)
-
-
 def checked(confidence: float) -> float:
     require(0 < confidence < 1, "confidence", "be in (0, 1)", confidence)
     return confidence
