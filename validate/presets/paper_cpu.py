@@ -104,10 +104,7 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
                 endless | large, dict.fromkeys(endless, _START) | dict.fromkeys(large, _COUPLING), seeds, bar=1.25,
                 name="paper_acquisition", terms=_KEPT, **_SOLVED,
             ),
-            ThresholdScan(
-                {"n49": n49, "n99": n99, "n149": n149, "n199": n199}, METHODS[1:2], bar=1.25, name="paper_lengths",
-                **slopes,
-            ),
+            ThresholdScan({"n149": n149, "n199": n199}, METHODS[1:2], bar=1.25, name="paper_lengths", **slopes),
             Outcomes(
                 n49.run.with_(seed=_FIRST_SEED + 700, stop_acquired=False, stop_memorised=0.0), near=[6000], far=[],
                 seeds=40, far_seeds=0, times=True, name="paper_outcomes",
