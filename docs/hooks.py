@@ -2,6 +2,7 @@
 
 import html
 import importlib
+import io
 import re
 import tempfile
 from pathlib import Path
@@ -12,7 +13,9 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 from iclrace.cli import app
-from iclrace.figures import explorer
+from iclrace.figures import FIGURES, Results, explorer, style
+from iclrace.figures.questions import QUESTIONS
+from iclrace.figures.results import MissingResults
 
 ROOMS = ("theory", "simulate", "validate", "figures")
 _DISPLAY = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)
@@ -39,7 +42,48 @@ def on_files(files, config):
     pages |= {room: _reference(room) for room in ROOMS}
     for name, lines in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content="\n".join(lines)))
+    root, lines = Path(config.config_file_path).parent, []
+    for name, picture, text in gallery(root):
+        lines += text
+        if picture is not None:
+            files.append(File.generated(config, f"gallery/{name}.svg", content=_svg(picture)))
+    files.append(File.generated(config, "gallery.md", content="\n".join([*_GALLERY, *lines])))
     return files
+
+
+_GALLERY = (
+    "# Gallery", "", "Every figure of `iclrace figure --list`, from the committed results where they hold what it",
+    "needs, and the command that draws it.", "",
+)  # fmt: skip
+
+
+def gallery(root):
+    """(name, picture, lines of Markdown) of every figure, by question; None where its results are not committed."""
+    folders = sorted(path.parent for path in (root / "results" / "reference").glob("*/summary.json"))
+    held = [(folder.relative_to(root).as_posix(), Results(folder)) for folder in folders]
+    for question in QUESTIONS:
+        yield "", None, [f"## {question.asks}", ""]
+        for name in question.figures:
+            entry, lines, lacking = FIGURES[name], [f"### {FIGURES[name].title}", ""], ""
+            picture, command = None, f"iclrace figure {name}"
+            for folder, results in held if entry.experiments else [("", None)]:
+                try:
+                    picture = entry.picture(results)
+                except MissingResults as missing:
+                    lacking = missing.command
+                    continue
+                command += f" --results {folder}" if folder else ""
+                break
+            if picture is None:
+                yield name, None, [*lines, f"Its results are not committed; `{lacking}` makes them.", ""]
+                continue
+            yield name, picture, [*lines, f"![{entry.title}](gallery/{name}.svg)", "", f"`{command}`", ""]
+
+
+def _svg(picture):
+    held = io.BytesIO()
+    style.write(picture.draw(), held, "svg")
+    return held.getvalue()
 
 
 def _reference(room):

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from iclrace.cli import app
+from iclrace.figures import FIGURES
 from iclrace.validate import read_summary
 
 ROOT = Path(__file__).parents[1]
@@ -231,3 +232,22 @@ def test_the_readmes_networks_end_on_either_side_of_the_threshold():
     assert icl[0] < 0.75 < icl[1] and iwl[1] < 0.75 < iwl[0]
     told = [[float(x) for x in _NUMBER.findall(line)][:2] for line in re.findall(r"# \[(.*?)\]", block)]
     assert icl == pytest.approx(told[0], abs=0.1) and iwl == pytest.approx(told[1], abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_gallery_shows_every_figure_with_a_command_that_draws_it():
+    """Names and folders are those of the package: a figure that is not drawn lacks its results everywhere."""
+    made = {
+        name: (picture, lines) for name, picture, lines in runpy.run_path(str(ROOT / "docs/hooks.py"))["gallery"](ROOT)
+    }
+    assert set(made) - {""} == set(FIGURES)
+    drawn = {name: lines for name, (picture, lines) in made.items() if picture is not None}
+    assert {"race", "verdicts", "landscape", "coupling_threshold", "transience"} <= set(drawn)
+    for name, lines in drawn.items():
+        words = shlex.split(lines[-2].strip("`"))
+        assert words[:3] == ["iclrace", "figure", name] and FIGURES[name].title in lines[0]
+        if len(words) > 3:
+            assert words[3] == "--results" and (ROOT / words[4] / "summary.json").is_file()
+        assert (len(words) > 3) == bool(FIGURES[name].experiments)
+    for name in set(FIGURES) - set(drawn):
+        assert re.search(r"`(iclrace validate|python -m benchmarks)", made[name][1][2])
