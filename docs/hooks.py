@@ -70,7 +70,7 @@ def gallery(root):
                 try:
                     picture = entry.picture(results)
                 except MissingResults as missing:
-                    lacking = missing.command
+                    lacking = missing.command.replace(f"{root}/", "")
                     continue
                 command += f" --results {folder}" if folder else ""
                 break

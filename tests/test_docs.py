@@ -251,3 +251,4 @@ def test_the_gallery_shows_every_figure_with_a_command_that_draws_it():
         assert (len(words) > 3) == bool(FIGURES[name].experiments)
     for name in set(FIGURES) - set(drawn):
         assert re.search(r"`(iclrace validate|python -m benchmarks)", made[name][1][2])
+        assert str(ROOT) not in made[name][1][2]
