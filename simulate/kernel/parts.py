@@ -1,147 +1,51 @@
-"""A lighter compiler for functions that only other compiled functions call.
+"""The compilers of the two kinds of compiled functions: entry points, which Python calls, and their parts.
 
-numba treats every function as one that Python may call: each is typed, optimised together with all that it calls,
-turned into machine code and loaded, and all of it again within its caller. A part needs none of that. It is typed and
-translated, by the passes that plain arithmetic and loops over arrays need, and left to the entry point, which optimises
-all of its parts at once. Python must not call a part: there is no code of its own.
+Both are compiled by :mod:`.lighter` where numba is of the series whose private parts that module knows, and by numba's
+own compiler, in twice the time, where it is not.
 """
 
 from collections.abc import Callable
-from operator import setitem
+from functools import partial
 from pathlib import Path
-from types import BuiltinFunctionType
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numba
 from numba import njit, types
-from numba.core import codegen, compiler, typed_passes, untyped_passes
-from numba.core.compiler_machinery import PassManager, register_pass
 
 from .cache import compiled_and_kept
 
-# Private parts of numba's own; tests/simulate/kernel/test_parts.py holds them to what is expected of them here.
-_Library: Any = codegen.JITCodeLibrary
-_make_function: Any = getattr(numba, "_dynfunc").make_function  # noqa: B009  (a module without stubs)
+_KNOWN_SERIES = (0, 68)
 
 
-class PartLibrary(_Library):
-    """Code of one part and of those that it calls, neither optimised nor loaded."""
+def _lighter(name: str) -> dict[str, Any]:
+    """numba's option for the compiler of that name in :mod:`.lighter`, or none."""
+    if numba.version_info[:2] != _KNOWN_SERIES:
+        return {}
+    from . import lighter
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
-
-    def finalize(self) -> None:
-        self._raise_if_finalized()
-        for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalized = True
+    return {"pipeline_class": getattr(lighter, name)}
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
-class PartLowering(typed_passes.NativeLowering):
-    """To LLVM's language, and no further."""
-
-    _name = "part_lowering"
-
-    def run_pass(self, state: Any) -> Literal[True]:
-        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.flags.no_compile = True
-        super().run_pass(state)
-        described, library = state["cr"].fndesc, state.library
-        # What numba knows the part by: a function without code, which Python cannot call.
-        handle = _make_function(described.lookup_module(), described.qualname, "", 0, state["cr"].env, (library,))
-        state.targetctx.insert_user_function(handle, described, [library])
-        state["cr"] = state["cr"]._replace(cfunc=handle)
-        return True
-
-
-class RememberingContext:
-    """numba's typing context, which asks only once what a builtin function of given types returns.
-
-    It would try all candidates anew at every plus sign and every index, which takes a third of all time.
-    """
-
-    answers: ClassVar[dict[Any, Any]] = {}
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def resolve_function_type(self, function: Any, args: Any, kws: Any) -> Any:
-        ask = self._context.resolve_function_type
-        if kws or not isinstance(function, types.Function | BuiltinFunctionType):
-            return ask(function, args, kws)
-        return self._remember((function, *args), lambda: ask(function, args, kws))
-
-    def resolve_setitem(self, target: Any, index: Any, value: Any) -> Any:
-        ask = self._context.resolve_setitem
-        return self._remember((setitem, target, index, value), lambda: ask(target, index, value))
-
-    def _remember(self, question: Any, ask: Callable[[], Any]) -> Any:
-        if question not in self.answers:
-            self.answers[question] = ask()
-        return self.answers[question]
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class PartTyping(typed_passes.NopythonTypeInference):
-    """numba's type inference with a memory."""
-
-    _name = "part_typing"
-
-    def run_pass(self, state: Any) -> Literal[True]:
-        context = state.typingctx
-        state.typingctx = RememberingContext(context)
-        try:
-            return super().run_pass(state)
-        finally:
-            state.typingctx = context
-
-
-def _passes(lowering: Any) -> list[Any]:
-    manager: Any = PassManager(lowering.__name__)
-    for each in (
-        untyped_passes.TranslateByteCode,
-        untyped_passes.FixupArgs,
-        untyped_passes.IRProcessing,
-        untyped_passes.ReconstructSSA,
-        PartTyping,
-        typed_passes.PreLowerStripPhis,
-        typed_passes.IRLegalization,
-        lowering,
-        typed_passes.NoPythonBackend,
-    ):
-        manager.add_pass(each, each.__name__)
-    manager.finalize()
-    return [manager]
-
-
-class PartCompiler(compiler.CompilerBase):
-    """The passes that a part needs."""
-
-    def define_pipelines(self) -> list[Any]:
-        return _passes(PartLowering)
-
-
-class EntryCompiler(compiler.CompilerBase):
-    """The same passes for an entry point, which Python calls."""
-
-    def define_pipelines(self) -> list[Any]:
-        return _passes(typed_passes.NativeLowering)
+def _refuse(name: str, *_: Any, **__: Any) -> None:
+    raise TypeError(f"{name} is a part of other compiled functions; Python cannot call it")
 
 
 def part(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """The compiler of a part. It is compiled once for all integers, which numba would do again for every constant."""
+    """The compiler of a part, which has no code of its own: a call from Python is a TypeError.
+
+    It is compiled once for all integers, which numba would do again for every constant.
+    """
     decorate: Any = njit  # its stubs do not know every option
 
     def decorator(function: Callable[..., Any]) -> Any:
-        dispatcher = decorate(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler, **options)(
+        dispatcher = decorate(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_lighter("PartCompiler"), **options)(
             function
         )
         template = dispatcher.get_call_template
         dispatcher.get_call_template = lambda args, kws: template(tuple(map(types.unliteral, args)), kws)
+        # numba would jump to the code that a part has not; without its table of entries it asks for one to be compiled.
+        dispatcher.add_overload = lambda made: dispatcher.overloads.update({tuple(made.signature.args): made})
+        dispatcher._compile_for_args = partial(_refuse, function.__qualname__)
         return dispatcher
 
     return decorator
@@ -149,4 +53,4 @@ def part(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 def entry_point(*sources: Path, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """The compiler of an entry point, whose code is kept as long as the ``sources`` are what they are."""
-    return compiled_and_kept(*sources, no_cfunc_wrapper=True, pipeline_class=EntryCompiler, **options)
+    return compiled_and_kept(*sources, no_cfunc_wrapper=True, **_lighter("EntryCompiler"), **options)

@@ -63,6 +63,13 @@ def called_rates(time, y, p, growth, total, table, contexts, out):
 
 
 @njit
+def row_read(table, share):
+    row = np.empty(table.shape[1])
+    reduced_field.read_row(table, share, row)
+    return row
+
+
+@njit
 def called_step(time, h, y, p, growth, total, table, contexts, stages, new, error):
     work = reduced_field.workspace(table.shape[1], contexts[0].shape[1])
     slope = np.empty(reduced_field.SIZE)
@@ -206,8 +213,7 @@ def test_fresh_sequences_run_no_clock_and_drive_what_they_drive_alone():
     fresh = contexts.rank >= 8
     assert fresh.mean() == pytest.approx(0.3)
     total, table = tabulated(MIXED, COUPLING)
-    row = np.empty(table.shape[1])
-    reduced_field.read_row(table, state[7] / total, row)
+    row = row_read(table, state[7] / total)
     assert row[15:].std() > 0.3 * row[2] and row[15:].mean() == pytest.approx(0, abs=1e-12)
     whole = rates(MIXED, state, row, contexts)
     parts = []

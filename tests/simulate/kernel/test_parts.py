@@ -11,7 +11,7 @@ import pytest
 from numba.core import event
 
 import iclrace
-from iclrace.simulate.kernel import parts
+from iclrace.simulate.kernel import lighter, parts
 
 
 @parts.part()
@@ -62,9 +62,11 @@ def test_parts_compute_what_the_ordinary_compiler_does_and_are_compiled_once_for
     ordinary = numba.njit(lambda x, n: sum([v**n for v in x]) / len(x))
     expected[:] = [ordinary(values, n) for n in (1, 2, 3)]
     np.testing.assert_allclose(found, expected, rtol=1e-15, atol=1e-16)
+    with pytest.raises(TypeError, match="power is a part of other compiled functions"):
+        power(2.0, 3)
     # Parts have a library that neither optimises nor loads them; the whole is kept.
     for compiled in power.overloads.values():
-        assert isinstance(compiled.library, parts.PartLibrary)
+        assert isinstance(compiled.library, lighter.PartLibrary)
     assert list(folder.rglob("*.nbc"))
     again = parts.entry_point()(moments)
     with event.install_listener("numba:compile", seen := Compiled()):
@@ -97,3 +99,33 @@ def test_a_first_call_compiles_every_function_once(tmp_path):
     assert first.returncode == 0, first.stderr
     compiled, own, different = map(int, first.stdout.split())
     assert 20 < own == different and compiled <= 55
+
+
+SOLVED = """
+import sys
+import numba
+if sys.argv[1:]:
+    numba.version_info = numba.version_info._replace(major=0, minor=60)
+from iclrace.simulate import CoupledModel, solve
+from iclrace.theory import Task
+
+solution = solve(CoupledModel(Task(context_length=50)), (0.0, 0.0), (0.0, 200.0))
+assert ("iclrace.simulate.kernel.lighter" in sys.modules) == (not sys.argv[1:])
+print(*(float(x).hex() for x in (solution.w[-1], solution.beta[-1])))
+"""
+
+
+@pytest.mark.slow
+def test_another_numba_compiles_with_its_own_compiler(tmp_path):
+    """The private parts that the lighter compiler is made of are those of one series of numba."""
+    ends = []
+    for arguments in ([], ["another"]):
+        environment = os.environ | {
+            "NUMBA_CACHE_DIR": str(tmp_path / str(len(arguments))), "PYTHONPATH": str(Path(iclrace.__file__).parents[1])
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", SOLVED, *arguments], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        ends.append([float.fromhex(word) for word in done.stdout.split()])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-13)

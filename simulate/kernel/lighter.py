@@ -1,0 +1,129 @@
+"""numba's compiler with fewer passes, for the functions that :mod:`.parts` tells from entry points.
+
+numba treats every function as one that Python may call: each is typed, optimised together with all that it calls,
+turned into machine code and loaded, and all of it again within its caller. A part needs none of that. It is typed and
+translated, by the passes that plain arithmetic and loops over arrays need, and left to the entry point, which optimises
+all of its parts at once.
+"""
+
+from collections.abc import Callable
+from operator import setitem
+from types import BuiltinFunctionType
+from typing import Any, ClassVar, Literal
+
+import numba
+from numba import types
+from numba.core import codegen, compiler, typed_passes, untyped_passes
+from numba.core.compiler_machinery import PassManager, register_pass
+
+# Private parts of numba's own; tests/simulate/kernel/test_parts.py holds them to what is expected of them here.
+_Library: Any = codegen.JITCodeLibrary
+_make_function: Any = getattr(numba, "_dynfunc").make_function  # noqa: B009  (a module without stubs)
+
+
+class PartLibrary(_Library):
+    """Code of one part and of those that it calls, neither optimised nor loaded."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def finalize(self) -> None:
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class PartLowering(typed_passes.NativeLowering):
+    """To LLVM's language, and no further."""
+
+    _name = "part_lowering"
+
+    def run_pass(self, state: Any) -> Literal[True]:
+        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        described, library = state["cr"].fndesc, state.library
+        # What numba knows the part by: a function without code, which Python cannot call.
+        handle = _make_function(described.lookup_module(), described.qualname, "", 0, state["cr"].env, (library,))
+        state.targetctx.insert_user_function(handle, described, [library])
+        state["cr"] = state["cr"]._replace(cfunc=handle)
+        return True
+
+
+class RememberingContext:
+    """numba's typing context, which asks only once what a builtin function of given types returns.
+
+    It would try all candidates anew at every plus sign and every index, which takes a third of all time.
+    """
+
+    answers: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function: Any, args: Any, kws: Any) -> Any:
+        ask = self._context.resolve_function_type
+        if kws or not isinstance(function, types.Function | BuiltinFunctionType):
+            return ask(function, args, kws)
+        return self._remember((function, *args), lambda: ask(function, args, kws))
+
+    def resolve_setitem(self, target: Any, index: Any, value: Any) -> Any:
+        ask = self._context.resolve_setitem
+        return self._remember((setitem, target, index, value), lambda: ask(target, index, value))
+
+    def _remember(self, question: Any, ask: Callable[[], Any]) -> Any:
+        if question not in self.answers:
+            self.answers[question] = ask()
+        return self.answers[question]
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class PartTyping(typed_passes.NopythonTypeInference):
+    """numba's type inference with a memory."""
+
+    _name = "part_typing"
+
+    def run_pass(self, state: Any) -> Literal[True]:
+        context = state.typingctx
+        state.typingctx = RememberingContext(context)
+        try:
+            return super().run_pass(state)
+        finally:
+            state.typingctx = context
+
+
+def _passes(lowering: Any) -> list[Any]:
+    manager: Any = PassManager(lowering.__name__)
+    for each in (
+        untyped_passes.TranslateByteCode,
+        untyped_passes.FixupArgs,
+        untyped_passes.IRProcessing,
+        untyped_passes.ReconstructSSA,
+        PartTyping,
+        typed_passes.PreLowerStripPhis,
+        typed_passes.IRLegalization,
+        lowering,
+        typed_passes.NoPythonBackend,
+    ):
+        manager.add_pass(each, each.__name__)
+    manager.finalize()
+    return [manager]
+
+
+class PartCompiler(compiler.CompilerBase):
+    """The passes that a part needs."""
+
+    def define_pipelines(self) -> list[Any]:
+        return _passes(PartLowering)
+
+
+class EntryCompiler(compiler.CompilerBase):
+    """The same passes for an entry point, which Python calls."""
+
+    def define_pipelines(self) -> list[Any]:
+        return _passes(typed_passes.NativeLowering)
