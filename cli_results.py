@@ -45,11 +45,11 @@ def results(
 
 def rivals(
     folder: Annotated[Path, typer.Argument(help="A folder made by `iclrace validate`, with several conditions.")],
-    quantity: Annotated[str, typer.Option(help="What is predicted: K* or t_ICL.")] = "K*",
+    quantity: Annotated[str, typer.Option(help='What is predicted: K*, t_ICL or "final accuracy".')] = "K*",
     network: Annotated[str, typer.Option(help="Of which network.")] = "transformer",
     part: Annotated[str, typer.Option(help="Of which part of it: whole or circuit.")] = "whole",
     against: Annotated[
-        str, typer.Option(help="The predictor that the others are tested against; the first of the claims by default.")
+        str, typer.Option(help="The predictor that the others are tested against; the theory's by default.")
     ] = "",
     more: Annotated[
         list[str] | None, typer.Option("--with", help='A rival of your own as "package.module:object".')
@@ -59,12 +59,17 @@ def rivals(
     csv_file: CsvFile = None,
 ) -> None:
     """Score every predictor, the theory's own and its rivals, on the conditions of a folder; lower is better."""
-    from .validate.rivals import compare, predictors, rival_named
+    from .theory._arguments import choice
+    from .validate.experiments.outcomes import FINAL
+    from .validate.rivals import compare, compare_accuracy, predictors, rival_named
     from .validate.rivals import conditions as known_at
 
     own = [rival_named(name) for name in more or ()]
-    known = known_at(folder, quantity, network, part)
-    found = compare(known, predictors(known, quantity, own), against)
+    if quantity == FINAL:
+        choice("part", part, ["whole"])
+    said = "K*" if quantity == FINAL else quantity  # the accuracy follows from K*
+    known = known_at(folder, said, network, part)
+    found = (compare_accuracy if quantity == FINAL else compare)(known, predictors(known, said, own), against)
     rows = found.by_condition() if conditions else found.rows()
     left = f", {found.left_out} more without two ends" if found.left_out else ""
     title = f"{quantity} of the {network} at {len(found.known)} conditions of {folder}{left}"

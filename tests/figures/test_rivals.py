@@ -23,6 +23,7 @@ def test_every_predictor_has_its_panel(folder):
     panels = {" ".join(ax.get_title().split("\n")[:-1]): ax for ax in drawn.axes}
     # No calibration run is stored, so that the two crossings say nothing and are not drawn.
     assert list(panels) == ["theory", "independent", "capacity, parameters, 1 fitted", "capacity, bits",
+                            "coopetition's toy, 2 fitted", "rational predictor, 2 fitted",
                             "regression, 5 fitted", "mean of the others, 1 fitted"]  # fmt: skip
     assert panels["theory"].get_title().endswith("5 of 5 within 20 %")
     assert panels["independent"].get_title().endswith("0 of 5 within 20 %")

@@ -37,6 +37,16 @@ _TERMS = {
 }
 
 
+def _name(terms: Terms, clock: str = "alone") -> str:
+    parts = ["reduced transformer"]
+    parts += [] if terms == CORE else ["every term" if terms == Terms() else "other terms"]
+    return ", ".join(parts + ([] if clock == "alone" else [f"{clock} clock"]))
+
+
+#: Names of the methods that solve the reduced transformer: the theory's own predictors of transformers.
+METHODS = frozenset({*_TERMS, *(_name(terms, clock) for terms in (CORE, Terms()) for clock in ("alone", "scrambled"))})
+
+
 @dataclass(frozen=True)
 class ReducedEquations:
     """K*: where the mean accuracy of reduced transformers rises through 3/4 at the end of the budget.
@@ -64,9 +74,7 @@ class ReducedEquations:
 
     @property
     def name(self) -> str:
-        parts = ["reduced transformer"]
-        parts += [] if self.terms == CORE else ["every term" if self.terms == Terms() else "other terms"]
-        return ", ".join(parts + ([] if self.clock == "alone" else [f"{self.clock} clock"]))
+        return _name(self.terms, self.clock)
 
     def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]:
         jobs: dict[str, Jobs] = {f"coupling_{label}": scan.coupling}

@@ -4,6 +4,7 @@ found = compare(conditions("results/coupling"), [*stated(...), *RIVALS["K*"]])
 found.rows()                                   one row a predictor; `iclrace rivals results/coupling` prints them
 """
 
+from .accuracy import AccuracyComparison, accuracy_from, compare_accuracy, final_accuracies
 from .conditions import FEWEST, Condition, Known, conditions, conditions_of
 from .coopetition import Coopetition
 from .crossing import Crossing
@@ -14,6 +15,7 @@ from .score import Comparison, compare, interval_score
 __all__ = [
     "FEWEST",
     "RIVALS",
+    "AccuracyComparison",
     "Comparison",
     "Condition",
     "Coopetition",
@@ -22,9 +24,12 @@ __all__ = [
     "PowerLaw",
     "Rival",
     "Stated",
+    "accuracy_from",
     "compare",
+    "compare_accuracy",
     "conditions",
     "conditions_of",
+    "final_accuracies",
     "interval_score",
     "predictors",
     "rival_named",

@@ -23,7 +23,7 @@ from ..training.store import read_dataset
 FEWEST = 3
 
 
-def _none(_: str) -> None:
+def _none(*_: str) -> None:
     return None
 
 
@@ -62,10 +62,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Known:
-    """A condition, and what was measured at it."""
+    """A condition, what was measured at it, and the stored networks that it was measured on; None if they are not."""
 
     condition: Condition
     measured: Estimate
+    networks: Callable[[], xr.Dataset | None] = _none
 
     @property
     def closed(self) -> bool:
@@ -73,8 +74,8 @@ class Known:
         return 0 < self.measured.low <= self.measured.high < math.inf
 
     def seen_by(self, sees: Sequence[str]) -> Known:
-        """The same for a predictor that may ask for these kinds of calibration runs."""
-        return replace(self, condition=replace(self.condition, sees=tuple(sees)))
+        """The same for a predictor, which may ask for these kinds of calibration runs and is not shown the networks."""
+        return replace(self, condition=replace(self.condition, sees=tuple(sees)), networks=_none)
 
 
 def conditions(
@@ -139,4 +140,4 @@ def _known(claims: Sequence[Claim], read: Callable[[str, str], xr.Dataset | None
     def runs(kind: str) -> xr.Dataset | None:
         return read(first.experiment, f"{kind}_{first.data[0]}")
 
-    return Known(Condition(first.at, said, runs), measured)
+    return Known(Condition(first.at, said, runs), measured, lambda: read(first.experiment, first.data[0]))

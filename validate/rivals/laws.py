@@ -19,11 +19,15 @@ _PLAIN = {"residual_scale": 1.0}
 
 @dataclass(frozen=True)
 class Stated:
-    """What a method of the experiments predicted before the networks were trained."""
+    """What a method of the experiments predicted before the networks were trained.
+
+    ``theory``: whether it is the theory's own.
+    """
 
     name: str
     sees: Sequence[str] = ()
     fitted: int = 0
+    theory: bool = False
 
     def predict(self, here: Condition, others: Sequence[Known]) -> Estimate | None:
         return here.said.get(self.name)

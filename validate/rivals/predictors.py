@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ...theory import Estimate
 from ...theory._arguments import ArgumentError, require
+from ..experiments.reduced_methods import METHODS
 from .conditions import Condition, Known
 from .coopetition import Coopetition
 from .crossing import Crossing
@@ -21,7 +22,8 @@ class Rival(Protocol):
     - ``sees``: the kinds of calibration runs that it asks for; asking for another raises ``ProtocolError``;
     - ``fitted``: how many numbers it fits to what was measured. One that fits none is given no other condition;
     - ``predict(here, others)``: the value at ``here`` with its interval, or None where it says nothing. ``here`` holds
-      no measurement; ``others`` are all other conditions with theirs.
+      no measurement; ``others`` are all other conditions with theirs;
+    - ``theory``, where it is there and true: it is the theory's own, which the others are tested against.
     """
 
     @property
@@ -67,7 +69,7 @@ RIVALS: Mapping[str, tuple[Rival, ...]] = {
 def predictors(known: Sequence[Known], quantity: str = "K*", more: Sequence[Rival] = ()) -> list[Rival]:
     """Every method that has predicted the quantity at one of the conditions, and the rivals that speak of it."""
     methods = dict.fromkeys(method for one in known for method in one.condition.said)
-    return [*(Stated(method) for method in methods), *RIVALS.get(quantity, ()), *more]
+    return [*(Stated(method, theory=method in METHODS) for method in methods), *RIVALS.get(quantity, ()), *more]
 
 
 def rival_named(name: str) -> Rival:

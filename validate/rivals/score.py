@@ -17,6 +17,7 @@ from .conditions import FEWEST, Known
 from .predictors import Rival
 
 Array = NDArray[np.float64]
+Interval = tuple[float, float]
 
 CONFIDENCE = 0.95
 #: Between these a quantity lies whatever is said of it: the ends of an interval that is open, or of no statement.
@@ -42,12 +43,16 @@ def interval_score(predicted: Estimate | None, measured: Estimate) -> float:
     >>> [round(interval_score(sure, Estimate.exact(x)), 2) for x in (100.0, 120.0)]
     [0.1, 5.44]
     """
-    low, high = _interval(predicted, measured)
-    x = math.log(measured.value)
+    return penalty(_interval(predicted, measured), math.log(measured.value))
+
+
+def penalty(interval: Interval, x: float) -> float:
+    """(u − l) + (2/α) max(l − x, x − u, 0)."""
+    low, high = interval
     return (high - low) + 2 / (1 - CONFIDENCE) * max(low - x, x - high, 0.0)
 
 
-def _interval(predicted: Estimate | None, measured: Estimate) -> tuple[float, float]:
+def _interval(predicted: Estimate | None, measured: Estimate) -> Interval:
     ends = math.log(LEAST), math.log(MOST)
     if predicted is None:
         return ends
@@ -79,12 +84,21 @@ class Comparison:
     @property
     def scores(self) -> Array:
         """Interval score over (rival, condition); lower is better."""
-        return np.array(
-            [
-                [interval_score(p, one.measured) for p, one in zip(row, self.known, strict=True)]
-                for row in self.predicted
-            ]
-        )
+        return np.array([[self._score(i, j) for j in range(len(self.known))] for i in range(len(self.rivals))])
+
+    def _score(self, rival: int, condition: int) -> float:
+        return interval_score(self.predicted[rival][condition], self.known[condition].measured)
+
+    def _told(self, rival: int) -> dict[str, Any]:
+        """Of what a predictor speaks, by how much it is off, and how many of its intervals hold what was measured."""
+        said = zip(self.predicted[rival], self.known, strict=True)
+        pairs = [(s, k.measured) for s, k in said if s is not None]
+        errors = [abs(math.log(min(max(s.value, LEAST), MOST) / m.value)) for s, m in pairs]
+        return {
+            "says": len(pairs), "conditions": len(self.known),
+            "off by": math.exp(float(np.mean(errors))) if errors else math.nan,
+            "covered": sum(_covers(s, m) for s, m in pairs),
+        }  # fmt: skip
 
     @property
     def p_values(self) -> list[float]:
@@ -105,18 +119,13 @@ class Comparison:
         drawn = np.random.default_rng(seed).integers(scores.shape[1], size=(_RESAMPLES, scores.shape[1]))
         gaps = scores - scores[self.against]
         rows = []
-        for rival, said, score, gap, p in zip(self.rivals, self.predicted, scores, gaps, self.p_values, strict=True):
-            pairs = [(s, k.measured) for s, k in zip(said, self.known, strict=True) if s is not None]
-            errors = [abs(math.log(min(max(s.value, LEAST), MOST) / m.value)) for s, m in pairs]
+        for i, (rival, score, gap, p) in enumerate(zip(self.rivals, scores, gaps, self.p_values, strict=True)):
             low, high = np.percentile(score[drawn].mean(1), [2.5, 97.5])
             least, most = np.percentile(gap[drawn].mean(1), [2.5, 97.5])
             rows.append(
                 {
                     "predictor": rival.name, "fitted": rival.fitted, "sees": ", ".join(rival.sees),
-                    "says": len(pairs), "conditions": len(self.known),
-                    "off by": math.exp(float(np.mean(errors))) if errors else math.nan,
-                    "covered": sum(_covers(s, m) for s, m in pairs),
-                    "score": float(score.mean()), "low": float(low), "high": float(high),
+                    **self._told(i), "score": float(score.mean()), "low": float(low), "high": float(high),
                     "difference": float(gap.mean()), "least": float(least), "most": float(most), "p": p,
                 }
             )  # fmt: skip
@@ -125,16 +134,21 @@ class Comparison:
     def by_condition(self) -> list[dict[str, Any]]:
         """One row a condition and predictor: where, what was predicted and measured, and the score."""
         rows = []
-        names = dict.fromkeys(name for one in self.known for name in one.condition.at)
-        varied = [name for name in names if len({one.condition.at.get(name) for one in self.known}) > 1]
-        for one, column, scores in zip(self.known, zip(*self.predicted, strict=True), self.scores.T, strict=True):
-            place = {name: one.condition.at.get(name) for name in varied}
+        columns = zip(*self.predicted, strict=True)
+        for one, place, column, scores in zip(self.known, varied(self.known), columns, self.scores.T, strict=True):
             for rival, said, score in zip(self.rivals, column, scores, strict=True):
                 found = {"predicted": said.value, "low": said.low, "high": said.high} if said else {}
                 rows.append(
                     {**place, "measured": one.measured.value, "predictor": rival.name, **found, "score": float(score)}
                 )
         return rows
+
+
+def varied(known: Sequence[Known]) -> list[dict[str, Any]]:
+    """The coordinates in which conditions differ, of each of them."""
+    names = dict.fromkeys(name for one in known for name in one.condition.at)
+    told = [name for name in names if len({one.condition.at.get(name) for one in known}) > 1]
+    return [{name: one.condition.at.get(name) for name in told} for one in known]
 
 
 def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") -> Comparison:
@@ -144,7 +158,8 @@ def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") 
     ----------
     known : three or more conditions whose measurement has two ends; the others are left out
     rivals : predictors, of different names
-    against : name of the one that the others are tested against; the first by default
+    against : name of the one that the others are tested against; by default the first of the theory's, which is what is
+        tested, and the first where there is none
 
     Raises
     ------
@@ -156,13 +171,15 @@ def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") 
     require(len(closed) >= FEWEST, "conditions", must, f"{len(closed)} of {len(known)}")
     names = [rival.name for rival in rivals]
     require(len(rivals) > 0 and len(set(names)) == len(names), "rivals", "be one or more of different names", names)
-    choice("against", against or names[0], names)
+    theory = next((rival.name for rival in rivals if getattr(rival, "theory", False)), names[0])
+    against = against or theory
+    choice("against", against, names)
     predicted = []
     for rival in rivals:
         seen = [one.seen_by(rival.sees) for one in closed]
         others = [[*seen[:i], *seen[i + 1 :]] if rival.fitted else [] for i in range(len(seen))]
         predicted.append([rival.predict(one.condition, rest) for one, rest in zip(seen, others, strict=True)])
-    return Comparison(closed, rivals, predicted, names.index(against or names[0]), len(known) - len(closed))
+    return Comparison(closed, rivals, predicted, names.index(against), len(known) - len(closed))
 
 
 def sign_flip(differences: Array, seed: int = 0) -> float:

@@ -87,6 +87,8 @@ def test_the_guides_rival_is_one_short_file(folder, monkeypatch):
     [
         (["nowhere"], "'results'"), (["--network", "minimal"], "hold 3 or more conditions"),
         (["--against", "nobody"], "'against'"), (["--with", "nowhere:thing"], "'with'"), (["--part", "half"], "'part'"),
+        (["--quantity", "final accuracy"], "store their networks"),
+        (["--quantity", "final accuracy", "--part", "circuit"], "'part'"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_refused_with_code_2(folder, words, told, monkeypatch, capsys):
