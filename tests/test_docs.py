@@ -7,6 +7,7 @@ import runpy
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -104,6 +105,55 @@ def test_the_notebook_runs_and_says_what_the_results_say():
     assert defined["reading"] == pytest.approx(clock.predicted.value, rel=1e-9)
     # It follows the mean clock of the perceptrons in time; the prediction reads each of them at the end.
     assert defined["prediction"].value == pytest.approx(threshold.predicted.value, rel=0.03)
+
+
+def notebook(name):
+    """What the cells of a notebook define; those of an error raise."""
+    path = ROOT / "docs" / "notebooks" / f"{name}.py"
+    assert len(path.read_text("utf-8").splitlines()) < 60
+    return runpy.run_path(str(path))["app"].run()[1]
+
+
+def test_every_notebook_is_on_its_page_and_tested():
+    page, tests = (ROOT / "docs/notebooks.md").read_text("utf-8"), Path(__file__).read_text("utf-8")
+    names = sorted(path.stem for path in (ROOT / "docs/notebooks").glob("*.py"))
+    assert len(names) == 4
+    for name in names:
+        assert f"(notebooks/{name}.py)" in page and f'--8<-- "docs/notebooks/{name}.py"' in page
+        assert f'notebook("{name}")' in tests
+
+
+def test_the_notebook_of_theory_curves_has_longer_contexts_take_longer():
+    """t_ICL grows as N and K* as N^(1/ν), both up to corrections of order 1/N, and both fall with β0."""
+    found = notebook("theory_curves")
+    for name, slope in (("times", 1.0), ("stars", 1 / 0.7)):
+        values = np.log(found[name])
+        assert (np.diff(values, axis=1) < 0).all()
+        gained = np.diff(values, axis=0) / np.log(2)
+        assert gained[-1] == pytest.approx(slope, abs=10 / found["lengths"][-2])
+
+
+def test_the_notebook_against_simulation_changes_sides_at_the_threshold():
+    found = notebook("against_simulation")
+    assert (np.isfinite(found["times"]) == (found["ratios"] > 1)).all()
+    above = found["times"][found["ratios"] > 1]
+    assert (np.diff(above) < 0).all() and above[-1] == pytest.approx(found["endless"], rel=0.01)
+
+
+def test_the_notebook_of_exponents_has_symbols_and_numbers_agree():
+    """d ln K*/d ln N is 1/ν; corrections at N = 400 are of order 1/N, with ν's steepest slope the largest."""
+    found = notebook("exponents")
+    assert found["symbolic"] == pytest.approx(1 / found["nus"])
+    assert found["numeric"] == pytest.approx(found["symbolic"], rel=10 / 400)
+
+
+def test_the_notebook_of_ones_own_network_predicts_within_what_it_measured():
+    found = notebook("own_network")
+    clocks = found["memory"].total
+    assert (np.diff(clocks) > 0).all() and all(
+        curve["c1"][0] == pytest.approx(0.5, abs=0.05) for curve in found["curves"]
+    )
+    assert 8 < found["star"].value < 128 and not found["star"].extrapolated
 
 
 def test_the_architecture_page_names_what_exists():
