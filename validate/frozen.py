@@ -14,6 +14,10 @@ from .training.config import json_text
 from .training.store import write_text
 
 
+#: Two machines' last digits, 1e-16, are 1e-9 of a K* of the reduced transformer; no change of a prediction is as small.
+_ROUNDING = 1e-7
+
+
 class ProtocolError(RuntimeError):
     """An experiment broke the order: a prediction that saw a network, or one that changed after training."""
 
@@ -96,5 +100,5 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
     if isinstance(a, float | int) and isinstance(b, float | int):
-        return math.isclose(a, b, rel_tol=1e-9)
+        return math.isclose(a, b, rel_tol=_ROUNDING)
     return a == b

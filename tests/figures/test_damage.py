@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from iclrace.figures import Results
+from iclrace.figures import Results, page
 from iclrace.figures.report import write_markdown
 from iclrace.figures.results import setting
 from iclrace.theory import Task
@@ -47,8 +47,14 @@ def damaged(content, draw):
     return other, path
 
 
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Pages without pictures: of two thousand pages each would be drawn anew."""
+    monkeypatch.setattr(page, "_picture", lambda question, results: (None, None))
+
+
 def read(folder):
-    """All that the report takes from a summary."""
+    """All that the report takes from a summary, but its pictures."""
     results = Results(folder)
     return results.preset, results.summary.experiments, write_markdown([results], folder / "page.md").read_text("utf-8")
 
