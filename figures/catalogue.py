@@ -122,6 +122,8 @@ _ENTRIES: tuple[Figure, ...] = (
            "coupling:prepare_threshold", (), _COUPLING),
     Figure("coupling_accuracy", "Accuracy against K under sixteen conditions",
            "coupling:prepare_accuracy", (), _COUPLING),
+    Figure("susceptibility", "K* without a sigmoid: variance over seeds and Binder's cumulant",
+           "susceptibility:prepare", (), ("coupling_lengths",)),
     Figure("coupling_acquisition", "t_ICL of the transformer without a calibrated point",
            "coupling:prepare_acquisition", ("6b",), ("coupling_acquisition",)),
     Figure("rivals_acquisition", "t_ICL at a share of fresh items, and with copies",

@@ -121,7 +121,7 @@ _TAKEN: tuple[Question, ...] = (
     Question("transformer", "At which K does a transformer learn in context, and when?",
              _about(network="transformer"),
              ("threshold_paper", "accuracy_paper", "acquisition_paper", "coupling_threshold",
-              "coupling_accuracy", "coupling_acquisition", "threshold_transformer",
+              "coupling_accuracy", "susceptibility", "coupling_acquisition", "threshold_transformer",
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
              _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*",

@@ -156,6 +156,7 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "work_precision",
             "coupling_threshold",
             "coupling_accuracy",
+            "susceptibility",
             "coupling_acquisition",
             "controls_accuracy",
             "ladder",

@@ -1,0 +1,104 @@
+"""K* by two estimators that share no assumption, and how sharp it is: variance over seeds and Binder's cumulant."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from functools import partial
+
+from matplotlib.axes import Axes
+
+from ..theory import Estimate
+from ..validate.measure.binder import binder_cumulant, crossing
+from ..validate.measure.susceptibility import Susceptibility, susceptibility
+from ..validate.values import Value
+from . import picture, style
+from .catalogue import FIGURES
+from .picture import Picture
+from .results import Results
+from .scan import Scan, last, scans
+
+#: (K, one estimate at each).
+Curve = tuple[list[float], list[Estimate]]
+
+
+def draw_variances(found: Mapping[int, tuple[list[float], Susceptibility]], ax: Axes | None = None) -> Axes:
+    """χ(K) of every N."""
+    with style.axes(ax) as ax:
+        for (n, (k, one)), color in zip(found.items(), style.shades(list(found)), strict=True):
+            ax.plot(k, one.variance, "o-", color=color, label=f"$N$ = {n}")
+        ax.set(xscale="log", yscale="log", xlabel="task diversity $K$", ylabel="variance over seeds $\\chi$")
+        style.plain_ticks(ax.xaxis)
+        style.legend_above(ax, columns=4)
+    return ax
+
+
+def draw_cumulants(found: Mapping[int, Curve], ax: Axes | None = None) -> Axes:
+    """U(K) of every N with its intervals; the value of an ordered network is 2/3, that of Gaussian chance 0."""
+    with style.axes(ax) as ax:
+        for (n, (k, curve)), color in zip(found.items(), style.shades(list(found)), strict=True):
+            value = [one.value for one in curve]
+            sides = [[one.value - one.low for one in curve], [one.high - one.value for one in curve]]
+            ax.errorbar(k, value, yerr=sides, fmt="o-", color=color, capsize=2, linewidth=1.0, label=f"$N$ = {n}")
+        for level in (0.0, 2 / 3):
+            ax.axhline(level, color=style.THEORY, linestyle=":", linewidth=0.8)
+        ax.set(xscale="log", ylim=(-1.0, 0.8), xlabel="task diversity $K$", ylabel="Binder's cumulant $U$")
+        style.plain_ticks(ax.xaxis)
+    return ax
+
+
+def draw_peaks(peaks: Mapping[int, Estimate], sigmoids: Mapping[int, Value | None], ax: Axes | None = None) -> Axes:
+    """K of the largest variance beside K* of the sigmoid, over N; an open interval is a point without a bar there."""
+    with style.axes(ax) as ax:
+        shown = [Estimate(one.value, one.low or one.value, one.high if one.high < math.inf else one.value)
+                 for one in peaks.values()]  # fmt: skip
+        style.plot_estimates(ax, [n * 0.97 for n in sigmoids], list(sigmoids.values()), label="sigmoid $K^*$")
+        style.plot_estimates(ax, [n * 1.03 for n in peaks], shown, label="largest variance", color=style.OTHER, fmt="s")
+        ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="threshold $K^*$")
+        style.label_ticks(ax, list(peaks))
+        style.plain_ticks(ax.yaxis)
+        style.legend_above(ax)
+    return ax
+
+
+def _measured(scan: Scan) -> tuple[list[float], Susceptibility, list[Estimate]]:
+    ends = last(scan.runs.icl_accuracy).transpose("task_diversity", "seed")
+    k = ends.task_diversity.values.astype(float).tolist()
+    return k, susceptibility(k, ends.values), [binder_cumulant(row) for row in ends.values]
+
+
+def _peak(n: int, one: Susceptibility) -> str:
+    told = f"{one.peak.value:g} at N = {n}"
+    return told if one.claimed else f"{told} (no peak: p = {one.p_value:.2g})"
+
+
+def prepare(results: Results) -> Picture:
+    found = scans(results, *FIGURES["susceptibility"].experiments)
+    of = {int(scan.at["context_length"]): scan for scan in found}
+    measured = {n: _measured(scan) for n, scan in of.items()}
+    variances = {n: (k, one) for n, (k, one, _) in measured.items()}
+    curves = {n: (k, curve) for n, (k, _, curve) in measured.items()}
+    crossed = [
+        f"N = {n} and {m} at K = {at.value:.0f}"
+        for (n, one), (m, other) in itertools.combinations(curves.items(), 2)
+        if (at := crossing(one, other)) is not None
+    ]
+    caption = (
+        "The K at which the final ICL accuracy a varies most between seeds, beside the midpoint of a sigmoid in ln K; "
+        f"largest variance: {', '.join(_peak(n, one) for n, (_, one) in variances.items())}. Bars: 95 % over seeds, at "
+        "least the neighbours in the scan, none where that is open. Binder's cumulant of m = 2a − 1: 0 for Gaussian m "
+        "about chance, 2/3 (dotted) where every seed is alike; bars below the axis are cut off. Curves cross within "
+        f"their intervals: {', '.join(crossed) or 'no two can be told to'}. "
+        f"{picture.networks(*(scan.runs for scan in found))}."
+    )
+    panels = [
+        partial(draw_variances, variances),
+        partial(draw_cumulants, curves),
+        partial(
+            draw_peaks,
+            {n: one.peak for n, (_, one) in variances.items()},
+            {n: scan.claims.select(quantity="K*")[0].measured for n, scan in of.items()},
+        ),
+    ]
+    return Picture(caption, panels, height=2.0)
