@@ -13,7 +13,6 @@ from .claim import Claim
 from .training.config import json_text
 from .training.store import write_text
 
-
 #: Two machines' last digits, 1e-16, are 1e-9 of a K* of the reduced transformer; no change of a prediction is as small.
 _ROUNDING = 1e-7
 
