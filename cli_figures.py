@@ -22,6 +22,7 @@ def figure(
     suffix: Annotated[str, typer.Option("--format", help="png, svg or pdf, where --out names no file.")] = "png",
     every: Annotated[bool, typer.Option("--all", help="Every figure whose results are there.")] = False,
     names: Annotated[bool, typer.Option("--list", help="Print the names.")] = False,
+    animate: Annotated[bool, typer.Option("--animate", help="The race as it is run, as a GIF.")] = False,
     as_json: Json = False,
     csv_file: CsvFile = None,
 ) -> None:
@@ -37,6 +38,9 @@ def figure(
         return
     if (name is None) != every:
         raise typer.BadParameter("must be the name of one figure, or --all", param_hint="name")
+    if animate:
+        _animation(name, results, out or results)
+        return
     if out is not None and out.suffix and out.suffix.lower() not in PICTURES and not out.is_dir():
         raise typer.BadParameter("must be a folder, or end in .png, .svg or .pdf", param_hint="--out")
     if every and out is not None and out.suffix.lower() in PICTURES:
@@ -61,6 +65,22 @@ def figure(
             picture = entry.picture(folder)
             saved = figures.save(picture.draw(), path)
         print(f"{saved}\n{picture.caption}")
+
+
+def _animation(name: str | None, results: Path, out: Path) -> None:
+    """The race as a GIF, at a file or in a folder."""
+    from .figures import Results
+    from .figures.animation import animate_race
+
+    if name != "race":
+        raise typer.BadParameter("must be given with the figure race alone", param_hint="--animate")
+    if out.suffix and out.suffix.lower() != ".gif" and not out.is_dir():
+        raise typer.BadParameter("must be a folder, or end in .gif where --animate is given", param_hint="--out")
+    path = out if out.suffix.lower() == ".gif" else out / "race.gif"
+    writable("--out")(path)
+    with working("drawing the race"):
+        saved = animate_race(Results(results), path)
+    print(saved)
 
 
 def report(
