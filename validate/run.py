@@ -124,10 +124,11 @@ def run(
     """
     preset = chosen(preset, task_diversity, experiments)
     require(hours is None or executor is None, "hours", "be left out with an executor, whose jobs do not see it", hours)
+    plans = [Plan.of(experiment) for experiment in preset.experiments]  # refuses what cannot be trained
     try:
         with time_limit(hours):
             trainer = _Trainer(RunStore(writable_directory(out)), progress, device, executor)
-            return _run(preset, out, task_diversity, experiments, trainer, reason)
+            return _run(preset, plans, out, task_diversity, experiments, trainer, reason)
     except OutOfTime:
         raise OutOfTime(_what_is_left(preset, out, hours)) from None
 
@@ -145,10 +146,9 @@ def _what_is_left(preset: Preset, out: str | os.PathLike[str], hours: float | No
 
 
 def _run(
-    preset: Preset, out: str | os.PathLike[str], task_diversity: Sequence[float] | None,
+    preset: Preset, plans: Sequence[Plan], out: str | os.PathLike[str], task_diversity: Sequence[float] | None,
     experiments: Sequence[str] | None, train_all: _Trainer, reason: str | None,
 ) -> Report:  # fmt: skip
-    plans = [Plan.of(experiment) for experiment in preset.experiments]
     started, store, directory = time.monotonic(), train_all.store, writable_directory(out)
     write_plan(directory, preset, plans)
     record = directory / "predictions.json"
