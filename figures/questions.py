@@ -120,7 +120,7 @@ _TAKEN: tuple[Question, ...] = (
                       part="circuit")),
     Question("transformer", "At which K does a transformer learn in context, and when?",
              _about(network="transformer"),
-             ("threshold_paper", "accuracy_paper", "acquisition_paper", "coupling_threshold",
+             ("coupling_threshold", "threshold_paper", "accuracy_paper", "acquisition_paper",
               "coupling_accuracy", "susceptibility", "coupling_acquisition", "threshold_transformer",
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
