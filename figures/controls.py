@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,6 +19,10 @@ from .scan import draw_accuracy, scans
 
 SCANS = ("controls_lengths", "controls_rates", "controls_held_gain")
 LADDER = "controls_ladder"
+#: Order parameters as the axis shows them.
+_SYMBOLS = {
+    "w": "$w$", "|v|²": "$|v|^2$", "β": "Δβ", "ρ": "$\\rho$", "η": "$\\eta$", "a_T": "$a_T$", "a_c": "$a_c$", "k": "$k$"
+}  # fmt: skip
 _COLOURS = dict(zip(METHODS, (style.THEORY, "0.5"), strict=True))
 
 
@@ -41,6 +46,12 @@ def prepare_accuracy(results: Results) -> Picture:
     return Picture(caption, panels, columns=3, shared=False)
 
 
+def _rung(name: str) -> str:
+    """The words on the axis, of "4 whole" or "5 k1024"."""
+    words = name.split(" ", 1)[1].replace("_", " ").split()
+    return " ".join(f"$K$ = {word[1:]}" if re.fullmatch(r"k\d+", word) else word for word in words)
+
+
 def draw_rungs(claims: Sequence[Claim], singles: Sequence[np.ndarray], ax: Axes | None = None) -> Axes:
     """Rungs from above to below: dots single networks, bars what each set of terms predicts, with its interval.
 
@@ -61,9 +72,9 @@ def draw_rungs(claims: Sequence[Claim], singles: Sequence[np.ndarray], ax: Axes 
             for y, value, low, high in pairs:
                 ax.plot([max(low, 0.0), min(high, 10 * value)], [y, y], color=colour, linewidth=1.0)
             ax.plot([pair[1] for pair in pairs], [pair[0] for pair in pairs], "|", color=colour, label=method)
-        ax.set_yticks(range(len(rungs)), [rung.split(" ", 1)[1].replace("_", " ") for rung in rungs])
+        ax.set_yticks(range(len(rungs)), [_rung(rung) for rung in rungs])
         ax.invert_yaxis()
-        ax.set(xscale="log", xlabel="$t_{ICL}$; scrambled: $I_K$")
+        ax.set(xscale="log", xlabel="time to acquire ICL (scrambled labels: clock $I_K$ at the end)")
         style.plain_ticks(ax.xaxis)
         style.legend_above(ax)
     return ax
@@ -83,8 +94,9 @@ def draw_terms(claims: Sequence[Claim], title: str, ax: Axes | None = None) -> A
                 [at for at, _ in shown], [v for _, v in shown], marker, color=style.MEASURED, label=f"t = {time:.0f}"
             )
         ax.axhline(1.0, color=style.THEORY, linewidth=0.8)
-        ax.set_xticks(range(len(TERMS)), [f"{name} − + 1" if name == "β" else name for name in TERMS])
-        ax.set(ylabel="measured/predicted", ylim=(0.0, 3.0))
+        ax.set_xticks([i + 0.075 for i in range(len(TERMS))], [_SYMBOLS[name] for name in TERMS])
+        ax.set(xlabel="order parameter", ylabel="measured / predicted (Δβ: 1 + difference)")
+        ax.set_ylim(0.0, max(1.5, 1.1 * ax.get_ylim()[1]))
         style.legend_above(ax, title)
     return ax
 

@@ -65,6 +65,8 @@ class Picture:
         found = list(np.ravel(axes))
         for extra in found[count:]:
             canvas.delaxes(extra)
+        for lowest in found[max(0, count - columns) : count]:  # of each column, also where the last row is not full
+            lowest.tick_params(axis="x", which="both", labelbottom=True)
         return found[:count]
 
 
