@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -107,15 +108,16 @@ def bounded(text: str, *, ratio: bool = True) -> str:
 
     Examples
     --------
-    >>> bounded("63.6 [56.7, ∞]"), bounded("1.26 [1.07, 4.74e+260]"), bounded("12 [0, 30]")
-    ('63.6 [56.7, no upper bound]', '1.26 [1.07, no upper bound]', '12 [no lower bound, 30]')
+    >>> bounded("63.6 [56.7, ∞]"), bounded("1.26 [1.07, 4.74e+260]"), bounded("12 [0, 30]"), bounded("∞ [643, ∞]")
+    ('63.6 [56.7, no upper bound]', '1.26 [1.07, no upper bound]', '12 [no lower bound, 30]', '∞ [643, no upper bound]')
     """
     found = re.search(r"(\S+) \[(\S+), (\S+)\]$", text)
     if found is None:
         return text
     value, low, high = (_number(one) for one in found.groups())
-    start = "no lower bound" if low == -_number("∞") or (ratio and low < abs(value) / _NO_BOUND) else found[2]
-    end = "no upper bound" if high > max(abs(value), 1.0) * _NO_BOUND else found[3]
+    size = abs(value) if math.isfinite(value) else low or 1.0  # an infinite value is no measure of its ends
+    start = "no lower bound" if low == -math.inf or (ratio and low < size / _NO_BOUND) else found[2]
+    end = "no upper bound" if high > max(size, 1.0) * _NO_BOUND else found[3]
     return f"{text[: found.start(2) - 1]}[{start}, {end}]"
 
 

@@ -125,7 +125,7 @@ _TAKEN: tuple[Question, ...] = (
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
              _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*",
-                      method="reduced transformer(, residual kept)?|layer-normed perceptrons|independent race"),
+                      method="reduced transformer|layer-normed perceptrons|independent race"),
              _decides(method="layer-normed perceptrons|independent race"), "circuits that share nothing"),
     Question("threshold", "From which K on is ICL acquired before training ends?",
              _about(quantity=r"K\*|I\*|d ln K\*"),

@@ -82,5 +82,6 @@ def test_a_bound_that_is_none_is_said_in_words():
     assert bounded("63.6 [56.7, ∞]") == "63.6 [56.7, no upper bound]"
     assert bounded("1.2 [0, 1e+304]") == "1.2 [no lower bound, no upper bound]"
     assert bounded("difference 0 [0, 0.1]", ratio=False) == "difference 0 [0, 0.1]"
+    assert bounded("∞ [0, ∞]") == "∞ [no lower bound, no upper bound]"
     assert bounded("difference 0 [−∞, ∞]", ratio=False) == "difference 0 [no lower bound, no upper bound]"
     assert bounded("yes, p = 0.1") == "yes, p = 0.1" and bounded("100") == "100"
