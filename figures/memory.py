@@ -97,9 +97,10 @@ def draw_depth(alone: Mapping[int, xr.Dataset], ax: Axes | None = None) -> Axes:
 
 
 def prepare_curves(results: Results) -> Picture:
-    found = results.datasets("memory_law", needs=_VARIABLES)
+    experiments = FIGURES["memory_curves"].experiments
+    found = [alone for name in experiments for alone in results.datasets(name, needs=_VARIABLES)]
     if not found:
-        raise results.missing("memory_law")
+        raise results.missing(*experiments)
     alone = found[0]
     caption = (
         f"The memory circuit by itself: {picture.memories(alone)}. Above: c1 = ⟨σ(−φ)⟩, c2 = 1 − ⟨σ(−φ)²⟩/c1 and "

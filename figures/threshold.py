@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from ..theory import Estimate
 from ..validate import Claim
 from ..validate.claim import SYMBOLS, network_words
 from ..validate.values import Value
@@ -25,6 +26,8 @@ _WORDS = {
     "coupled equations": "predicted, coupled equations",
     "repeated items": "predicted, repeated items",
 }
+#: Slopes without a level of their own, drawn through the measured point in the middle.
+_SLOPES = {"paper": "the paper's $1/\\nu$", "1/ν": "$1/\\nu$ of perceptrons alone"}
 #: The coordinate that K* stands over, and its axis.
 _OVER_LENGTH = ("context_length", "context length $N$")
 #: Of the minimal model the theory's own K* is the circuit's; of the transformer, the network's.
@@ -64,11 +67,11 @@ def draw(
 
 
 def _panel(
-    results: Results, experiment: str, variable: str, xlabel: str, title: str = ""
+    results: Results, experiments: Sequence[str], variable: str, xlabel: str, title: str = ""
 ) -> tuple[partial[Axes], list[Claim]] | None:
-    """K* of one experiment against a coordinate, with every prediction of it; None for fewer than two places."""
+    """K* of experiments against a coordinate, with every prediction of it; None for fewer than two places."""
     places: dict[float, list[Claim]] = {}
-    for claim in results.select(experiment=experiment, quantity="K*"):
+    for claim in (one for name in experiments for one in results.select(experiment=name, quantity="K*")):
         x = _clock(results, claim) if variable == "clock" else claim.at.get(variable)
         if claim.part == _PARTS[claim.network] and isinstance(x, int | float) and math.isfinite(x):
             places.setdefault(x, []).append(claim)
@@ -86,13 +89,12 @@ def _panel(
     predicted = {label: values for label, values in predicted.items() if style.known(values)}
     rivals = {
         fill(claim.method, 30): claim.at["rival"]
-        for claim in results.select(
-            experiment=experiment, quantity=f"d ln K*/d ln {SYMBOLS[variable]} is not the rival's"
-        )
+        for name in experiments
+        for claim in results.select(experiment=name, quantity=f"d ln K*/d ln {SYMBOLS[variable]} is not the rival's")
     }
     measured = [places[at][0].measured for at in x]
     title = title or network_words(claims[0].network)
-    return partial(draw, x, measured, predicted, xlabel, rivals, title=title), claims
+    return partial(draw, x, measured, predicted, xlabel, rivals=rivals, title=title), claims
 
 
 def _clock(results: Results, claim: Claim) -> float:
@@ -105,7 +107,7 @@ def _clock(results: Results, claim: Claim) -> float:
 
 def _prepare(results: Results, figure: Figure, panels: Mapping[str, tuple[str, ...]], words: str) -> Picture:
     """One panel for each of the experiments that the folder holds."""
-    made = [found for name, how in panels.items() if (found := _panel(results, name, *how)) is not None]
+    made = [found for name, how in panels.items() if (found := _panel(results, (name,), *how)) is not None]
     if not made:
         raise results.missing(*figure.experiments)
     described = "; ".join(picture.behind(results, claims) for _, claims in made)
@@ -141,7 +143,20 @@ def prepare_paper(results: Results) -> Picture:
         "circuits; nothing is fitted."
     )
     figure = FIGURES["threshold_paper"]
-    return _prepare(results, figure, dict.fromkeys(figure.experiments, _OVER_LENGTH), caption)
+    panel = _panel(results, figure.experiments, *_OVER_LENGTH)
+    if panel is None:
+        raise results.missing(*figure.experiments)
+    draw_panel, claims = panel
+    slopes = list(results.select(experiment="paper_exponent", quantity="d ln K*/d ln N"))
+    reported = {
+        f"slope {one.predicted.value:.2f}, {_SLOPES[one.method]}": one.predicted.value
+        for one in slopes
+        if one.method in _SLOPES and isinstance(one.predicted, Estimate)
+    }
+    for value, low, high in style.known([slopes[0].measured] if slopes else []):
+        caption += f" Measured slope {value:.2f} [{low:.2f}, {high:.2f}]."
+    described = picture.behind(results, [*claims, *slopes])
+    return Picture(f"{caption} {described}.", [partial(draw_panel, rivals=reported)])
 
 
 def prepare_kinetics(results: Results) -> Picture:

@@ -49,6 +49,8 @@ class ThresholdScan:
     rivals : mapping from another explanation, in words, to the slope it predicts: does the measured one exclude it?
     ladder : names of methods, in order: which share of the first one's error in ln K* each step removes
     shared : label of the networks, where all scans read the same ones at different budgets
+    slopes_only : whether other experiments claim the K* themselves, of the same scans and methods
+    reported : slopes that others report, by who does
     """
 
     scans: Mapping[str, Scan]
@@ -62,6 +64,8 @@ class ThresholdScan:
     rivals: Mapping[str, float] = field(default_factory=dict)
     ladder: Sequence[str] = ()
     shared: str = ""
+    slopes_only: bool = False
+    reported: Mapping[str, float] = field(default_factory=dict)
     name: str = "threshold"
 
     def with_scan(self, task_diversity: Sequence[float]) -> ThresholdScan:
@@ -79,6 +83,8 @@ class ThresholdScan:
         for label, scan in self.scans.items():
             for method in self.methods:
                 jobs |= method.calibration(self.shared or label, scan)
+            if isinstance(self.exponent, str) and self.exponent:
+                jobs[memory_label(self.exponent, label)] = scan.memory[self.exponent]
         return jobs
 
     def networks(self) -> Mapping[str, Jobs]:
@@ -107,7 +113,8 @@ class ThresholdScan:
             x.append(clock if self.variable == "clock" else scan.place().get(self.variable, math.nan))
         if self.slope_bar is None:
             return claims
-        return claims + self._slopes(x, {name: made for name, made in known.items() if len(made) == len(x)}, calibrated)
+        everywhere = {name: made for name, made in known.items() if len(made) == len(x)}
+        return ([] if self.slopes_only else claims) + self._slopes(x, everywhere, calibrated)
 
     def _of_scan(self, label: str, scan: Scan, method: Method, predictions: Mapping[str, Prediction]) -> list[Claim]:
         """The equations speak of the minimal model's circuit; its whole network is compared with the memory alone."""
@@ -163,6 +170,9 @@ class ThresholdScan:
             predictions |= {"1/ν": inverse_exponent(memories)} if memories else {}
         else:
             predictions["1/ν"] = self.exponent.inverse_exponent(calibrated)
+        predictions |= {
+            name: Prediction(Estimate.exact(value), ("value reported",)) for name, value in self.reported.items()
+        }
         claims = [
             one.claim(quantity, network, self.slope_bar, method=name, scale="difference", at=at, **common)
             for name, one in predictions.items()

@@ -11,15 +11,17 @@ from ..experiments import (
     ClockOf,
     EndlessClock,
     IndependentRace,
+    MemoryLaw,
     Outcomes,
     ReducedAcquisition,
     ReducedEquations,
     Scan,
     ThresholdScan,
 )
+from ..experiments.memory import PAPER_EXPONENT
 from ..training.config import Run
 from ..training.coupling import CouplingTraining
-from .base import TRANSFORMER, Preset
+from .base import TRANSFORMER, Preset, memories
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED = 11000, 2700
 #: Of the paper's four numbers of tokens, the target included, and the time to which networks are trained: ∝ N.
@@ -57,6 +59,13 @@ _COUPLING = [
     for s in range(3)
 ]
 _START = [one for one in _COUPLING if one.task_diversity == 512]
+#: Perceptrons by themselves, for ν.
+_ALONE = {
+    "layer-normed": memories(
+        {512: 3, 1024: 3, 2048: 3, 4096: 3}, _FIRST_CALIBRATION_SEED + 50, layer_norm=True, dimension=63, width=512,
+        learning_rate=0.1,
+    )
+}  # fmt: skip
 _SOLVED: dict[str, Any] = {"members": 4, "draws": 500}
 _CALIBRATION_SEEDS = 4
 #: At K → ∞ networks are trained twice as long as the scan: t_ICL is near the end of its budget.
@@ -84,7 +93,7 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
     """
 
     def scan(label: str, task_diversity: Sequence[int], networks: int, scrambled: Sequence[int] = ()) -> Scan:
-        return Scan(_run(label, learning_rate), task_diversity, networks, {}, scrambled, _COUPLING)
+        return Scan(_run(label, learning_rate), task_diversity, networks, _ALONE, scrambled, _COUPLING)
 
     fewer = max(2, seeds - 1)
     n99 = scan("n99", [2800, 4000, 5600, 8000, 11200, 16000], seeds, [2048, 4096])
@@ -107,6 +116,11 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
                 name="paper_acquisition", terms=_KEPT, **_SOLVED,
             ),
             ThresholdScan({"n149": n149, "n199": n199}, METHODS[1:2], bar=1.25, name="paper_lengths", **slopes),
+            MemoryLaw(_ALONE["layer-normed"], bar=1.15, name="paper_memory"),
+            ThresholdScan(
+                {"n49": n49, "n99": n99, "n149": n149, "n199": n199}, METHODS[1:2], bar=1.25, name="paper_exponent",
+                slopes_only=True, exponent="layer-normed", reported={"paper": 1 / PAPER_EXPONENT}, **slopes,
+            ),
             Outcomes(
                 n49.run.with_(seed=_FIRST_SEED + 700, stop_acquired=False, stop_memorised=0.0), near=[6000], far=[],
                 seeds=40, far_seeds=0, times=True, name="paper_outcomes",

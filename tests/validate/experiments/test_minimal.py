@@ -191,6 +191,16 @@ def test_kinetics_and_capacity_are_told_apart_by_the_data_alone(kinetics):
     assert verdicts(dict.fromkeys(kinetic, kinetic["even"])) == ["fails", "fails", "fails"]
 
 
+def test_slopes_alone_are_those_of_the_whole_experiment_and_stand_beside_a_reported_one(kinetics):
+    whole, said = kinetics
+    alone = replace(whole, slopes_only=True, reported={"paper": 1 / 0.7})
+    claims = Claims(alone.predict(dict.fromkeys(alone.calibration(), MEMORY)))
+    assert not list(claims.select(quantity="K*"))
+    (reported,) = claims.select(method="paper")
+    assert reported.predicted.value == 1 / 0.7
+    assert [one for one in claims if one.method != "paper"] == [one for one in said if one.quantity.startswith("d ln")]
+
+
 def test_the_equations_speak_of_the_circuit_and_bars_are_those_of_each_quantity(kinetics):
     _, said = kinetics
     assert {one.method for one in said.select(part="whole")} == {"memory alone"}
