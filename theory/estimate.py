@@ -58,6 +58,11 @@ class Estimate:
         """The estimate whose interval is the value itself."""
         return cls(float(value), float(value), float(value))
 
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        """(value, low, high)."""
+        return self.value, self.low, self.high
+
     def contains(self, other: float) -> bool:
         """Whether ``other`` lies in the interval, the ends included."""
         return self.low <= other <= self.high

@@ -18,6 +18,8 @@ from ..place import place
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run
 from ..values import Answer, Value
+from .acquisition import TAIL, answer
+from .acquisition_methods import SPREAD
 from .runs import grid
 
 #: Quantiles of the predicted law, censored as the networks are, that its log-normal width is read from.
@@ -61,9 +63,9 @@ class AcquisitionSpread:
         at = place(self.run.with_(task_diversity=math.inf, beta0=None))
         predicted: list[tuple[str, Value, float | None, Scale]] = [
             ("median t_ICL", Estimate.exact(law.median), self.bar, "ratio"),
-            ("sd of ln t_ICL", Estimate.exact(fit_log_normal(every, budget).width.value), self.bar, "ratio"),
+            (SPREAD, Estimate.exact(fit_log_normal(every, budget).width.value), self.bar, "ratio"),
             ("distance of the laws of t_ICL", Estimate.exact(0.0), self.distance_bar, "difference"),
-            ("ln t_ICL nearer to normal than t_ICL", Answer(True), None, "ratio"),
+            (TAIL, Answer(True), None, "ratio"),
         ]
         return [
             Claim(quantity, "minimal", value, bar, "circuit", "law of t_ICL", at, scale=scale, inputs=inputs)
@@ -79,14 +81,11 @@ class AcquisitionSpread:
         times = self._as_seen(acquisition_times(networks_in(trained["networks"]), "circuit_accuracy").values.ravel())
         if claim.quantity == "median t_ICL":
             return measure_acquisition_time(times, budget, confidence=confidence)
-        if claim.quantity == "sd of ln t_ICL":
+        if claim.quantity == SPREAD:
             return fit_log_normal(times, budget, confidence=confidence).width
         if claim.scale == "difference":
             return distance(times, self._law, budget, confidence)
-        tail = compare_tails(times, budget, confidence=confidence)
-        return Answer(
-            None if tail.verdict == "undecided" else tail.verdict == "log-normal", "Vuong's test", tail.p_value
-        )
+        return answer(compare_tails(times, budget, confidence=confidence))
 
 
 def distance(

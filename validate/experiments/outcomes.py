@@ -17,10 +17,9 @@ from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..training.config import Run, addresses
 from ..values import Answer, PValue, Value
-from .runs import grid
+from .runs import ACCURACY, grid
 from .scan import Scan
 from .threshold import measured_threshold
-from .transience_tools import ACCURACY
 
 #: p-value of Hartigan's dip below which outcomes count as of two kinds, as in the paper's question.
 LEVEL = 0.01

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,24 +11,19 @@ import xarray as xr
 
 from ...theory import Estimate
 from ...theory.reduced_transformer import CORE, MeasuredCoupling, Terms
-from ..claim import Claim
-from ..measure.survival import observation_times
 from ..measure.tails import fit_log_normal
-from ..measure.times import acquisition_times, geometric_mean
-from ..place import place
+from ..measure.times import geometric_mean
 from ..predict.reduced import crossing, members_of, model_of, solved
 from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, couplings_in, networks_in
 from ..training.config import Run, addresses
 from ..training.coupling import CouplingCurves, CouplingTraining
-from ..values import Value
-from .runs import grid
+from .acquisition_methods import SPREAD, PredictedTime, TimeMethod, Times
 from .scan import Scan
 from .transformer_methods import scrambled
 
 #: K* is looked for at this many K an octave, from half the scan's least K to twice its greatest.
 _PER_OCTAVE = 2
-_SPREAD = "sd of ln t_ICL"
 #: At K → ∞ every target is new, so that the residual's noise stays unless the network learns to leave it out.
 _TERMS = {
     "reduced transformer": CORE,
@@ -149,68 +144,49 @@ def _open_ended(estimate: Estimate, grid: np.ndarray) -> Estimate:
 
 
 @dataclass(frozen=True)
-class ReducedAcquisition:
+class ReducedTimes(TimeMethod):
     """t_ICL of the transformer and its spread over initial weights, without a calibrated point.
+
+    Where a share f of the sequences is fresh, margins are s_φ ξ at a share f of the targets, and the couplings those of
+    perceptrons of which fresh items have the same share.
 
     Parameters
     ----------
-    runs : by label, at K → ∞ or at a K above K*
     coupling : perceptrons trained alone, by label; at K → ∞ nothing but their couplings at the start is read
-    seeds : networks of each, or by label
-    bar : factor within which t_ICL must be predicted
     members : starts at the quantiles of β0 and w0, for every calibration seed
+    draws : contexts sampled for each start, beside their mirror images
     terms : parts of the equations that act, by the name of the method
+    spread : whether the spread is predicted, too
     """
 
-    runs: Mapping[str, Run]
     coupling: Mapping[str, Sequence[CouplingTraining]]
-    seeds: int | Mapping[str, int]
-    bar: float
     members: int = 12
     draws: int = 1000
-    name: str = "reduced_acquisition"
-    spread_bar: float | None = None
     terms: Mapping[str, Terms] = field(default_factory=lambda: dict(_TERMS))
+    spread: bool = True
 
-    def calibration(self) -> Mapping[str, Jobs]:
-        return {f"coupling_{label}": self.coupling[label] for label in self.runs}
+    def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
+        return {f"coupling_{label}": self.coupling[label] for label in runs}
 
-    def networks(self) -> Mapping[str, Jobs]:
-        counts = {label: self.seeds if isinstance(self.seeds, int) else self.seeds[label] for label in self.runs}
-        return {label: grid(run, counts[label]) for label, run in self.runs.items()}
-
-    def predict(self, calibrated: Trained) -> Sequence[Claim]:
-        claims: list[Claim] = []
-        for label, run in self.runs.items():
+    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        for label, run in asked.runs.items():
             curves = couplings_in(calibrated[f"coupling_{label}"])
-            start = " at their start" if math.isinf(run.task.task_diversity) else ""
-            inputs = (f"couplings of perceptrons alone{start}, {addresses(curves.trainings)}",)
+            words = " at their start" if math.isinf(run.task.task_diversity) else ""
+            words += " with fresh items" if run.fresh_share else ""
+            inputs = (f"couplings of perceptrons alone{words}, {addresses(curves.trainings)}",)
             for method, terms in self.terms.items():
-                times = np.concatenate([self._times(run, terms, one, i) for i, one in enumerate(curves.tables())])
-                predicted: dict[str, tuple[Estimate, float | None]] = {"t_ICL": (geometric_mean(times), self.bar)}
-                if np.isfinite(times).all() and np.unique(times).size >= 3:
-                    predicted[_SPREAD] = (fit_log_normal(times, np.full(times.size, run.budget)).width, self.spread_bar)
-                claims += [
-                    Prediction(estimate, inputs).claim(
-                        quantity, "transformer", bar, method=method, at=place(run), data=(label,)
-                    )
-                    for quantity, (estimate, bar) in predicted.items()
-                ]
-        return claims
+                times = self._times(run, terms, curves)
+                yield PredictedTime("t_ICL", (label,), method, Prediction(geometric_mean(times), inputs))
+                if self.spread and np.isfinite(times).all() and np.unique(times).size >= 3:
+                    width = fit_log_normal(times, np.full(times.size, run.budget)).width
+                    yield PredictedTime(SPREAD, (label,), method, Prediction(width, inputs))
 
-    def _times(self, run: Run, terms: Terms, coupling: MeasuredCoupling, turn: int) -> np.ndarray:
-        model = model_of(run, terms)
+    def _times(self, run: Run, terms: Terms, curves: CouplingCurves) -> np.ndarray:
+        """t_ICL of every start of every calibration seed."""
+        model, k = model_of(run, terms), np.array([run.task.task_diversity])
         ends = [
-            solved(model, member, np.array([run.task.task_diversity]), run.budget, self.draws, {}, stop_acquired=True)
-            for member in members_of(model, [coupling], self.members, turn * self.members)
+            solved(model, member, k, run.budget, self.draws, {}, stop_acquired=True)
+            for i, coupling in enumerate(curves.tables())
+            for member in members_of(model, [coupling], self.members, i * self.members)
         ]
         return np.array([float(end.time_acquired.item()) for end in ends])
-
-    def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
-        runs = networks_in(trained[claim.data[0]])
-        times = acquisition_times(runs).values
-        if claim.quantity == "t_ICL":
-            return geometric_mean(times, confidence)
-        if np.unique(times[np.isfinite(times)]).size < 3:
-            return None
-        return fit_log_normal(times, observation_times(runs).values, confidence=confidence).width

@@ -1,4 +1,4 @@
-"""Lists of runs over a grid of settings and seeds."""
+"""Lists of runs over a grid of settings and seeds, and which part of a network is asked about."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from itertools import product
 from typing import Any
 
 from ..training.config import Run
+
+#: Which accuracy tells when a part of a network has acquired ICL.
+ACCURACY = {"circuit": "circuit_accuracy", "whole": "icl_accuracy"}
+
+
+def part_of(run: Run) -> str:
+    """The part of a network that its theory speaks of: the minimal model's ICL circuit, the whole of any other."""
+    return "circuit" if run.network == "minimal" else "whole"
 
 
 def grid(run: Run, seeds: int, first_seed: int | None = None, **axes: Sequence[Any]) -> list[Run]:

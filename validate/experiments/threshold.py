@@ -21,6 +21,7 @@ from ..place import SYMBOLS, At
 from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, networks_in
 from ..values import UNKNOWN, Answer, Range, Value
+from .runs import part_of
 from .scan import Method, Scan, memory_label
 from .threshold_methods import inverse_exponent
 
@@ -100,10 +101,8 @@ class ThresholdScan:
                 one for method in self.methods for one in self._of_scan(label, scan, method, predictions[method.name])
             ]
             if not any("K*" in made for made in predictions.values()):  # the point that a law starts from
-                part = "circuit" if scan.run.network == "minimal" else "whole"
-                claims.append(
-                    Claim("K*", scan.run.network, None, None, part, at=scan.place(), data=(self.shared or label,))
-                )
+                place, data = scan.place(), (self.shared or label,)
+                claims.append(Claim("K*", scan.run.network, None, None, part_of(scan.run), at=place, data=data))
             claims += self._ladder(
                 label, scan, {name: made["K*"] for name, made in predictions.items() if "K*" in made}
             )
@@ -143,7 +142,7 @@ class ThresholdScan:
         claims = []
         for (a, start), (b, end) in steps:
             parts = [rungs[0][1], start, *([] if end is None else [end])]
-            values = tuple((one.value, one.low, one.high) for one in parts)
+            values = tuple(part.ends for part in parts)
             at = {**scan.place(), "ladder": values}
             claims.append(
                 Claim(_SHARE, scan.run.network, None, None, method=f"{a} → {b}", at=at, data=(self.shared or label,))
@@ -154,8 +153,7 @@ class ThresholdScan:
         first = next(iter(self.scans.values()))
         network, at = first.run.network, {**first.place(), self.variable: tuple(x)}
         quantity = f"d ln K*/d ln {SYMBOLS[self.variable]}"
-        part = "circuit" if network == "minimal" else "whole"
-        common: dict[str, Any] = {"part": part, "data": tuple(self.networks())}
+        common: dict[str, Any] = {"part": part_of(first.run), "data": tuple(self.networks())}
         predictions = {
             name: Prediction(
                 slope([float(one) for one in x], [one.estimate for one in made]),
@@ -182,16 +180,10 @@ class ThresholdScan:
             where, inputs = {**at, "rival": value, "against": against}, ("the measured slope's interval",)
             claims.append(
                 Claim(
-                    f"{quantity} is not the rival's",
-                    network,
-                    Answer(True),
-                    None,
-                    method=rival,
-                    inputs=inputs,
-                    at=where,
-                    **common,
+                    f"{quantity} is not the rival's", network, Answer(True), None, method=rival, inputs=inputs,
+                    at=where, **common,
                 )
-            )
+            )  # fmt: skip
         return claims
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
@@ -262,7 +254,7 @@ def clock_collapse(runs: xr.Dataset, threshold: float) -> Value:
 
 def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) -> Value | None:
     """ln(K_a/K_b)/ln(K_1/K*): of the error of the first rung, what the step from a to b (or to K* itself) removes."""
-    measured = (threshold.value, threshold.low, threshold.high)
+    measured = threshold.ends
     first, a, b = (*ladder, measured)[:3]
     if not 0 < measured[0] < math.inf or first[0] == measured[0]:
         return None

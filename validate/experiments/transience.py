@@ -17,8 +17,8 @@ from ..protocol import Jobs, Results, Trained, memories_in, networks_in
 from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
 from ..values import Value
-from .runs import grid
-from .transience_tools import ACCURACY, by_axis, coupled, durations, laws
+from .runs import ACCURACY, grid
+from .transience_tools import by_axis, coupled, durations, laws
 
 #: Name of the coordinate that an axis is.
 COORDINATE = {"decay_attention": "decay", "task_diversity": "task_diversity"}

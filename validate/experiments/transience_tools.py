@@ -23,8 +23,6 @@ Array = NDArray[np.float64]
 _SCALES = np.geomspace(1e-3, 1e2, 201)
 #: The law is fitted at this many margins, evenly spaced from 0 to the end of training.
 _FIT_POINTS = 100
-#: Which accuracy a part of the network is judged by.
-ACCURACY = {"circuit": "circuit_accuracy", "whole": "icl_accuracy"}
 
 
 def durations(runs: xr.Dataset, accuracy: str) -> xr.DataArray:

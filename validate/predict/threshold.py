@@ -71,7 +71,7 @@ def predict_threshold(
     The interval holds the uncertainty of I* and the spread of the memory's seeds.
     """
     memory = measured_memory(trainings, [ended_at(one, budget) for one in curves], budget)
-    value, low, high = (float(memory.critical_diversity(reading)) for reading in _ends(clock.estimate))
+    value, low, high = (float(memory.critical_diversity(reading)) for reading in clock.estimate.ends)
     if math.isinf(value):
         return Prediction(Estimate(value, min(low, value), math.inf), clock.inputs)
     spread = _relative_spread(trainings, curves, budget) * value
@@ -162,10 +162,6 @@ def predict_transformer_clock(runs: Sequence[Run], endless: xr.Dataset) -> Predi
     """I* of the transformer by one-point calibration: half its measured acquisition time at K → ∞."""
     times = geometric_mean(acquisition_times(endless).values)
     return Prediction(times.scaled(0.5), (f"measured t_ICL(K → ∞) of {addresses(runs)}",))
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.value, estimate.low, estimate.high
 
 
 def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float) -> float:

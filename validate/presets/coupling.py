@@ -6,7 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..experiments import ClockOf, EndlessClock, ReducedAcquisition, ReducedEquations, Scan, ThresholdScan
+from ..experiments import (
+    AcquisitionTime,
+    ClockOf,
+    EndlessClock,
+    ReducedEquations,
+    ReducedTimes,
+    Scan,
+    ThresholdScan,
+)
 from ..training.config import Run
 from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
@@ -127,11 +135,11 @@ COUPLING = Preset(
         ThresholdScan(RATES, METHODS, bar=1.2, variable="rate_ratio", slope_bar=0.2, name="coupling_rates"),
         ThresholdScan(LENGTHS, METHODS, bar=1.2, variable="context_length", slope_bar=0.2, name="coupling_lengths"),
         ThresholdScan(BEYOND, METHODS, bar=1.2, name="coupling_beyond"),
-        ReducedAcquisition(
+        AcquisitionTime(
             _ENDLESS,
-            dict.fromkeys(_ENDLESS, _START),
             {"n7": 12, "n15": 12, "n31": 12, "n63": 6, "n127": 4},
-            bar=1.25,
+            1.25,
+            (ReducedTimes(dict.fromkeys(_ENDLESS, _START)),),
             name="coupling_acquisition",
         ),
     ),

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from ..experiments import ClockOf, EndlessClock, LargeClock, OnePoint, Scan, ThresholdScan, TransformerAcquisition
+from ..experiments import (
+    AcquisitionTime,
+    ClockOf,
+    EndlessClock,
+    FromPoint,
+    LargeClock,
+    OnePoint,
+    RoughRatio,
+    Scan,
+    ThresholdScan,
+)
 from ..training.config import Run
 
 _CAPACITY = {"capacity: the same parameters hold as much at any rate": 0.0}
@@ -72,18 +83,30 @@ def kinetics(scans: Mapping[str, Scan], plain: str, *, memory_seeds: int, endles
     ]  # fmt: skip
 
 
-def control(runs: Mapping[str, Run], seeds: int, scale: float = 0.5) -> TransformerAcquisition:
+def endless_times(
+    runs: Mapping[str, Run], seeds: int | Mapping[str, int], point: str, *, rough: bool = True, **changes: Any
+) -> AcquisitionTime:
+    """t_ICL over N at K → ∞ from one point, with flat attention and, for one layer, with rough; and its exponent."""
+    at_point = seeds if isinstance(seeds, int) else seeds[point]
+    methods = [FromPoint(point, at_point, rough=kind) for kind in (False, True)[: 1 + rough]]
+    return AcquisitionTime(
+        runs, seeds, 1.25, methods, {"": tuple(runs)}, 0.1,
+        **{"name": "transformer_acquisition", **changes},
+    )  # fmt: skip
+
+
+def control(runs: Mapping[str, Run], seeds: int, scale: float = 0.5) -> AcquisitionTime:
     """t_ICL with W_Q and W_K scaled at the start, over t_ICL without, at every N."""
     plain = {f"plain_{label}": run for label, run in runs.items()}
     scaled = {f"scaled_{label}": run.with_(attention_scale=scale) for label, run in runs.items()}
     ratios = dict(zip(scaled, plain, strict=True))
-    return TransformerAcquisition({**plain, **scaled}, seeds, bar=1.25, ratios=ratios, name="attention_control")
+    return AcquisitionTime({**plain, **scaled}, seeds, 1.25, (RoughRatio(),), ratios=ratios, name="attention_control")
 
 
-def statistics(run: Run, copies: Sequence[int], seeds: int) -> TransformerAcquisition:
+def statistics(run: Run, copies: Sequence[int], seeds: int) -> AcquisitionTime:
     """t_ICL with m copies of the target over t_ICL with one, and the fraction that acquires balanced contexts."""
     runs = {f"copies{m}": run.with_(copies=m) for m in (1, *copies)} | {"balanced": run.with_(labels="balanced")}
     ratios = {f"copies{m}": "copies1" for m in copies}
-    return TransformerAcquisition(
-        runs, seeds, bar=1.25, ratios=ratios, fractions=("balanced",), name="transformer_statistics"
+    return AcquisitionTime(
+        runs, seeds, 1.25, (RoughRatio(),), ratios=ratios, fractions=("balanced",), name="transformer_statistics"
     )

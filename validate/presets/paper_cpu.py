@@ -8,13 +8,14 @@ from typing import Any
 
 from ...theory.reduced_transformer import CORE, Terms
 from ..experiments import (
+    AcquisitionTime,
     ClockOf,
     EndlessClock,
     IndependentRace,
     MemoryLaw,
     Outcomes,
-    ReducedAcquisition,
     ReducedEquations,
+    ReducedTimes,
     Scan,
     ThresholdScan,
 )
@@ -105,15 +106,15 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
         for label, one in (("n99", n99), ("n49", n49))
     }
     large = {"n99_k16000": n99.run.with_(task_diversity=16000)}
+    alone = dict.fromkeys(endless, _START) | dict.fromkeys(large, _COUPLING)
     slopes: dict[str, Any] = {"variable": "context_length", "slope_bar": 0.2}
     return Preset(
         name="paper-cpu",
         description="the transformer at the paper's own size: N = 49 to 199, in pieces of hours",
         experiments=(
             ThresholdScan({"n99": n99, "n49": n49}, METHODS, bar=1.25, name="paper_threshold", **slopes),
-            ReducedAcquisition(
-                endless | large, dict.fromkeys(endless, _START) | dict.fromkeys(large, _COUPLING), seeds, bar=1.25,
-                name="paper_acquisition", terms=_KEPT, **_SOLVED,
+            AcquisitionTime(
+                endless | large, seeds, 1.25, (ReducedTimes(alone, terms=_KEPT, **_SOLVED),), name="paper_acquisition"
             ),
             ThresholdScan({"n149": n149, "n199": n199}, METHODS[1:2], bar=1.25, name="paper_lengths", **slopes),
             MemoryLaw(_ALONE["layer-normed"], bar=1.15, name="paper_memory"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...theory.reduced_transformer import CORE
 from ..experiments import (
+    AcquisitionTime,
     ClockOf,
-    CopiesAcquisition,
     EndlessClock,
-    FreshShare,
+    FreshRace,
+    FromOneCopy,
     ReducedEquations,
+    ReducedTimes,
     Scan,
+    Starvation,
     ThresholdScan,
 )
 from ..rivals import Crossing
@@ -64,30 +68,37 @@ def _mixed(run: Run, endless_time: float) -> dict[str, Run]:
     }  # fmt: skip
 
 
-_FRESH = FreshShare(
-    _mixed(_RUN, 80.0),
-    _SEEDS,
-    bar=1.25,
-    endless=_RUN.with_(seed=_FIRST_SEED + 1000, task_diversity=math.inf, budget=250.0, evaluate_every=1.25),
-    scrambled=_RUN.with_(seed=_FIRST_SEED + 1000, task_diversity=64, scrambled=True, stop_acquired=False, budget=200.0),
-    scrambled_seeds=4,
-    coupling={
-        label: _coupling((k,), 2, fresh_share=share, budget=1.5 * 80.0 / share)
-        for label, (k, share) in _SHARES.items()
-    },
+_CALIBRATED = _RUN.with_(seed=_FIRST_SEED + 1000)
+_AT_ENDLESS = _CALIBRATED.with_(task_diversity=math.inf, budget=250.0, evaluate_every=1.25)
+_FRESH = AcquisitionTime(
+    _mixed(_RUN, 80.0), _SEEDS, 1.25,
+    (
+        Starvation(_AT_ENDLESS),
+        FreshRace(
+            _AT_ENDLESS, scrambled_seeds=4,
+            scrambled=_CALIBRATED.with_(task_diversity=64, scrambled=True, stop_acquired=False, budget=200.0),
+        ),
+        ReducedTimes(
+            {
+                label: _coupling((k,), 2, fresh_share=share, budget=1.5 * 80.0 / share)
+                for label, (k, share) in _SHARES.items()
+            },
+            members=6, terms={"reduced transformer": CORE}, spread=False,
+        ),
+    ),
     name="rivals_fresh",
 )  # fmt: skip
 _MINIMAL = MINIMAL.with_(
     seed=_FIRST_SEED + 200, context_length=25, width=128, stop_memorised=0.0, test_size=1000
 )  # fmt: skip
-_FRESH_MINIMAL = FreshShare(
+_FRESH_MINIMAL = AcquisitionTime(
     {
         label: _MINIMAL.with_(task_diversity=k, fresh_share=share, budget=120.0 / share, evaluate_every=1.2 / share)
         for label, (k, share) in _shares(32, 64).items()
     },
     _SEEDS,
-    bar=1.15,
-    memory=memories({32: 3, 64: 3}, _FIRST_CALIBRATION_SEED, width=128, learning_rate=0.3),
+    1.15,
+    (Starvation(), FreshRace(memory=memories({32: 3, 64: 3}, _FIRST_CALIBRATION_SEED, width=128, learning_rate=0.3))),
     name="rivals_fresh_minimal",
 )
 _COPIES = {
@@ -98,13 +109,12 @@ _COPIES = {
     for m in (1, 2, 4, 8)
 }  # fmt: skip
 _FIRST = _coupling((64,), 3)
-_SEVERAL_COPIES = CopiesAcquisition(
+_SEVERAL_COPIES = AcquisitionTime(
     _COPIES,
-    dict.fromkeys(_COPIES, _FIRST),
     _SEEDS,
-    bar=1.25,
+    1.25,
+    (ReducedTimes(dict.fromkeys(_COPIES, _FIRST)), FromOneCopy(_COPIES["m1"].with_(seed=_FIRST_SEED + 1300))),
     name="rivals_copies",
-    single=_COPIES["m1"].with_(seed=_FIRST_SEED + 1300),
 )
 _LONGEST = 400.0
 _SCANNED = [160, 240, 360, 540, 810, 1216, 1824, 2736]

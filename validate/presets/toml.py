@@ -171,4 +171,4 @@ class _Reader:
             return [self.value(inner[0], one, f"{where}[{i}]") for i, one in enumerate(told)] if inner else told
         if is_dataclass(hint) and isinstance(told, dict):
             return self.build(hint, told, where)
-        return self.kind(told, where) if hint is known.Method else _number(told)
+        return self.kind(told, where) if hint in (known.Method, known.TimeMethod) else _number(told)

@@ -11,12 +11,11 @@ from ..experiments import (
     MemoryDepth,
     Outcomes,
     Scan,
-    TransformerAcquisition,
 )
 from ..protocol import Experiment
 from ..training.memory import MemoryTraining
 from .base import TRANSFORMER, memories
-from .designs import audit, budgets, control, kinetics, scaling, statistics
+from .designs import audit, budgets, control, endless_times, kinetics, scaling, statistics
 
 #: What was known, tried or changed before and after results were seen; stands in every report.
 NOTE = """
@@ -88,11 +87,9 @@ WORKSTATION: tuple[Experiment, ...] = (
     audit(_AUDITED, memory_seeds=4, endless_seeds=12, reference=402, large=8192),
     scaling(_SCANS, "n16", memory_seeds=2, endless_seeds=12),
     budgets(_SCANS["n32"], [200.0, 300.0, 400.0], memory_seeds=4, endless_seeds=12),
-    TransformerAcquisition(
-        _ENDLESS, {"n8": 12, "n16": 12, "n32": 40, "n64": 16, "n128": 8}, bar=1.25, point="n16", tail="n32"
-    ),
+    endless_times(_ENDLESS, {"n8": 12, "n16": 12, "n32": 40, "n64": 16, "n128": 8}, point="n16", tail="n32"),
     control({label: _ENDLESS[label] for label in ("n16", "n32", "n64")}, seeds=8),
-    TransformerAcquisition(_TWO_LAYERS, 4, bar=1.25, point="n8", rough=False, name="two_layer_acquisition"),
+    endless_times(_TWO_LAYERS, 4, point="n8", rough=False, name="two_layer_acquisition"),
     Outcomes(
         _LASTING, near=[906], far=[128, 8192], seeds=64, far_seeds=24, scan=_SCANS["n32"], times=True,
         name="transformer_outcomes",
@@ -149,10 +146,10 @@ PAPER: tuple[Experiment, ...] = (
     audit(_CENTRE, memory_seeds=3, endless_seeds=20, reference=2000, large=400000),
     scaling(_BIG_SCANS, "n100", memory_seeds=3, endless_seeds=20),
     budgets(_CENTRE, [250 * _EPOCH, 500 * _EPOCH, 1000 * _EPOCH], memory_seeds=3, endless_seeds=20),
-    TransformerAcquisition(_BIG_ENDLESS, 100, bar=1.25, point="n100", tail="n100"),
+    endless_times(_BIG_ENDLESS, 100, point="n100", tail="n100"),
     control(_BIG_ENDLESS, seeds=20),
-    TransformerAcquisition(
-        {label: run.with_(depth=2) for label, run in _BIG_ENDLESS.items()}, 20, bar=1.25, point="n100", rough=False,
+    endless_times(
+        {label: run.with_(depth=2) for label, run in _BIG_ENDLESS.items()}, 20, point="n100", rough=False,
         name="two_layer_acquisition",
     ),
     Outcomes(
@@ -209,11 +206,11 @@ SMOKE: tuple[Experiment, ...] = (
     audit(_TOY_SCAN, memory_seeds=2, endless_seeds=2, reference=16, large=512),
     scaling(_TOY_SCANS, "n6", memory_seeds=2, endless_seeds=2),
     budgets(_TOY_SCAN, [10.0, 20.0], memory_seeds=2, endless_seeds=2),
-    TransformerAcquisition(_TOY_ENDLESS, 3, bar=1.25, point="n4", tail="n8"),
+    endless_times(_TOY_ENDLESS, 3, point="n4", tail="n8"),
     control({"n8": _TOY_ENDLESS["n8"]}, seeds=3),
-    TransformerAcquisition(
+    endless_times(
         {k: run.with_(depth=2, budget=2.0, evaluate_every=1.0, test_size=50) for k, run in _TOY_ENDLESS.items()},
-        2, bar=1.25, point="n4", rough=False, name="two_layer_acquisition",
+        2, point="n4", rough=False, name="two_layer_acquisition",
     ),
     Outcomes(
         _TOY.with_(seed=10, stop_acquired=False), near=[64], far=[16], seeds=4, far_seeds=4, scan=_TOY_SCAN, times=True,

@@ -1,6 +1,7 @@
 """t_ICL at a share of fresh items and over copies: limits of the race, and what the methods may see."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import xarray as xr
 
 from iclrace.theory import Estimate, Task, acquisition_clock
 from iclrace.validate import Run
-from iclrace.validate.experiments import CopiesAcquisition, FreshShare
-from iclrace.validate.experiments.copies import field_ratio
+from iclrace.validate.experiments import AcquisitionTime, FreshRace, Starvation
+from iclrace.validate.experiments.acquisition_methods import field_ratio
 from iclrace.validate.experiments.fresh import RACE, STARVATION, race_time
 from iclrace.validate.presets import PRESETS
 from iclrace.validate.protocol import Plan, predict
@@ -45,10 +46,8 @@ def test_twice_the_memorys_rate_reads_twice_the_clock():
 def test_starvation_and_race_are_frozen_from_calibration_runs_alone(tmp_path, budget):
     """And both say never where the networks at K → ∞ never do."""
     endless = RUN.with_(task_diversity=math.inf, seed=5, budget=budget, stop_acquired=True)
-    experiment = FreshShare(
-        {"one": RUN.with_(fresh_share=0.5)}, 1, 1.2, endless=endless, endless_seeds=2,
-        scrambled=RUN.with_(seed=5, scrambled=True), scrambled_seeds=2,
-    )  # fmt: skip
+    race = FreshRace(endless, 2, scrambled=RUN.with_(seed=5, scrambled=True))
+    experiment = AcquisitionTime({"one": RUN.with_(fresh_share=0.5)}, 1, 1.2, (Starvation(endless, 2), race))
     plan = Plan.of(experiment)
     calibrated = {}
     for label, jobs in plan.calibration.items():
@@ -64,7 +63,9 @@ def test_starvation_and_race_are_frozen_from_calibration_runs_alone(tmp_path, bu
 
 def test_a_share_of_none_is_refused():
     with pytest.raises(ValueError, match="share"):
-        FreshShare({"one": RUN}, 1, 1.2)
+        AcquisitionTime({"one": RUN}, 1, 1.2, (Starvation(),))
+    with pytest.raises(ValueError, match="rate ratio"):
+        AcquisitionTime({"one": RUN.with_(fresh_share=0.5, rate_ratio=2.0)}, 1, 1.2, (FreshRace(),))
 
 
 def test_copies_act_in_the_field_as_a_shorter_context_with_less_drag():
@@ -74,5 +75,5 @@ def test_copies_act_in_the_field_as_a_shorter_context_with_less_drag():
         run = RUN.with_(context_length=4000, dimension=10_000, copies=copies)
         expected = float(acquisition_clock(0.0, 0.0, 0.5 / copies)) / copies / single
         assert field_ratio(run) == pytest.approx(expected, rel=0.03)
-    (experiment,) = (one for one in PRESETS["rivals"].experiments if isinstance(one, CopiesAcquisition))
+    experiment: Any = PRESETS["rivals"].only(["rivals_copies"]).experiments[0]
     assert field_ratio(experiment.runs["m1"]) == 1.0

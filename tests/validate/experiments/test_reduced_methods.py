@@ -8,7 +8,7 @@ import xarray as xr
 
 from iclrace.theory import Estimate, Task
 from iclrace.validate import Run
-from iclrace.validate.experiments import ReducedAcquisition, ReducedEquations, Scan, ThresholdScan
+from iclrace.validate.experiments import AcquisitionTime, ReducedEquations, ReducedTimes, Scan, ThresholdScan
 from iclrace.validate.experiments.reduced_methods import _open_ended, relative_speed
 from iclrace.validate.predict.reduced import model_of
 from iclrace.validate.presets import PRESETS
@@ -96,7 +96,8 @@ def test_predictions_are_frozen_before_the_networks_are_trained_and_told_with_th
     scan = Scan(RUN, [32, 64, 128], 2, scrambled=[32, 128], coupling=COUPLING)
     methods = (ReducedEquations(members=2, draws=40), ReducedEquations("scrambled", 1, members=2, draws=40))
     endless = RUN.with_(task_diversity=math.inf, seed=50, budget=400.0)
-    experiment = ReducedAcquisition({"n7": endless}, {"n7": COUPLING[:1]}, 3, bar=1.25, members=4, draws=40)
+    times = ReducedTimes({"n7": COUPLING[:1]}, members=4, draws=40)
+    experiment = AcquisitionTime({"n7": endless}, 3, 1.25, (times,))
     preset = Preset("toy", "", (ThresholdScan({"n7": scan}, methods, bar=1.25), experiment))
     report = run(preset, tmp_path, progress=False)
     claims = report.claims.select(quantity="K*")
@@ -105,8 +106,8 @@ def test_predictions_are_frozen_before_the_networks_are_trained_and_told_with_th
     assert "scrambled" in claims[1].inputs[1]
     assert claims[0].measured == claims[1].measured
     assert claims[0].predicted != claims[1].predicted
-    times = report.claims.select(quantity="t_ICL")
-    assert {claim.method for claim in times} == set(experiment.terms)
-    assert all(0 < claim.predicted.low < math.inf for claim in times)
-    assert len({claim.predicted for claim in times}) == 3 and len({claim.measured for claim in times}) == 1
+    claims = report.claims.select(quantity="t_ICL")
+    assert {claim.method for claim in claims} == set(times.terms)
+    assert all(0 < claim.predicted.low < math.inf for claim in claims)
+    assert len({claim.predicted for claim in claims}) == 3 and len({claim.measured for claim in claims}) == 1
     assert "threshold_coupling_n7" in report.datasets

@@ -8,7 +8,7 @@ import xarray as xr
 
 from iclrace.theory import Estimate, Task, acquisition_time
 from iclrace.validate import Claims, MemoryCurves, MemoryTraining, Run
-from iclrace.validate.experiments import MemoryDepth, Outcomes, Scan, TransformerAcquisition
+from iclrace.validate.experiments import MemoryDepth, Outcomes, Scan
 from iclrace.validate.experiments.depth import continued_clock
 from iclrace.validate.experiments.runs import grid
 from iclrace.validate.experiments.transformer_methods import predict_threshold_at
@@ -150,9 +150,7 @@ def test_without_roughness_the_integrated_time_is_the_closed_form():
 @pytest.mark.parametrize(("power", "flat"), [(1.0, "holds"), (1.6, "fails")])
 def test_the_exponent_of_the_acquisition_time_can_fail(power, flat):
     runs = {f"n{n}": RUN.with_(context_length=n, task_diversity=math.inf, dimension=63) for n in (16, 32, 64)}
-    experiment = TransformerAcquisition(
-        runs, dict.fromkeys(runs, 3), point="n16", slope_bar=0.1, bar=1.25, rough=False, tail="n64"
-    )
+    experiment = designs.endless_times(runs, dict.fromkeys(runs, 3), "n16", rough=False, tail="n64")
     said = experiment.predict({"point": endless(40.0)})
     trained = {label: endless(40.0 * (run.task.context_length / 16) ** power) for label, run in runs.items()}
     found = judged(experiment, said, trained)
