@@ -14,7 +14,7 @@ import typer
 from . import __version__
 from .cli_figures import explorer, figure, report
 from .cli_mine import own_preset
-from .cli_options import CsvFile, Json, several
+from .cli_options import CsvFile, Json, real, several, whole
 from .cli_predict import predict
 from .cli_results import everything, results, rivals, status
 from .cli_simulate import simulate
@@ -84,7 +84,7 @@ def validate(
         str | None, typer.Option(help="Why predictions or bars changed after training; kept beside the old ones.")
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(help="End after so many hours, with all saved; the same command goes on.")
+        float | None, real(help="End after so many hours, with all saved; the same command goes on.")
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="With --preset mine: the network, as package.module:factory.")
@@ -93,15 +93,13 @@ def validate(
         str | None, typer.Option(help="With --preset mine: items (R, D), as package.module:array.")
     ] = None,
     context_length: Annotated[
-        int | None, typer.Option("--context-length", "-N", help="With --preset mine: context pairs N.")
+        int | None, whole("--context-length", "-N", help="With --preset mine: context pairs N.")
     ] = None,
-    dimension: Annotated[
-        int | None, typer.Option("--dimension", "-D", help="With --preset mine: item dimension D.")
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="With --preset mine: width handed to the factory.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="With --preset mine: learning rate of plain SGD.")] = None,
-    budget: Annotated[float | None, typer.Option(help="With --preset mine: time at which training ends.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="With --preset mine: networks at each K.")] = None,
+    dimension: Annotated[int | None, whole("--dimension", "-D", help="With --preset mine: item dimension D.")] = None,
+    width: Annotated[int | None, whole(help="With --preset mine: width handed to the factory.")] = None,
+    learning_rate: Annotated[float | None, real(help="With --preset mine: learning rate of plain SGD.")] = None,
+    budget: Annotated[float | None, real(help="With --preset mine: time at which training ends.")] = None,
+    seeds: Annotated[int | None, whole(help="With --preset mine: networks at each K.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and its cost.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
     as_json: Json = False,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
 
 #: A range holds no more values than this: ``1:1e9:1`` is a slip of the pen.
 MOST_VALUES = 100_000
+#: Whole numbers below this are whole as floats, too.
+_EXACT = 2**53
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -31,7 +36,12 @@ def numbers(text: str | float) -> list[float]:
             found += ends
         if len(ends) not in (1, 3) or not found:
             raise typer.BadParameter(f"must be numbers such as 25,50,100 or 10:100:10, but it is {text!r}")
-    return [int(one) if math.isfinite(one) and one == int(one) else one for one in found]
+    return [int(one) if abs(one) < _EXACT and one == int(one) else one for one in found]
+
+
+def reals(text: str | float) -> list[float]:
+    """The same numbers, all of them floats: a run is stored under the numbers that it was given, 1 or 1.0."""
+    return [float(one) for one in numbers(text)]
 
 
 def _count(first: float, last: float, step: float) -> int:
@@ -51,9 +61,43 @@ def _single(part: Any) -> bool:
     return not isinstance(part, list)
 
 
-def several(*names: str, help: str) -> Any:
+def several(*names: str, help: str, parser: Callable[[Any], list[Any]] = numbers) -> Any:
     """An option whose value is a list, a range, or several of either."""
-    return typer.Option(*names, parser=numbers, callback=_joined, metavar="NUMBERS", help=help)
+    return typer.Option(*names, parser=parser, callback=_joined, metavar="NUMBERS", help=help)
+
+
+#: The same for what a run is stored under.
+values = partial(several, parser=reals)
+
+
+def _one(kind: Callable[[str], float], called: str) -> Any:
+    """An option whose value is one number."""
+
+    def parse(text: str | float) -> float:
+        try:
+            return kind(text) if isinstance(text, str) else text
+        except ValueError:
+            raise typer.BadParameter(f"must be one {called}, but it is {text!r}") from None
+
+    return partial(typer.Option, parser=parse, metavar=called.split()[-1].upper())
+
+
+whole, real = _one(int, "whole number"), _one(float, "number")
+
+
+def combinations(**options: Sequence[Any]) -> Iterator[tuple[dict[str, Any], SimpleNamespace]]:
+    """Every combination of the options' values, the last one's fastest: what varies in it, for a row, and all of it."""
+    varied = [name for name, values in options.items() if len(values) > 1]
+    for ones in product(*options.values()):
+        at = dict(zip(options, ones, strict=True))
+        yield {name: at[name] for name in varied}, SimpleNamespace(**at)
+
+
+def told(values: Sequence[Any]) -> str:
+    """The values of an option as a title tells them."""
+    return ", ".join(
+        "∞" if one == math.inf else f"{one:g}" if isinstance(one, int | float) else str(one) for one in values
+    )
 
 
 def writable(option: str, *endings: str) -> Callable[[Path | None], Path | None]:

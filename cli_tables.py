@@ -110,16 +110,7 @@ def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     console.print(table if rows else "nothing")
 
 
-def show_dataset(
-    title: str,
-    found: xr.Dataset,
-    names: Sequence[str],
-    axes: Axes | None,
-    as_json: bool,
-    csv_file: Path | None,
-    plot: Path | None,
-) -> None:
+def dataset_rows(found: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:
     """The named variables of a dataset, one row a point of their axes."""
     frame = found[list(names)].to_dataframe().reset_index()
-    rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-    show(title, rows, axes, as_json, csv_file, plot)
+    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]

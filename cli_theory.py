@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import CsvFile, Json, PlotFile, several
+from .cli_options import CsvFile, Json, PlotFile, combinations, several
 from .cli_tables import print_rows, show, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
@@ -20,13 +20,14 @@ Lengths = Annotated[list[float], several("--context-length", "-N", help="Context
 Dimensions = Annotated[list[float], several("--dimension", "-D", help="Item dimension D, or inf.")]
 Betas = Annotated[list[float], several("--beta0", help="Initial attention strength β0: --beta0=-1,0,1.")]
 Budgets = Annotated[list[float], several("--budget", help="Gradient-flow time at which training stops; inf for never.")]
-InitialWeight = Annotated[float, typer.Option("--w0", help="Initial readout weight w0.")]
-Dimension = Annotated[float, typer.Option("--dimension", "-D", help="Item dimension D, or inf.")]
+InitialWeights = Annotated[list[float], several("--w0", help="Initial readout weight w0.")]
 Labels = Annotated[str, typer.Option("--labels", help="Context labels: iid or balanced.")]
-Copies = Annotated[int, typer.Option("--copies", help="Copies of the target in the context (burstiness).")]
-Amplitude = Annotated[float, typer.Option("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")]
-MemoryExponent = Annotated[float, typer.Option("--exponent", help="ν of I_K(∞) = A K^ν.")]
+Copies = Annotated[list[int], several("--copies", help="Copies of the target in the context (burstiness).")]
+Amplitudes = Annotated[list[float], several("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")]
+Exponents = Annotated[list[float], several("--exponent", help="ν of I_K(∞) = A K^ν.")]
 
+#: A and ν of the memory where none is given.
+AMPLITUDE, NU = [3.9], [0.7]
 #: The time at which training stops where none is given: that of the explorer when it opens.
 BUDGET = 1e5
 #: Above this a time is longer than any training, and a K* more items than could ever be drawn.
@@ -35,12 +36,12 @@ MEANINGLESS = 1e12
 
 @curves.command("acquisition")
 def acquisition_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006  (typer reads the list, nothing changes it)
-    beta0: Betas = [-1, 0, 1],  # noqa: B006
-    w0: InitialWeight = 0.0,
-    dimension: Dimensions = [math.inf],  # noqa: B006
+    context_length: Lengths = [25, 50, 100, 200, 400],
+    beta0: Betas = [-1, 0, 1],
+    w0: InitialWeights = [0.0],
+    dimension: Dimensions = [math.inf],
     labels: Labels = "iid",
-    copies: Copies = 1,
+    copies: Copies = [1],
     as_json: Json = False,
     csv_file: CsvFile = None,
     plot: PlotFile = None,
@@ -49,9 +50,10 @@ def acquisition_curve(
     from .theory import acquisition_time
 
     rows: list[dict[str, Any]] = []
-    for beta, d, n in product(beta0, dimension, context_length):
-        time = float(acquisition_time(_task(n, d, labels, copies), beta, w0))
-        rows.append({"context_length": n, "dimension": d, "beta0": beta, "acquisition_time": time})
+    settings = {"w0": w0, "copies": copies, "beta0": beta0, "dimension": dimension, "context_length": context_length}
+    for varied, at in combinations(**settings):
+        time = float(acquisition_time(one_task(at, labels), at.beta0, at.w0))
+        rows.append({**_always(at), **varied, "acquisition_time": time})
     _add_notes(rows, [_note_on_time(row["acquisition_time"]) for row in rows])
     axes = ("context_length", "acquisition_time")
     show("t_ICL for K → ∞, gradient-flow time", rows, axes, as_json, csv_file, plot)
@@ -59,21 +61,21 @@ def acquisition_curve(
 
 @curves.command("threshold")
 def threshold_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],  # noqa: B006
-    beta0: Betas = [-1, 0, 1],  # noqa: B006
-    w0: InitialWeight = 0.0,
-    amplitude: Amplitude = 3.9,
-    exponent: MemoryExponent = 0.7,
+    context_length: Lengths = [25, 50, 100, 200, 400],
+    beta0: Betas = [-1, 0, 1],
+    w0: InitialWeights = [0.0],
+    amplitude: Amplitudes = AMPLITUDE,
+    exponent: Exponents = NU,
     memory: Annotated[
         Path | None,
         typer.Option(
             help="Measured memory in place of A K^ν: a CSV of task_diversity, time, c1, or stored perceptrons (.nc)."
         ),
     ] = None,
-    dimension: Dimensions = [math.inf],  # noqa: B006
+    dimension: Dimensions = [math.inf],
     labels: Labels = "iid",
-    copies: Copies = 1,
-    budget: Budgets = [BUDGET],  # noqa: B006
+    copies: Copies = [1],
+    budget: Budgets = [BUDGET],
     repeats: Annotated[bool, typer.Option("--repeats", help="Count the items that repeat in contexts.")] = False,
     as_json: Json = False,
     csv_file: CsvFile = None,
@@ -82,14 +84,22 @@ def threshold_curve(
     """Task-diversity threshold K*: below it the network memorises, above it it learns in context by the budget."""
     from .theory import threshold
 
-    law = power_law(amplitude, exponent) if memory is None else _measured(memory)
+    law = None if memory is None else _measured(memory)
+    if law is not None and (amplitude, exponent) != (AMPLITUDE, NU):
+        raise typer.BadParameter("must be left out where --memory is given", param_hint="--amplitude and --exponent")
     rows: list[dict[str, Any]] = []
-    for beta, d, end, n in product(beta0, dimension, budget, context_length):
-        found = threshold(_task(n, d, labels, copies), law, beta, w0, budget=end, repeats=repeats).value
-        rows.append({"context_length": n, "dimension": d, "beta0": beta, "budget": end, "threshold": found})
+    settings = {
+        "amplitude": amplitude, "exponent": exponent, "w0": w0, "copies": copies, "beta0": beta0,
+        "dimension": dimension, "budget": budget, "context_length": context_length,
+    }  # fmt: skip
+    for varied, at in combinations(**settings):
+        task, known = one_task(at, labels), law or power_law(at.amplitude, at.exponent)
+        found = threshold(task, known, at.beta0, at.w0, budget=at.budget, repeats=repeats).value
+        rows.append({**_always(at), "budget": at.budget, **varied, "threshold": found})
     _add_notes(rows, [_note_on_threshold(row, repeats) for row in rows])
     ends = ", ".join("an infinite time" if end == math.inf else f"t = {end:g}" for end in budget)
-    law_in_words = f"I_K(∞) = {amplitude:g} K^{exponent:g}" if memory is None else f"the memory of {memory}"
+    laws = [f"{a:g} K^{nu:g}" for a, nu in product(amplitude, exponent)]
+    law_in_words = f"I_K(∞) = {', '.join(laws)}" if law is None else f"the memory of {memory}"
     title = f"K* after {ends}, for {law_in_words}"
     axes = ("context_length", "threshold")
     show(title, rows, axes, as_json, csv_file, plot)
@@ -150,10 +160,16 @@ def exponents(
         )
 
 
-def _task(context_length: float, dimension: float, labels: str, copies: int) -> Any:
+def one_task(at: Any, labels: str = "iid", task_diversity: float = math.inf) -> Any:
+    """The task of one combination of options."""
     from .theory import Task
 
-    return Task(context_length, dimension=dimension, labels=labels, copies=copies)  # pyright: ignore[reportArgumentType]
+    return Task(at.context_length, task_diversity, at.dimension, labels, copies=at.copies)  # pyright: ignore[reportArgumentType]
+
+
+def _always(at: Any) -> dict[str, Any]:
+    """What every row tells, whether it varies or not."""
+    return {name: getattr(at, name) for name in ("context_length", "dimension", "beta0")}
 
 
 def power_law(amplitude: float, exponent: float) -> Any:

@@ -16,6 +16,13 @@ SETTINGS = {
     "context_length": "context length $N$", "task_diversity": "task diversity $K$", "dimension": "item dimension $D$",
     "beta0": r"initial attention $\beta_0$", "w0": "initial readout $w_0$", "budget": "training time $T$",
     "decay": r"weight decay $\lambda$", "labels": "context labels", "quantile": "quantile",
+    "copies": "copies of the target $m$", "amplitude": "amplitude $A$", "exponent": r"exponent $\nu$",
+    "beta0_mean": r"mean of $\beta_0$", "beta0_std": r"standard deviation of $\beta_0$", "width": "width",
+    "layers": "layers", "depth": "attention layers", "learning_rate": r"learning rate $\eta$",
+    "rate_ratio": "ratio of rates $r$", "momentum": r"momentum $\mu$", "batch_size": "batch size",
+    "decay_memory": r"weight decay of the memory $\lambda_\mathrm{mem}$", "attention_scale": "attention scale",
+    "residual_scale": "residual scale", "frequency_exponent": r"exponent of frequencies $\alpha$",
+    "noise": r"noise of tokens $\epsilon$", "fresh_share": "share of fresh sequences $f$",
     "time": r"time $t$ = learning rate $\times$ steps", "seed": "seed",
 }  # fmt: skip
 FOUND = {
