@@ -75,7 +75,7 @@ def validate(
     experiment: Annotated[
         list[str] | None, typer.Option("--experiment", "-e", help="Names of the experiments to run; all by default.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where networks are trained: cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda or cuda:1.")] = "cpu",
     executor: Annotated[
         str | None,
         typer.Option(help="Train in jobs of dask, tcp://host:port, slurm or local; else in this process."),

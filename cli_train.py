@@ -88,7 +88,7 @@ def train(
     items: Annotated[str | None, typer.Option(help="Items of your own: a .npy file of shape (items, D).")] = None,
     seed: Annotated[int, whole(help="First seed.")] = 0,
     seeds: Annotated[int, whole(help="Number of networks at each K.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Run store.")] = Path("results/runs"),
     as_json: Json = False,
     csv_file: CsvFile = None,
@@ -99,6 +99,7 @@ def train(
     from .validate import RunStore
     from .validate import train as train_runs
     from .validate.run import writable_directory
+    from .validate.training.devices import usable
     from .validate.training.jobs import collect
 
     require(seeds >= 1, "seeds", "be at least 1", seeds)
@@ -117,6 +118,7 @@ def train(
     }  # fmt: skip
     of_task = {"labels": labels, "target_in_softmax": target_in_softmax}
     told_apart, runs = _runs(options, of_task, fixed, range(seed, seed + seeds))
+    usable(device)
     store = writable_directory(out)
     train_runs(runs, store, device=device)
     curves = [collect([run], RunStore(store)).squeeze("seed") for run in runs]

@@ -27,6 +27,7 @@ from .summary import Dataset, Summary, provenance, read_summary
 from .training.config import Run, json_text
 from .training.coupling import CouplingCurves, CouplingTraining, train_couplings
 from .training.deadline import OutOfTime, time_limit
+from .training.devices import usable
 from .training.executors import Submitter
 from .training.jobs import train, train_memories
 from .training.memory import MemoryTraining
@@ -56,6 +57,11 @@ class _Trainer:
     device: str
     executor: str | Submitter | None
 
+    @property
+    def local(self) -> str:
+        """Where perceptrons are trained, which no executor does: on the device if it is this machine's."""
+        return self.device if self.executor is None else "cpu"
+
     def __call__(self, jobs: Mapping[str, Jobs]) -> dict[str, Results]:
         """Train, or load, every list of runs."""
         results: dict[str, Results] = {}
@@ -65,7 +71,7 @@ class _Trainer:
             couplings = [one for one in runs if isinstance(one, CouplingTraining)]
             if couplings:
                 results[label] = CouplingCurves(
-                    couplings, train_couplings(couplings, self.store, progress=self.progress)
+                    couplings, train_couplings(couplings, self.store, progress=self.progress, device=self.local)
                 )
             elif networks:
                 results[label] = train(
@@ -73,7 +79,9 @@ class _Trainer:
                     description=f"{networks[0].network} model",
                 )  # fmt: skip
             else:
-                results[label] = MemoryCurves(memories, train_memories(memories, self.store, progress=self.progress))
+                results[label] = MemoryCurves(
+                    memories, train_memories(memories, self.store, progress=self.progress, device=self.local)
+                )
         return results
 
 
@@ -116,7 +124,8 @@ def run(
     ------
     ValueError
         If ``preset`` or an experiment is unknown, a K is not positive and even, no experiment scans K, or ``out`` is a
-        file or cannot be written, or ``hours`` is not positive. Nothing has been written then.
+        file or cannot be written, ``hours`` is not positive, or there is no such ``device`` here. Nothing has been
+        written then.
     OutOfTime
         If the hours were over before all was trained. Experiments that were finished stand in ``summary.json``.
     ProtocolError
@@ -124,6 +133,8 @@ def run(
     """
     preset = chosen(preset, task_diversity, experiments)
     require(hours is None or executor is None, "hours", "be left out with an executor, whose jobs do not see it", hours)
+    if executor is None:
+        usable(device)
     plans = [Plan.of(experiment) for experiment in preset.experiments]  # refuses what cannot be trained
     try:
         with time_limit(hours):

@@ -36,7 +36,7 @@ class Table:
         chosen = flat.index_select(0, self.offset(index, values.shape[1]).reshape(-1))
         return chosen.view(*index.shape, *values.shape[2:])
 
-    def select(self, networks: Tensor) -> Table:
+    def select(self, networks: Tensor | slice) -> Table:
         """The table of the networks that go on (their positions along S)."""
         return Table(self.items[networks], self.labels[networks])
 
@@ -70,7 +70,7 @@ class Batch:
         """The same batch; what is derived from its table is forgotten with it."""
         return replace(self, table=Table(self.table.items, self.table.labels))
 
-    def select(self, networks: Tensor) -> Batch:
+    def select(self, networks: Tensor | slice) -> Batch:
         return Batch(self.table.select(networks), self.context[networks], self.target[networks])
 
 

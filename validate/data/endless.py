@@ -1,6 +1,6 @@
 """K → ∞: training batches of items and labels that no other sequence has, drawn anew at every step.
 
-On a CPU the numbers come from :mod:`.philox`, elsewhere from the device's own generator.
+On a CPU the numbers come from :mod:`.philox`; elsewhere :mod:`.counted` draws the same ones, but for their rounding.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...theory import Task
 from ..networks.kernels import padded_width
+from . import counted
 from .batches import Batch, OverlapBatch, Table
 from .philox import normals
 from .seeds import Purpose, derive_seed
@@ -27,7 +28,7 @@ class Endless:
     """Training batches of the networks with ``seeds`` (length S); a batch is a pure function of (seed, step).
 
     With ``overlaps_alone`` a batch holds targets and overlaps instead of all items; then ``noise`` (ε) has its part in
-    their law, otherwise it is added by the caller.
+    their law, otherwise it is added by the caller. ``portable`` as in :class:`.sequences.Sequences`.
     """
 
     task: Task
@@ -37,21 +38,17 @@ class Endless:
     overlaps_alone: bool
     device: torch.device
     dtype: torch.dtype
-
-    @property
-    def counted(self) -> bool:
-        """Whether numbers come from the counter-based generator."""
-        return self.device.type == "cpu"
+    portable: bool
 
     def select(self, seeds: list[int]) -> Endless:
         """The batches of these networks alone."""
         return replace(self, seeds=seeds)
 
-    def batch(self, step: int) -> Batch:
-        """The training batch at ``step``."""
+    def batch(self, step: int | Tensor) -> Batch:
+        """The training batch at ``step``; a tensor on the device if portable."""
         return self._overlap_batch(step) if self.overlaps_alone else self._item_batch(step)
 
-    def _item_batch(self, step: int) -> Batch:
+    def _item_batch(self, step: int | Tensor) -> Batch:
         """Rows are padded as the compiled kernels read them."""
         (networks, size, length), dimension = self._shape, int(self.task.dimension)
         width = padded_width(dimension)
@@ -60,7 +57,7 @@ class Endless:
         context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
         return Batch(table, *with_copies(context, self.task.copies))
 
-    def _overlap_batch(self, step: int) -> OverlapBatch:
+    def _overlap_batch(self, step: int | Tensor) -> OverlapBatch:
         """Given x_T, its overlap with a fresh item is N(0, |x_T|²/D), and with its own copy |x_T|².
 
         With noise, tokens of x_T's class are x_j = ρ x_T + √(1 − ρ) (√ρ g + g_j), ρ = 1/(1 + ε²): g, g_j have the law
@@ -82,23 +79,25 @@ class Endless:
     def _keys(self) -> NDArray[np.uint64]:
         return np.array([derive_seed(seed, Purpose.BATCH) for seed in self.seeds], np.uint64)
 
+    @cached_property
+    def _keys_there(self) -> Tensor:
+        return counted.keys_on(self._keys, self.device)
+
     @property
     def _shape(self) -> tuple[int, int, int]:
         return len(self.seeds), self.batch_size, self.task.context_length
 
-    def _labels(self, step: int) -> Tensor:
+    def _labels(self, step: int | Tensor) -> Tensor:
         coins = self._draw(step, _LABELS, self.task.context_length) < 0
         return balanced(1.0 - 2.0 * coins.to(self.dtype), self.task)
 
-    def _draw(self, step: int, stream: int, count: int, std: float = 1.0) -> Tensor:
+    def _draw(self, step: int | Tensor, stream: int, count: int, std: float = 1.0) -> Tensor:
         """Numbers N(0, std²), (S, B, count)."""
-        if self.counted:
-            return torch.from_numpy(normals(self._keys, step, stream, self.batch_size, count, std)).to(self.dtype)
-        draws = torch.empty(len(self.seeds), self.batch_size, count, device=self.device, dtype=self.dtype)
-        generator = torch.Generator(device=self.device)
-        for s, seed in enumerate(self.seeds):
-            draws[s].normal_(0.0, std, generator=generator.manual_seed(derive_seed(seed, Purpose.BATCH, step) ^ stream))
-        return draws
+        if self.portable:
+            draws = counted.normals(self._keys_there, step, stream, self.batch_size, count, std)
+        else:
+            draws = torch.from_numpy(normals(self._keys, int(step), stream, self.batch_size, count, std))
+        return draws.to(self.dtype)
 
 
 def balanced(labels: Tensor, task: Task) -> Tensor:

@@ -31,7 +31,7 @@ _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _ROUNDS = 10
 _WORD, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 #: Counters that are turned at once: whole vector registers, and few enough to stay in the first cache.
-_LANES = 64
+COUNTERS_AT_ONCE = 64
 
 # Sums may be contracted and reordered; the generator's integers do not care.
 _intrinsic: Any = intrinsic  # callers see the numba signature, not the Python one
@@ -117,14 +117,14 @@ def normals(keys: Array, step: int, stream: int, size: int, count: int, scale: f
     width = np.float32(scale)
     for task in prange(len(keys) * size):
         s, q = task // size, task % size
-        words = np.empty((4, _LANES), np.uint32)
-        drawn = np.empty((4, _LANES), np.float32)
+        words = np.empty((4, COUNTERS_AT_ONCE), np.uint32)
+        drawn = np.empty((4, COUNTERS_AT_ONCE), np.float32)
         flat = drawn.reshape(-1)
-        for start in range(0, count, 4 * _LANES):
+        for start in range(0, count, 4 * COUNTERS_AT_ONCE):
             first = np.uint64(start // 4)
             turn(keys[s], np.uint64(q), np.uint64(stream), np.uint64(step), first, words)
             _box_muller(words[0], words[1], width, drawn[0], drawn[1])
             _box_muller(words[2], words[3], width, drawn[2], drawn[3])
-            for i in range(min(4 * _LANES, count - start)):
+            for i in range(min(4 * COUNTERS_AT_ONCE, count - start)):
                 out[s, q, start + i] = flat[i]
     return out

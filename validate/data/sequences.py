@@ -7,9 +7,7 @@ it sees does not depend on which other networks are trained beside it. A batch i
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +18,9 @@ from torch import Tensor
 from ...theory import Task
 from ...theory._arguments import require
 from .batches import Batch, OverlapBatch, Table, joined
+from .draws import Draws
 from .endless import Endless, balanced, with_copies
-from .seeds import Purpose, derive_seed
+from .seeds import Purpose
 
 # Streams beside a batch's first one, which has no more numbers to give without changing those it gave.
 _LABELS, _NOISE, _SHUFFLE, _SCRAMBLE = 1, 2, 4, 8
@@ -58,6 +57,9 @@ class Sequences:
         Items to draw from in place of Gaussian ones (:func:`.items.register_items`).
     device, dtype
         Where the tensors live.
+    portable : bool, optional
+        Draw training batches with operations that any device has, for a step that may be a tensor there. By default on
+        every device but the CPU, whose own way is faster. Items and test sets are the same either way.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class Sequences:
         fresh_share: float = 0.0,
         overlaps_alone: bool = False,
         items: NDArray[np.float64] | None = None,
-        device: str = "cpu",
+        device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        portable: bool | None = None,
     ) -> None:
         self.task = task
         self.seeds = list(seeds)
@@ -85,8 +88,8 @@ class Sequences:
         self.fresh_share = fresh_share
         self.device = torch.device(device)
         self.dtype = dtype
-        self.generator = torch.Generator(device=self.device)
-        self.workers = ThreadPoolExecutor(os.cpu_count()) if self.device.type == "cpu" and len(self.seeds) > 1 else None
+        self.portable = self.device.type != "cpu" if portable is None else portable
+        self.draws = Draws(self.seeds, self.device, dtype, self.portable)
         self.task_diversity = list(task_diversity)
         self.fresh = math.isinf(self.task_diversity[0])
         if any(math.isinf(k) != self.fresh for k in self.task_diversity):
@@ -99,7 +102,9 @@ class Sequences:
         if self.pool is not None:
             self.novel = self._split(self.pool)
         if self.fresh:
-            self.endless = Endless(task, self.seeds, batch_size, noise, overlaps_alone, self.device, dtype)
+            self.endless = Endless(
+                task, self.seeds, batch_size, noise, overlaps_alone, self.device, dtype, self.portable
+            )
         else:
             self._set_training_table()
 
@@ -109,9 +114,9 @@ class Sequences:
         items = torch.zeros(len(sizes), largest, self._dimension, device=self.device, dtype=self.dtype)
         for s, size in enumerate(sizes):
             if self.pool is not None:
-                items[s, :size] = self.pool[self._order(s, self.pool)[:size]]
+                items[s, :size] = self.pool[self.draws.order(s, len(self.pool))[:size]]
             else:
-                items[s, :size] = self._normal(derive_seed(self.seeds[s], Purpose.ITEMS), (size, self._dimension))
+                items[s, :size] = self.draws.items(s, size, self._dimension)
         labels = 1.0 - 2.0 * (torch.arange(largest, device=self.device) % 2)
         labels = labels.to(self.dtype).expand(len(sizes), largest)
         if self.scrambled:  # a second copy of every item bears the other label; targets are rows of the first
@@ -128,56 +133,23 @@ class Sequences:
     def _dimension(self) -> int:
         return int(self.task.dimension)
 
-    def _normal(self, seed: int, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """Items: entries N(0, 1/D)."""
-        generator = (generator or self.generator).manual_seed(seed)
-        draws = torch.randn(shape, generator=generator, device=self.device, dtype=self.dtype)
-        return draws.mul_(self._dimension**-0.5)
-
-    def _normals(self, purpose: Purpose, step: int, rows: int, stream: int = 0) -> Tensor:
-        """Items (S, rows, D), each network's from its own seed; on a CPU the networks draw side by side."""
-        draws = torch.empty(len(self.seeds), rows, self._dimension, device=self.device, dtype=self.dtype)
-
-        def draw(s: int, generator: torch.Generator | None = None) -> None:
-            seed = derive_seed(self.seeds[s], purpose, step) ^ stream
-            draws[s] = self._normal(seed, (rows, self._dimension), generator)
-
-        if self.workers is None:
-            for s in range(len(self.seeds)):
-                draw(s)
-        else:
-            list(self.workers.map(lambda s: draw(s, torch.Generator()), range(len(self.seeds))))
-        return draws
-
-    def _uniform(self, purpose: Purpose, step: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
-        draws = torch.empty(len(self.seeds), *shape, device=self.device, dtype=torch.float64)
-        for s, seed in enumerate(self.seeds):
-            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ stream)
-            torch.rand(shape, generator=self.generator, out=draws[s])
-        return draws
-
-    def _order(self, s: int, pool: Tensor) -> Tensor:
-        """The order in which network ``s`` takes rows of the pool: the first K are its training items."""
-        self.generator.manual_seed(derive_seed(self.seeds[s], Purpose.ITEMS))
-        return torch.randperm(len(pool), generator=self.generator, device=self.device)
-
     def _split(self, pool: Tensor) -> list[Tensor]:
         """Rows of the pool that are novel to each network: all for K → ∞, otherwise those it does not train on."""
         used = [0 if self.fresh else int(k) for k in self.task_diversity]
         must = f"be at most {len(pool) - 2} for {len(pool)} items: two must be left for the ICL test"
         require(max(used) <= len(pool) - 2, "task_diversity", must, max(self.task_diversity))
-        return [self._order(s, pool)[k:] for s, k in enumerate(used)]
+        return [self.draws.order(s, len(pool))[k:] for s, k in enumerate(used)]
 
-    def _items(self, purpose: Purpose, step: int, rows: int) -> Tensor:
+    def _items(self, purpose: Purpose, step: int | Tensor, rows: int) -> Tensor:
         """Novel items (S, rows, D)."""
         if self.pool is None:
-            return self._normals(purpose, step, rows)
-        draws = self._uniform(purpose, step, (rows,))
+            return self.draws.normals(purpose, step, rows, self._dimension)
+        draws = self.draws.uniforms(purpose, step, (rows,))
         chosen = [novel[(u * len(novel)).long()] for u, novel in zip(draws, self.novel, strict=True)]
         return self.pool[torch.stack(chosen)]
 
-    def batch(self, step: int) -> Batch:
-        """The training batch at ``step``."""
+    def batch(self, step: int | Tensor) -> Batch:
+        """The training batch at ``step``; a tensor without axes, on the device, if batches are portable."""
         if self.fresh and self.pool is not None:
             batch = self._fresh_batch(Purpose.BATCH, step, self.batch_size)
         elif self.fresh:
@@ -185,7 +157,7 @@ class Sequences:
             if isinstance(batch, OverlapBatch):
                 return batch
         else:
-            draws = self._uniform(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
+            draws = self.draws.uniforms(Purpose.BATCH, step, (self.batch_size, self.task.context_length + 1))
             batch = self._with_coins(
                 Batch(self.table, *with_copies(self._context(draws), self.task.copies)), Purpose.BATCH, step
             )
@@ -206,59 +178,58 @@ class Sequences:
         return self._as_shown(batch, Purpose.IWL_TEST, 0)
 
     def _without_copy(self, size: int) -> Batch:
-        draws = self._uniform(Purpose.IWL_TEST, 0, (size, self.task.context_length + 1))
-        targets = self._uniform(Purpose.IWL_TEST, 1, (size, 1))
+        draws = self.draws.uniforms(Purpose.IWL_TEST, 0, (size, self.task.context_length + 1))
+        targets = self.draws.uniforms(Purpose.IWL_TEST, 1, (size, 1))
         target = self._index(targets, None)
         context = self._context(draws)
         for attempt in range(2, 1000):
             copies = context == target
             if not copies.any():
                 return Batch(self.table, context, target.squeeze(-1))
-            again = self._context(self._uniform(Purpose.IWL_TEST, attempt, tuple(draws.shape[1:])))
+            again = self._context(self.draws.uniforms(Purpose.IWL_TEST, attempt, tuple(draws.shape[1:])))
             context = torch.where(copies, again, context)
         require(False, "task_diversity", "leave items other than the target", self.task_diversity)
         raise AssertionError
 
-    def _with_coins(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+    def _with_coins(self, batch: Batch, purpose: Purpose, step: int | Tensor) -> Batch:
         """The batch with every context label a fair coin, if labels are scrambled."""
         if not self.scrambled:
             return batch
-        coins = self._uniform(purpose, step, tuple(batch.context.shape[1:]), stream=_SCRAMBLE) < 0.5
+        coins = self.draws.uniforms(purpose, step, tuple(batch.context.shape[1:]), stream=_SCRAMBLE) < 0.5
         return replace(batch, context=batch.context + coins * (self.table.items.shape[1] // 2))
 
-    def _with_fresh(self, batch: Batch, step: int) -> Batch:
+    def _with_fresh(self, batch: Batch, step: int | Tensor) -> Batch:
         """The batch with its last sequences replaced by fresh ones."""
-        until, before = (math.floor(i * self.fresh_share * self.batch_size + 1e-9) for i in (step + 1, step))
+        if not self.fresh_share:
+            return batch
+        until, before = (math.floor(i * self.fresh_share * self.batch_size + 1e-9) for i in (int(step) + 1, int(step)))
         if until == before:
             return batch
         return joined(
             batch.first(self.batch_size - until + before), self._fresh_batch(Purpose.FRESH, step, until - before)
         )
 
-    def _as_shown(self, batch: Batch, purpose: Purpose, step: int) -> Batch:
+    def _as_shown(self, batch: Batch, purpose: Purpose, step: int | Tensor) -> Batch:
         """The batch after shuffling and within-class noise, each from a stream of its own."""
         networks, size, length = batch.context.shape
         if self.shuffled:
-            order = self._uniform(purpose, step, (size, length), stream=_SHUFFLE).argsort(-1)
+            order = self.draws.uniforms(purpose, step, (size, length), stream=_SHUFFLE).argsort(-1)
             batch = replace(batch, context=batch.context.gather(-1, order))
         if not self.noise:
             return batch
         table, shown = batch.table, torch.cat([batch.context, batch.target[..., None]], -1)
         index = torch.arange(size * (length + 1), device=self.device).view(1, size, -1).expand(networks, -1, -1)
-        noise = self._normals(purpose, step, size * (length + 1), stream=_NOISE).view(*shown.shape, -1)
+        noise = self.draws.normals(purpose, step, size * (length + 1), self._dimension, _NOISE)
+        noise = noise.view(*shown.shape, -1)
         items = table.rows(table.items, shown).add_(noise, alpha=self.noise).mul_((1 + self.noise**2) ** -0.5)
         noisy = Table(items.view(networks, -1, self._dimension), table.rows(table.labels, shown).view(networks, -1))
         return Batch(noisy, index[..., :-1], index[..., -1])
 
-    def _fresh_batch(self, purpose: Purpose, step: int, size: int, extra: int = 0) -> Batch:
+    def _fresh_batch(self, purpose: Purpose, step: int | Tensor, size: int, extra: int = 0) -> Batch:
         """Items and labels that no other sequence has (K → ∞)."""
         networks, length = len(self.seeds), self.task.context_length + extra
         items = self._items(purpose, step, size * length)
-        labels = torch.empty(networks, size, length, device=self.device, dtype=self.dtype)
-        for s, seed in enumerate(self.seeds):
-            self.generator.manual_seed(derive_seed(seed, purpose, step) ^ _LABELS)
-            coins = torch.rand((size, length), generator=self.generator, device=self.device)
-            labels[s] = 1.0 - 2.0 * (coins < 0.5)
+        labels = self.draws.coins(purpose, step, (size, length), _LABELS)
         labels = balanced(labels, self.task)
         context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
         table = Table(items, labels.view(networks, -1))
@@ -290,6 +261,7 @@ class Sequences:
         """Keep only these networks."""
         index = torch.tensor(networks, device=self.device)
         self.seeds = [self.seeds[s] for s in networks]
+        self.draws = Draws(self.seeds, self.device, self.dtype, self.portable)
         self.task_diversity = [self.task_diversity[s] for s in networks]
         if self.pool is not None:
             self.novel = [self.novel[s] for s in networks]

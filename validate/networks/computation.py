@@ -50,7 +50,8 @@ class Computation(Protocol):
 class Differentiated:
     """Steps of an ensemble by automatic differentiation: any depth, device, module and optimiser.
 
-    ``compiled`` has PyTorch fuse forward and backward pass: half a minute before the first step, then fewer launches.
+    ``compiled`` has PyTorch fuse forward and backward pass, for half a minute before the first step of every number of
+    networks. Training does without: a recorded step launches nothing either.
     """
 
     def __init__(self, ensemble: Ensemble, compiled: bool = False, optimiser: Optimiser | None = None) -> None:
@@ -87,24 +88,22 @@ def ensemble_of(run: Run) -> Ensemble:
     return TransformerEnsemble(run.depth, run.residual_scale)
 
 
-def computation_of(run: Run, device: str) -> Computation:
-    """Hand-written on a CPU at depth 1; differentiated elsewhere, and compiled where launching a kernel is what costs.
+def computation_of(run: Run, portable: bool = False) -> Computation:
+    """Hand-written, for a CPU, at depth 1; differentiated if it shall be ``portable`` to any device.
 
     Co-integration has its own, on any device; networks of the user's own, momentum and Adam are differentiated.
     """
     if run.network == "cointegration":
         return Cointegration(run.task)
-    elsewhere = torch.device(device).type != "cpu"
-    if run.depth > 1 or elsewhere or run.foreign or not run.plain:
-        compiled = elsewhere and not run.foreign
-        return Differentiated(ensemble_of(run), compiled, optimiser_of(run.optimiser, run.momentum))
+    if portable or run.depth > 1 or run.foreign or not run.plain:
+        return Differentiated(ensemble_of(run), optimiser=optimiser_of(run.optimiser, run.momentum))
     if run.network == "minimal":
         return FusedMinimal(run.task.target_in_softmax)
     return FusedTransformer(run.residual_scale)
 
 
 def rates_and_decays(
-    runs: list[Run], parameters: Parameters, device: str, dtype: torch.dtype
+    runs: list[Run], parameters: Parameters, device: str | torch.device, dtype: torch.dtype
 ) -> tuple[Parameters, Parameters]:
     """Minus the learning rates and the weight decays, each (S, 1, ...) per parameter; no decays if all are zero."""
     rates: Parameters = {}

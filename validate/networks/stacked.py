@@ -120,7 +120,7 @@ class TransformerEnsemble:
         table = batch.table
         gain, shift = parameters["norm.weight"][:, None], parameters["norm.bias"][:, None]
         if self.depth == 1:
-            own = table.rows(table.cached("targets", lambda: _normalised(target_tokens(table.items))), batch.target)
+            own = _normalised(target_tokens(table.rows(table.items, batch.target)))
             context = table.rows(
                 table.cached("context", lambda: _normalised(context_tokens(table.items, table.labels))), batch.context
             )

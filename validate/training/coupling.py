@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,10 @@ import xarray as xr
 from ...theory._arguments import integer, number, require
 from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling
 from ..data.seeds import Purpose, derive_seed
-from ..networks import modules
 from ..networks.computation import threads_for
-from ..networks.stacked import Parameters, initialise, perceptron, perceptron_layers
+from ..networks.stacked import Parameters, perceptron, perceptron_layers
 from .config import addresses
-from .perceptrons import content, dataset_of, items_of, labels_of, show, train_missing
+from .perceptrons import content, dataset_of, items_of, labels_of, show, start, train_missing
 from .progress import Bar
 from .store import RunStore
 
@@ -95,16 +95,16 @@ class CouplingTraining:
         return content(self, "coupling", {"fresh_share": 0.0})
 
 
-def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
+def train_coupling(run: CouplingTraining, bar: Bar | None = None, device: str = "cpu") -> xr.Dataset:
     """The readings of ``run`` over ``clock``: ``time``, ``c1``, the margins' quantiles and the four couplings."""
-    items, labels = items_of(run, run.task_diversity, run.residual_scale), labels_of(run.task_diversity)
+    items = items_of(run, run.task_diversity, run.residual_scale).to(device)
+    labels, parameters = labels_of(run.task_diversity).to(device), start(run, items)
     probes = _Probes(run, items, labels)
-    parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
     readings: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
         while True:
-            margins, gradients = _descend(parameters, items, labels, run.fresh_share, _fresh(run, step))
+            margins, gradients = _descend(parameters, items, labels, run.fresh_share, _fresh(run, step, items.device))
             c1 = float(torch.sigmoid(-margins).mean())
             done = not c1 >= run.until or step * run.learning_rate >= run.budget
             if done or _due(readings, clock):
@@ -119,9 +119,11 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None) -> xr.Dataset:
             clock, step = clock + run.learning_rate * (1 - run.fresh_share) * c1, step + 1
 
 
-def _fresh(run: CouplingTraining, step: int) -> torch.Tensor | None:
+def _fresh(run: CouplingTraining, step: int, device: torch.device) -> torch.Tensor | None:
     """Fresh items of a step (1, item, d); None without a share of them."""
-    return items_of(run, _FRESH_ITEMS, run.residual_scale, Purpose.FRESH, step) if run.fresh_share else None
+    if not run.fresh_share:
+        return None
+    return items_of(run, _FRESH_ITEMS, run.residual_scale, Purpose.FRESH, step).to(device)
 
 
 def _due(readings: list[dict[str, Any]], clock: float) -> bool:
@@ -148,10 +150,10 @@ class _Probes:
 
     def __init__(self, run: CouplingTraining, items: torch.Tensor, labels: torch.Tensor) -> None:
         self.items, self.labels, self.share = items, labels, run.fresh_share
-        self.novel = items_of(run, _NOVEL_ITEMS, run.residual_scale, Purpose.ICL_TEST)
+        self.novel = items_of(run, _NOVEL_ITEMS, run.residual_scale, Purpose.ICL_TEST).to(items.device)
         generator = torch.Generator().manual_seed(derive_seed(run.seed, Purpose.BATCH))
         directions = torch.randn(_DIRECTIONS, items.shape[-1], generator=generator)
-        self.directions = F.normalize(directions, dim=-1)
+        self.directions = F.normalize(directions, dim=-1).to(items.device)
 
     def read(self, parameters: Parameters, margins: torch.Tensor) -> dict[str, Any]:
         at = self.items.clone().requires_grad_(True)
@@ -170,7 +172,7 @@ class _Probes:
             "noise_cost": cost,
             "self_kernel": _self_kernel(parameters, self.items[0, :_KERNEL_ITEMS]) / self.items.shape[1],
             "slope_square": float(slopes.detach().square().sum(-1).mean()),
-            "margins": np.quantile(margins.double().numpy(), (np.arange(QUANTILES) + 0.5) / QUANTILES),
+            "margins": np.quantile(margins.double().cpu().numpy(), (np.arange(QUANTILES) + 0.5) / QUANTILES),
         }
 
     def _novel_cost(self, parameters: Parameters) -> float:
@@ -207,10 +209,16 @@ def _self_kernel(parameters: Parameters, items: torch.Tensor) -> float:
 
 
 def train_couplings(
-    trainings: Sequence[CouplingTraining], store: RunStore, *, progress: bool = True, description: str = "calibration"
+    trainings: Sequence[CouplingTraining],
+    store: RunStore,
+    *,
+    progress: bool = True,
+    device: str = "cpu",
+    description: str = "calibration",
 ) -> list[xr.Dataset]:
     """The readings of every training, from the store or trained now."""
-    return train_missing(trainings, store, train_coupling, 1.8, progress=progress, description=description)
+    train_one = partial(train_coupling, device=device)
+    return train_missing(trainings, store, train_one, 1.8, progress=progress, description=description)
 
 
 @dataclass(frozen=True)

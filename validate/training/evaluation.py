@@ -19,6 +19,9 @@ METRICS = (
     "c1", "c2", "c3", "clock", "w", "beta",
 )  # fmt: skip
 
+#: Numbers of all tokens that a device gathers at once in an evaluation: 1 GB of them in float32, held several times.
+_TOKENS_AT_ONCE = 2**28
+
 
 @torch.no_grad()
 def evaluate(computation: Computation, parameters: Parameters, icl_test: Batch, iwl_test: Batch) -> dict[str, Tensor]:
@@ -53,9 +56,24 @@ def evaluate(computation: Computation, parameters: Parameters, icl_test: Batch, 
 
 def _margins(computation: Computation, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
     """ℓz and ℓφ on a test set, float64 (S, B)."""
+    networks, count = batch.target.shape[0], _networks_at_once(batch)
+    if count < networks:
+        parts = [slice(first, first + count) for first in range(0, networks, count)]
+        margins = [
+            _margins(computation, {n: p[one] for n, p in parameters.items()}, batch.select(one)) for one in parts
+        ]
+        return torch.cat([whole for whole, _ in margins]), torch.cat([memory for _, memory in margins])
     outputs, memory = computation.forward(parameters, batch)
     labels = batch.target_labels
     return (outputs * labels).double(), (memory * labels).double()
+
+
+def _networks_at_once(batch: Batch) -> int:
+    """As many as have their tokens in memory together; the compiled kernels of a CPU hold none."""
+    if batch.target.device.type == "cpu":
+        return batch.target.shape[0]
+    tokens = batch.context[0].numel() * (batch.table.items.shape[-1] + 2)
+    return max(1, _TOKENS_AT_ONCE // tokens)
 
 
 def curves(run: Run, metrics: NDArray[np.float64], **attributes: str) -> xr.Dataset:

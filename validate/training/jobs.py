@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from ...theory._arguments import require
 from .config import Run
 from .deadline import check
+from .devices import usable
 from .executors import Submitter, split, train_jobs
 from .groups import train_group
 from .memory import MemoryTraining, train_memory
@@ -63,7 +65,7 @@ def train(
     Raises
     ------
     ValueError
-        For an empty list, or an executor that is not known.
+        For an empty list, a device that is not there, or an executor that is not known.
     ImportError
         If the executor needs the extra ``cluster`` and it is not installed.
     StoreError
@@ -80,7 +82,9 @@ def train(
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require(len(runs) > 0, "runs", "hold at least one run", runs)
     store = RunStore(out)
-    if executor is not None:
+    if executor is None:  # an executor's workers know what they have
+        usable(device)
+    else:
         with Bar(f"{description} ({len(runs)} networks)", show=progress) as bar:
             train_jobs(runs, out, executor, networks_per_job=networks_per_job, device=device, bar=bar)
         return collect(runs, store)
@@ -93,10 +97,16 @@ def train(
 
 
 def train_memories(
-    trainings: Sequence[MemoryTraining], store: RunStore, *, progress: bool = True, description: str = "memory alone"
+    trainings: Sequence[MemoryTraining],
+    store: RunStore,
+    *,
+    progress: bool = True,
+    device: str = "cpu",
+    description: str = "memory alone",
 ) -> list[xr.Dataset]:
     """The curves of every training, from the store or trained now; ``ValueError`` if one of them diverged."""
-    found = train_missing(trainings, store, train_memory, 1.7, progress=progress, description=description)
+    train_one = partial(train_memory, device=device)
+    found = train_missing(trainings, store, train_one, 1.7, progress=progress, description=description)
     for training, curves in zip(trainings, found, strict=True):
         diverged = curves.attrs.get("status") == "diverged"
         where = f"let the perceptron at K = {training.task_diversity}, seed {training.seed} train without diverging"

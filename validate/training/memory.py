@@ -19,10 +19,9 @@ import xarray as xr
 
 from ...theory import item_frequencies
 from ...theory._arguments import integer, is_integer, number, python_number, require
-from ..networks import modules
 from ..networks.computation import threads_for
-from ..networks.stacked import Parameters, initialise, perceptron
-from .perceptrons import content, dataset_of, items_of, labels_of, show
+from ..networks.stacked import Parameters, perceptron
+from .perceptrons import content, dataset_of, items_of, labels_of, show, start
 from .progress import Bar
 
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
@@ -84,13 +83,13 @@ class MemoryTraining:
         return content(self, "memory", {"frequency_exponent": 0.0, "input_scale": 1.0})
 
 
-def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
+def train_memory(run: MemoryTraining, bar: Bar | None = None, device: str = "cpu") -> xr.Dataset:
     """The curves of ``run``: clock, c1, c2, c3 over ``time`` and the margins' quantiles over (time, quantile).
 
     Where the perceptron diverged they end before it, and the attribute ``status`` says so.
     """
-    items, labels = items_of(run, run.task_diversity, run.input_scale), labels_of(run.task_diversity)
-    parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
+    items = items_of(run, run.task_diversity, run.input_scale).to(device)
+    labels, parameters = labels_of(run.task_diversity).to(device), start(run, items)
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
         return _descend(run, parameters, items, labels, bar)
 
@@ -98,7 +97,7 @@ def train_memory(run: MemoryTraining, bar: Bar | None = None) -> xr.Dataset:
 def _descend(
     run: MemoryTraining, parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, bar: Bar | None
 ) -> xr.Dataset:
-    weights = _weights(run)
+    weights = _weights(run, items.device)
     samples: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     while True:
@@ -119,11 +118,11 @@ def _descend(
         clock, step = clock + run.learning_rate * c1, step + 1
 
 
-def _weights(run: MemoryTraining) -> torch.Tensor | None:
+def _weights(run: MemoryTraining, device: torch.device) -> torch.Tensor | None:
     """p_k, float64 (K,); None where all are equal."""
     if not run.frequency_exponent:
         return None
-    return torch.from_numpy(item_frequencies(run.task_diversity, run.frequency_exponent))
+    return torch.from_numpy(item_frequencies(run.task_diversity, run.frequency_exponent)).to(device)
 
 
 def _average(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
@@ -158,7 +157,7 @@ def _sample(
 def _quantiles(margins: torch.Tensor, weights: torch.Tensor | None) -> np.ndarray:
     """Quantiles of the margin a sequence meets: linear between items, each at the middle of its own probability."""
     if weights is None:
-        return torch.quantile(margins, torch.tensor(QUANTILES, dtype=margins.dtype)).numpy()
+        return torch.quantile(margins.cpu(), torch.tensor(QUANTILES, dtype=margins.dtype)).numpy()
     order = margins.argsort()
-    p = weights[order].numpy()
-    return np.interp(QUANTILES, np.cumsum(p) - p / 2, margins[order].numpy())
+    p = weights[order].cpu().numpy()
+    return np.interp(QUANTILES, np.cumsum(p) - p / 2, margins[order].cpu().numpy())

@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..data.seeds import Purpose, derive_seed
 from ..networks import modules
+from ..networks.stacked import Parameters, initialise
 from .deadline import check
 from .progress import Bar
 from .store import RunStore
@@ -43,6 +44,12 @@ def items_of(run: Alone, number: int, scale: float, purpose: Purpose = Purpose.I
         return scale * items
     tokens = modules.target_tokens(items)
     return scale * F.layer_norm(tokens, tokens.shape[-1:])
+
+
+def start(run: Alone, items: torch.Tensor) -> Parameters:
+    """The perceptron before training, beside the items that it will read."""
+    parameters = initialise(lambda _: modules.perceptron(items.shape[-1], run.width, 1, run.layers), [run.seed])
+    return {name: value.to(items.device) for name, value in parameters.items()}
 
 
 def labels_of(number: int) -> torch.Tensor:

@@ -21,6 +21,7 @@ from ..networks.computation import Differentiated, computation_of, ensemble_of, 
 from ..networks.stacked import MinimalEnsemble, Parameters, sequence_tokens
 from .config import Run
 from .evaluation import METRICS, curves, evaluate
+from .recording import Steps, can_be_recorded
 from .store import as_tensor
 
 #: What is finite as long as a network has not diverged.
@@ -42,12 +43,20 @@ class EnsembleTrainer:
     """One group of runs: parameters stacked along S, stopped runs leave their slot.
 
     All state is in :meth:`state`, so that a run continued from a checkpoint equals an uninterrupted one bit for bit.
+    ``portable`` steps are those that any device can take; by default every device but the CPU takes them.
     """
 
-    def __init__(self, runs: Sequence[Run], device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        portable: bool | None = None,
+    ) -> None:
         self.runs = list(runs)
         first = self.first = self.runs[0]
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype = torch.device(device), dtype
+        self.portable = self.device.type != "cpu" if portable is None else portable
         self.step = 0
         self.active = list(range(len(self.runs)))
         self.status = np.zeros(len(self.runs), dtype=np.int64)
@@ -60,7 +69,7 @@ class EnsembleTrainer:
         self.seconds = np.zeros(len(self.runs))
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
-        self.computation = computation_of(first, device)
+        self.computation = computation_of(first, self.portable)
         self.parameters = self._initial_parameters()
         self._prepare()
 
@@ -100,10 +109,14 @@ class EnsembleTrainer:
             items=None if first.items is None else items_named(first.items),
             device=self.device,
             dtype=self.dtype,
+            portable=self.portable,
         )
         self.icl_test = self.sequences.icl_test(first.test_size)
         self.iwl_test = self.sequences.iwl_test(first.test_size)
         self.rates, self.decays = rates_and_decays(runs, self.parameters, self.device, self.dtype)
+        self.places = torch.tensor(self.active, device=self.device)
+        recorded = can_be_recorded(first, self.computation)
+        self.steps = Steps(self._take, self.step, self.device, recorded) if self.portable else None
 
     @property
     def time(self) -> float:
@@ -130,10 +143,15 @@ class EnsembleTrainer:
 
     @torch.no_grad()
     def _train_step(self) -> None:
-        batch = self.sequences.batch(self.step)
-        loss = self.computation.step(self.parameters, self.rates, self.decays, batch)
-        self.loss_sum[self.active] += loss.double()
+        if self.steps is None:
+            self._take(self.step)
+        else:
+            self.steps()
         self.step += 1
+
+    def _take(self, step: int | Tensor) -> None:
+        loss = self.computation.step(self.parameters, self.rates, self.decays, self.sequences.batch(step))
+        self.loss_sum.index_add_(0, self.places, loss.double())
 
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations
@@ -192,7 +210,7 @@ class EnsembleTrainer:
             return
         for i, s in enumerate(self.active):
             if self.status[s] != Status.RUNNING:
-                self.finished[s] = {name: value[i].clone() for name, value in self.parameters.items()}
+                self.finished[s] = {name: value[i].to("cpu", copy=True) for name, value in self.parameters.items()}
         self.active = [self.active[i] for i in going_on]
         if self.active:
             self.parameters = {name: value[going_on] for name, value in self.parameters.items()}
@@ -202,7 +220,7 @@ class EnsembleTrainer:
     def dataset(self, s: int) -> xr.Dataset:
         """The metrics of run ``s`` over ``time``, up to its end."""
         status = Status(self.status[s]).name.lower()
-        read = curves(self.runs[s], self.metrics[:, :, s], status=status, device=self.device)
+        read = curves(self.runs[s], self.metrics[:, :, s], status=status, device=str(self.device))
         if not len(self.order):
             return read
         order = np.full((self.first.evaluations, len(ORDER)), np.nan)
