@@ -6,7 +6,7 @@ from .data.batches import Batch
 from .data.items import register_items
 from .data.sequences import Sequences
 from .frozen import ProtocolError
-from .measure.bimodality import Bimodality, Plateau, accuracy_at, measure_bimodality, measure_plateau
+from .measure.bimodality import Bimodality, accuracy_at, measure_bimodality
 from .measure.clocks import MemoryCurves, measured_memory
 from .measure.survival import loss_times, measure_acquisition_time
 from .measure.tails import LogNormalFit, TailComparison, compare_tails, fit_log_normal
@@ -43,7 +43,6 @@ __all__ = [
     "OutOfTime",
     "PRESETS",
     "PValue",
-    "Plateau",
     "Prediction",
     "Preset",
     "ProtocolError",
@@ -66,7 +65,6 @@ __all__ = [
     "loss_times",
     "measure_acquisition_time",
     "measure_bimodality",
-    "measure_plateau",
     "measure_power_law",
     "measure_threshold",
     "measured_memory",

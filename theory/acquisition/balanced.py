@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .._arguments import real, require
-from .._numerics.quadrature import legendre
 from .._numerics.roots import root
 from ..contexts.attention import EXPONENT_MAX, attended_label, context_nodes
 from ..task import Task
@@ -82,15 +81,3 @@ def attended(beta: ArrayLike, task: Task) -> tuple[Array, Array]:
     """a(β) = m(e^β − 1)/Z and ∂a/∂β: one node, as the label sum is −m always."""
     result = attended_label(real("beta", beta), task, context_nodes(task))
     return result.value[..., 0], result.slope[..., 0]
-
-
-def weight_squared(beta0: Array, w0: Array, beta: Array, task: Task) -> Array:
-    """w² along the flow: w0² + 2 ∫_{β0}^{β} a/(∂a/∂β) dβ, whatever the memory does (its σ(−u) cancels).
-
-    For D → ∞ and no target in the softmax
-    N (w² − w0²)/2 = m(e^β − e^{β0}) + (N − 2m)(β − β0) + (N − m)(e^{−β} − e^{−β0}).
-    """
-    x, weights = legendre(NODES)
-    half = 0.5 * (beta - beta0)
-    value, slope = attended(beta0[..., None] + half[..., None] * (x + 1.0), task)
-    return w0**2 + 2.0 * half * ((value / slope) @ weights)

@@ -128,15 +128,3 @@ class Step:
     def latex(self) -> tuple[str, ...]:
         """The equations in LaTeX."""
         return tuple(latex(equation) for equation in self.equations)
-
-    def verify(self) -> None:
-        """Run every check.
-
-        Raises
-        ------
-        ArithmeticError
-            If one fails; the message names the step and the claim.
-        """
-        for check in self.checks:
-            if not check.passes():
-                raise ArithmeticError(f"Step {self.key!r}: {check.claim} does not hold ({check.kind}).")

@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from ...theory import Estimate
 from ...theory._arguments import integer, real, require
@@ -47,63 +46,6 @@ def accuracy_at(runs: xr.Dataset, budget: float, accuracy: str = "icl_accuracy")
     require(within.sizes["time"] > 0, "budget", f"be at least {float(runs.time[0])}", budget)
     last = np.maximum(within.notnull().cumsum("time").argmax("time"), 0)
     return within.isel(time=last).drop_vars("time").assign_attrs(budget=budget)
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """Fraction of runs that acquire ICL, and the p-value of its still rising with K over the runs that it pools."""
-
-    fraction: Estimate
-    trend_p_value: float
-
-
-def measure_plateau(
-    task_diversity: ArrayLike, acquired: ArrayLike, *, beyond: float = 0.0, confidence: float = CONFIDENCE
-) -> Plateau:
-    """The fraction of runs that acquire ICL at large K: P(β0 > 0) for balanced contexts, 1 for i.i.d. labels.
-
-    All runs with K >= ``beyond`` are pooled, with Wilson's interval. Whether those that acquire have larger K than
-    those that do not is asked of a rank test (Mann and Whitney, one-sided): a small p-value says that the fraction
-    still rises, and ``beyond`` must be raised. Of a constant fraction of 0.5 … 0.95 at 4 K it says so at a nominal 5 %
-    in 4.5 to 5.6 % of 2,000 data sets of 8 or 16 seeds, in 3 % at 0.95 and 8 seeds, where few fail.
-
-    Parameters
-    ----------
-    task_diversity : array (K,)
-    acquired : array of bool (K, seed), or (K,) with one run each
-        NaN for a run that is missing or diverged: it counts neither way.
-    beyond : float
-        Least K of the plateau, chosen before the outcomes are seen.
-    confidence : float in (0, 1)
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, outcomes are neither true nor false, or no run has such a K.
-
-    Source: paper, figures 6e and A8.
-
-    Examples
-    --------
-    >>> plateau = measure_plateau([5000, 10000], [[True, False, True, True], [True, True, False, False]])
-    >>> plateau.fraction.value, round(plateau.fraction.low, 2), round(plateau.fraction.high, 2)
-    (0.625, 0.31, 0.86)
-    """
-    k, outcome = np.asarray(task_diversity, dtype=float), np.asarray(acquired, dtype=float)
-    told = np.isnan(outcome) | (outcome == 0.0) | (outcome == 1.0)
-    require(bool(told.all()), "acquired", "be true or false, or NaN for a missing run", acquired)
-    require(outcome.shape[:1] == k.shape, "acquired", f"have shape ({k.size}, seed)", outcome.shape)
-    every = np.broadcast_to(k.reshape(-1, *[1] * (outcome.ndim - 1)), outcome.shape)
-    kept = (every >= beyond) & ~np.isnan(outcome)
-    require(bool(kept.any()), "beyond", f"be at most {k.max() if k.size else math.nan}", beyond)
-    outcome = outcome[kept] == 1.0
-    return Plateau(fraction(outcome, confidence), _trend(every[kept], outcome))
-
-
-def _trend(k: Array, outcome: NDArray[np.bool_]) -> float:
-    if outcome.all() or not outcome.any() or np.ptp(k) == 0:
-        return 1.0
-    return float(stats.mannwhitneyu(k[outcome], k[~outcome], alternative="greater", method="asymptotic").pvalue)
 
 
 @dataclass(frozen=True)

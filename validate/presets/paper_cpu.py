@@ -63,8 +63,8 @@ _START = [one for one in _COUPLING if one.task_diversity == 512]
 #: Perceptrons by themselves, for ν.
 _ALONE = {
     "layer-normed": memories(
-        {256: 3, 512: 3, 1024: 3, 2048: 3, 4096: 1}, _FIRST_CALIBRATION_SEED + 50, layer_norm=True, dimension=63, width=512,
-        learning_rate=0.1,
+        {256: 3, 512: 3, 1024: 3, 2048: 3, 4096: 1}, _FIRST_CALIBRATION_SEED + 50, layer_norm=True, dimension=63,
+        width=512, learning_rate=0.1,
     )
 }  # fmt: skip
 _SOLVED: dict[str, Any] = {"members": 4, "draws": 500}

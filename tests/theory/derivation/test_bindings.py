@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iclrace.theory as theory
-from iclrace.theory.acquisition.balanced import weight_squared
+from iclrace.theory.acquisition.balanced import attended
 from iclrace.theory.acquisition.early import EarlyPath
 from iclrace.theory.contexts.attention import attended_label, context_nodes
 from iclrace.theory.derivation import after, data, decay, flow, outcome, race
@@ -205,7 +205,9 @@ def test_critical_decay(N, m, s, c1, c2):
 @given(half=st.integers(3, 200), m=st.integers(1, 3), beta0=uniform(-2, 2), beta=uniform(-2, 3))
 def test_balanced_potential(half, m, beta0, beta):
     task = theory.Task(2 * half, labels="balanced", copies=m)
-    numeric = weight_squared(np.array(beta0), np.array(0.0), np.array(beta), task)
+    x, weights = np.polynomial.legendre.leggauss(60)
+    value, slope = attended(beta0 + 0.5 * (beta - beta0) * (x + 1.0), task)
+    numeric = (beta - beta0) * (value / slope) @ weights  # w² = 2 ∫ a/(∂a/∂β) dβ: the memory's σ(−u) cancels
     change = [evaluate(data.balanced_potential, N=2 * half, m=m, beta=b) for b in (beta0, beta)]
     size = float(max(abs(c) for c in change)) / half
     close(numeric, (change[1] - change[0]) / half, size)

@@ -1,11 +1,11 @@
-"""Outcomes of known truth: accuracy at a budget, two kinds of runs, the plateau of the acquiring fraction."""
+"""Outcomes of known truth: accuracy at a budget, two kinds of runs."""
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
 
-from iclrace.validate import accuracy_at, measure_bimodality, measure_plateau
+from iclrace.validate import accuracy_at, measure_bimodality
 
 
 def test_the_accuracy_is_read_at_the_stated_budget():
@@ -16,38 +16,6 @@ def test_the_accuracy_is_read_at_the_stated_budget():
     assert accuracy_at(runs, 5.0).attrs == {"budget": 5.0}
     with pytest.raises(ValueError, match="budget"):
         accuracy_at(runs, -1.0)
-
-
-@pytest.mark.parametrize(("truth", "runs"), [(0.5, 32), (0.7, 40), (0.9, 60)])
-def test_the_plateau_covers_the_truth(truth, runs):
-    rng = np.random.default_rng(runs)
-    outcomes = rng.random((1000, 4, runs // 4)) < truth
-    # One estimate a count: outcomes at one fraction are exchangeable.
-    fractions = [measure_plateau([1, 2, 3, 4], outcome).fraction for outcome in outcomes]
-    # 95 % of 1000: the binomial's standard deviation is 0.7 %, four of them on either side.
-    assert 0.92 < np.mean([fraction.contains(truth) for fraction in fractions]) < 0.98
-    assert np.mean([fraction.contains(truth - 0.4) for fraction in fractions]) < 0.05
-
-
-def test_a_fraction_that_still_rises_is_no_plateau():
-    rng = np.random.default_rng(0)
-    k = np.array([100, 200, 400, 800, 1600])
-    rising = rng.random((200, 5, 16)) < np.array([0.1, 0.3, 0.5, 0.7, 0.9])[:, None]
-    flat = rng.random((200, 5, 16)) < 0.6
-    assert np.mean([measure_plateau(k, outcome).trend_p_value < 0.05 for outcome in rising]) > 0.95
-    # 5 % of 200 and four standard deviations of 1.5 %.
-    assert np.mean([measure_plateau(k, outcome).trend_p_value < 0.05 for outcome in flat]) < 0.112
-
-
-def test_only_diversities_on_the_plateau_are_pooled():
-    acquired = [[False, False], [True, False], [True, True]]
-    assert measure_plateau([1, 2, 3], acquired, beyond=2).fraction.value == 0.75
-    whole = measure_plateau([1, 2, 3], [True, True, True])
-    assert whole.fraction.high == 1.0 and whole.trend_p_value == 1.0
-    with pytest.raises(ValueError, match="beyond"):
-        measure_plateau([1, 2, 3], acquired, beyond=4)
-    with pytest.raises(ValueError, match="acquired"):
-        measure_plateau([1, 2], acquired)
 
 
 DRAWS = {
@@ -100,13 +68,6 @@ def test_neighbouring_counts_are_not_two_kinds():
     found = measure_bimodality([1.0] * 12 + [0.9995] * 12)
     assert not found.bimodal and found.p_value > 0.5
     assert measure_bimodality([1.0] * 12 + [0.9] * 12).bimodal
-
-
-def test_a_missing_run_counts_neither_way():
-    plateau = measure_plateau([10, 20, 30], [1, 0, np.nan])
-    assert plateau.fraction.value == 0.5
-    with pytest.raises(ValueError, match="Argument 'acquired' must be true or false"):
-        measure_plateau([10, 20], [0.5, 1.0])
 
 
 def test_equal_outcomes_are_of_one_kind():

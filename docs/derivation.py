@@ -1,25 +1,32 @@
-"""Writes docs/derivation.md from the derivation's own objects: ``python -m iclrace.theory.document [path]``."""
+"""Writes docs/derivation.md from the derivation's own objects: ``python -m iclrace.docs.derivation [path]``."""
 
 import math
 import sys
 from pathlib import Path
 
-from ._document_text import CORRECTIONS, EXPERIMENTAL, FAILURE, HEADER, PENCIL
-from ._files import written_whole
-from .acquisition.clock import acquisition_clock
-from .acquisition.ladder import ladder
-from .acquisition.mills import mills_ratio
-from .acquisition.race import clock_at_acquisition
-from .acquisition.time import acquisition_time
-from .decay.branch import fold_margin, mean_transience_time
-from .decay.fixed_points import fixed_points, fold
-from .decay.tracking import tracking_weight
-from .derivation import Step, chain
-from .derivation.step import latex
-from .exponents import Exponent, exponents
-from .memory.law import PowerLawMemory
-from .task import Task
-from .threshold import threshold, threshold_slopes
+from iclrace.theory import (
+    Exponent,
+    PowerLawMemory,
+    Task,
+    acquisition_clock,
+    acquisition_time,
+    clock_at_acquisition,
+    exponents,
+    fixed_points,
+    fold,
+    fold_margin,
+    ladder,
+    mean_transience_time,
+    mills_ratio,
+    threshold,
+    threshold_slopes,
+    tracking_weight,
+)
+from iclrace.theory._files import written_whole
+from iclrace.theory.derivation import Step, chain
+from iclrace.theory.derivation.step import latex
+
+from .derivation_text import CORRECTIONS, EXPERIMENTAL, FAILURE, HEADER, PENCIL
 
 CONTEXT_LENGTHS = (25, 50, 100, 200, 400, 800, 1600)
 STARTS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)

@@ -3,7 +3,7 @@
 HEADER = """\
 # From the task to K*: the derivation
 
-Written by `python -m iclrace.theory.document` from the objects in `theory/derivation/`; do not edit by hand. Every
+Written by `python -m iclrace.docs.derivation` from the objects in `theory/derivation/`; do not edit by hand. Every
 check named here is run by the test-suite: *identity*, *limit* and *series* by sympy (the residual simplifies to 0), *50
 digits* by mpmath; and each is run again on wrong variants of its statement, with a sign, a factor or an exponent
 changed in one place or its limit taken elsewhere, all of which it has to refuse. Where each law holds, and how far off
@@ -47,7 +47,7 @@ EXPERIMENTAL = """\
 
 In the kernel regime margins are φ = G s/K, G_ij = ℓ_i Θ(x_i, x_j) ℓ_j, s_j = ∫σ(−φ_j) dt, and the clock is the mean of
 s. If every item ends at the margin φ, I_K(φ) = φ ℓᵀ Θ⁻¹ ℓ = φ Σ_μ (v_μ·ℓ)²/λ_μ. With the infinite-width kernel of the
-D-n-n-1 ReLU network at its initialisation (`iclrace.theory.memory.tangent_kernel`), read at c1 = 0.002, this is
+D-n-n-1 ReLU network at its initialisation (`docs/tangent_kernel.py`), read at c1 = 0.002, this is
 **not** what trained networks do. Measured: full batch, memory alone.
 
 | D, width, item norm | K | I_K kernel | I_K measured | ratio |

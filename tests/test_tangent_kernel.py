@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from iclrace.docs.tangent_kernel import END_MARGIN, kernel_clock, tangent_kernel
 from iclrace.theory import PowerLawMemory
-from iclrace.theory.memory.tangent_kernel import END_MARGIN, kernel_clock, tangent_kernel
 
 #: Clocks I_K measured on networks trained alone, full batch, until c1 = 0.002: (D, width, item norm) → K → I_K.
 MEASURED = {
