@@ -19,7 +19,7 @@ _COLUMNS = {"icl_accuracy": "icl_accuracy", "iwl_accuracy": "iwl_accuracy", "acq
 
 #: Settings that one network has and the other has not, at what they usually are.
 _TRANSFORMER_ALONE = {"attention_scale": 1, "copies": 1, "residual_scale": 1, "batch_size": 128}
-_MINIMAL_ALONE = {"beta0": 0, "w0": 0}
+_MINIMAL_ALONE = {"w0": 0}
 
 
 def predict(
@@ -54,7 +54,7 @@ def predict(
     network: Annotated[
         str, typer.Option(help="transformer, or minimal: its circuit and the whole network.")
     ] = "transformer",
-    beta0: Annotated[list[float], values("--beta0", help="Initial attention β0 of the minimal model.")] = [0.0],
+    beta0: Annotated[list[float], values("--beta0", help="Mean score of a copy at the start, β0.")] = [0.0],
     w0: Annotated[list[float], values("--w0", help="Initial readout weight of the minimal model.")] = [0.0],
     as_json: Json = False,
     csv_file: CsvFile = None,

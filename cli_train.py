@@ -69,7 +69,9 @@ def train(
     w0: Annotated[list[float], values("--w0", help="Initial readout weight of the minimal model.")] = [0.0],
     beta0: Annotated[
         list[Any],
-        several("--beta0", parser=_starts, help="Initial attention β0 of the minimal model; random: N(0, 1) by seed."),
+        several(
+            "--beta0", parser=_starts, help="Score of a copy at the start; random (minimal model): N(0, 1) by seed."
+        ),
     ] = [0.0],
     attention_scale: Annotated[list[float], values("--attention-scale", help="Factor on W_Q and W_K at the start.")] = [
         1.0

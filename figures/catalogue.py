@@ -99,6 +99,8 @@ _ENTRIES: tuple[Figure, ...] = (
            "threshold:prepare_transformer", ("6a", "A7"), ("transformer_scaling",)),
     Figure("kinetics_or_capacity", "Kinetics or capacity",
            "threshold:prepare_kinetics", (), ("kinetics", "capacity", "transformer_kinetics", "transformer_rates")),
+    Figure("threshold_shifts", "How far three knobs move K*",
+           "shifts:prepare", (), ("kinetics_knobs",)),
     Figure("threshold_budget", "K* against the time of training",
            "threshold:prepare_budget", (), ("budget", "transformer_budget", "rivals_budgets")),
     Figure("bimodality", "Two kinds of outcome near K*",

@@ -76,7 +76,7 @@ def solve_reduced(
     draws: int = 1000,
     seed: int = 0,
     w0: float = 0.0,
-    beta0: float = 0.0,
+    beta0: float | None = None,
     stop_acquired: bool = False,
     scrambled: bool = False,
     rtol: float = 2e-3,
@@ -98,7 +98,7 @@ def solve_reduced(
     seed : int
         Of the contexts.
     w0, beta0 : float
-        Start; 0 is the mean over initial weights.
+        Start; by default the means over initial weights, 0 and the model's ``beta0``.
     stop_acquired : bool
         End where ICL accuracy exceeds 0.95.
     scrambled : bool
@@ -125,7 +125,7 @@ def solve_reduced(
 
     budget = number("budget", budget, minimum=0.0, maximum=math.inf, exclusive=True)
     number("rtol", rtol, minimum=0.0, maximum=1.0, exclusive=True)
-    start = initial_state(model, number("w0", w0), number("beta0", beta0))
+    start = initial_state(model, number("w0", w0), model.beta0 if beta0 is None else number("beta0", beta0))
     given = model.task_diversity if task_diversity is None else task_diversity
     diversities = np.atleast_1d(real("task_diversity", given, minimum=2.0, finite=False))
     require(diversities.ndim == 1, "task_diversity", "be one-dimensional", diversities.shape)
@@ -202,7 +202,7 @@ def _integrated(
 
 def reduced_course(
     model: ReducedTransformer, coupling: MeasuredCoupling, *, budget: float, rows: int = 400, draws: int = 1000,
-    seed: int = 0, w0: float = 0.0, beta0: float = 0.0, scrambled: bool = False, rtol: float = 2e-3,
+    seed: int = 0, w0: float = 0.0, beta0: float | None = None, scrambled: bool = False, rtol: float = 2e-3,
 ) -> xr.Dataset:  # fmt: skip
     """The order parameters and ICL accuracy of one network over ``time``, at the solver's own steps.
 
@@ -212,7 +212,8 @@ def reduced_course(
 
     saved = np.empty((2 * integer("rows", rows, minimum=1), 2 + field.SIZE))
     contexts = draw_contexts(model, draws, coupling.runs[0].margins.shape[1], seed, scrambled)
-    *_, kept = _integrated(model, coupling, contexts, initial_state(model, w0, beta0), budget, False, rtol, saved)
+    start = initial_state(model, w0, model.beta0 if beta0 is None else beta0)
+    *_, kept = _integrated(model, coupling, contexts, start, budget, False, rtol, saved)
     columns = dict(zip(("icl_accuracy", *STATE), saved[:kept, 1:].T, strict=True))
     return xr.Dataset({name: ("time", values) for name, values in columns.items()}, coords={"time": saved[:kept, 0]})
 

@@ -19,7 +19,7 @@ SYMBOLS = {
     "parameters": "P", "layers": "L", "depth": "layers", "learning_rate": "η", "attention_scale": "scale of W_Q, W_K",
     "residual_scale": "c", "fresh_share": "f",
     "memory": "tokens", "clock": "I*", "iwl_loss": "L_IWL", "phase": "phases", "rival": "rival", "against": "against",
-    "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
+    "knob": "knob", "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
     "ladder": "predicted K*", "outcome": "outcome", "rung": "rung", "time": "t",
 }  # fmt: skip
 #: Coordinates that a claim holds for its measurement, too long to be told in its name.
@@ -65,6 +65,8 @@ def place(run: Run, **changes: At | None) -> dict[str, At]:
         found |= {"depth": run.depth, "attention_scale": run.attention_scale}
         if run.residual_scale != 1:
             found["residual_scale"] = run.residual_scale
+        if run.beta0:
+            found["beta0"] = run.beta0
     elif not run.foreign:
         found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
     return {name: value for name, value in {**found, **changes}.items() if value is not None}

@@ -77,6 +77,11 @@ class ReducedTransformer:
         Factor on W_Q and W_K at the start.
     residual_scale : float, c >= 0
         Factor on the target in the residual.
+    beta0 : float
+        Mean over initial weights of a copy's score at the start; 0 by default initialisation, and moved by
+        W_Q ← W_Q + 3b W_K, b = √2 β0/d. What that changes besides is of second order in b: the random scores' variance
+        grows by 9b² between items, by 18b² on the target itself and by 9b² on labels, as learning the same β would make
+        it grow where scores do (but for labels), and |W_Q row|² + |W_K row|² by 9b²/2. At D = 31, β0 = 1 that is 1.7 %.
     width : int
         Of the perceptron, of three layers; of it depends how its kernel grows with the gain.
     gate : float, ρ in (0, 1/2]
@@ -113,6 +118,7 @@ class ReducedTransformer:
     rate_ratio: float = 1.0
     attention_scale: float = 1.0
     residual_scale: float = 1.0
+    beta0: float = 0.0
     width: int = 128
     gate: float = GATE
     clock_scale: float = 1.0
@@ -132,6 +138,7 @@ class ReducedTransformer:
             number(name, getattr(self, name), minimum=0.0, maximum=math.inf, exclusive=True)
         for name in ("residual_scale", "decay"):
             number(name, getattr(self, name), minimum=0.0)
+        number("beta0", self.beta0)
         share = number("fresh_share", self.fresh_share, minimum=0.0)
         require(share < 1.0, "fresh_share", "be below 1", share)
         items_own = self.terms.stored_labels or self.terms.residual or self.terms.cancellation

@@ -12,6 +12,7 @@ from .outcomes import Outcomes
 from .reduced_methods import ReducedEquations, ReducedTimes
 from .rungs import TransformerLadder
 from .scan import Method, Scan
+from .shifts import ThresholdShifts
 from .threshold import ThresholdScan
 from .threshold_methods import CoupledEquations, EachSeed, MemoryAlone, RepeatedItems
 from .transformer_methods import ClockOf, EndlessClock, LargeClock, OnePoint
@@ -24,6 +25,7 @@ __all__ = [
     "AcquisitionSpread", "AcquisitionTime", "AveragedField", "ClockOf", "ContextLabels", "CoupledEquations",
     "EachSeed", "EndlessClock", "FreshRace", "FromOneCopy", "FromPoint", "IndependentRace", "LargeClock",
     "LossRelation", "MemoryAlone", "MemoryDepth", "MemoryLaw", "Method", "OnePoint", "Outcomes", "ReducedEquations",
-    "ReducedTimes", "RepeatedItems", "RoughRatio", "Scan", "Starvation", "ThresholdScan", "TimeMethod",
-    "TransformerLadder", "TransformerTransience", "TransiencePhases", "TransienceTime", "UncoupledEquations",
+    "ReducedTimes", "RepeatedItems", "RoughRatio", "Scan", "Starvation", "ThresholdScan", "ThresholdShifts",
+    "TimeMethod", "TransformerLadder", "TransformerTransience", "TransiencePhases", "TransienceTime",
+    "UncoupledEquations",
 ]  # fmt: skip

@@ -91,7 +91,7 @@ class ReducedEquations:
             crossing(grid, self._accuracy(scan.read, coupling, grid, seed * self.members, speed))
             for seed, coupling in enumerate(curves.tables())
         ]
-        return {"K*": Prediction(_open_ended(geometric_mean(found), grid), inputs)}
+        return {"K*": Prediction(_open_ended(geometric_mean(found), grid), inputs, found)}
 
     def _accuracy(
         self, run: Run, coupling: MeasuredCoupling, grid: np.ndarray, first: int, speed: Mapping[float, float]

@@ -92,11 +92,24 @@ class ThresholdScan:
         return {self.shared or label: scan.networks for label, scan in self.scans.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
+        return self.claims_of(self.predictions(calibrated), calibrated)
+
+    def predictions(self, calibrated: Trained) -> dict[str, dict[str, Mapping[str, Prediction]]]:
+        """What every method says, by the scan's label and the method's name."""
+        return {
+            label: {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
+            for label, scan in self.scans.items()
+        }
+
+    def claims_of(
+        self, predicted: Mapping[str, Mapping[str, Mapping[str, Prediction]]], calibrated: Trained
+    ) -> list[Claim]:
+        """The claims of each scan, and the slopes over all of them."""
         claims: list[Claim] = []
         known: dict[str, list[Prediction]] = {}
         x: list[At] = []
         for label, scan in self.scans.items():
-            predictions = {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
+            predictions = predicted[label]
             claims += [
                 one for method in self.methods for one in self._of_scan(label, scan, method, predictions[method.name])
             ]
@@ -194,7 +207,7 @@ class ThresholdScan:
             ]
             x = claim.at[self.variable]
             measured = slope([float(one) for one in x], found)
-            return _excludes(measured, claim) if "rival" in claim.at else measured
+            return excludes(measured, claim) if "rival" in claim.at else measured
         runs = networks_in(trained[claim.data[0]])
         if claim.quantity == "t_ICL":
             times = acquisition_times(runs, "circuit_accuracy").sel(task_diversity=claim.at["task_diversity"])
@@ -264,7 +277,7 @@ def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) ->
     return Estimate(share, share - half, share + half, threshold.confidence)
 
 
-def _excludes(measured: Estimate, claim: Claim) -> Answer:
+def excludes(measured: Estimate, claim: Claim) -> Answer:
     """Whether the slope excludes the rival's; None if the interval is too wide to exclude either of the two."""
     rival, against = claim.at["rival"], claim.at["against"]
     blind = any(measured.contains(float(one)) for one in against)

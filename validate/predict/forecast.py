@@ -74,6 +74,7 @@ def predict(
     rate_ratio: float = 1.0,
     attention_scale: float = 1.0,
     residual_scale: float = 1.0,
+    beta0: float = 0.0,
     copies: int = 1,
     decay: float = 0.0,
     budget: float = 200.0,
@@ -104,7 +105,7 @@ def predict(
         Of the networks. The equations are those of gradient flow, and no number depends on it: the assumptions say
         whether the noise of batches, whose size is learning rate over batch size, is as small as where it was measured
         to leave t_ICL alone.
-    rate_ratio, attention_scale, residual_scale, copies, decay
+    rate_ratio, attention_scale, residual_scale, beta0, copies, decay
         As for :class:`iclrace.theory.reduced_transformer.ReducedTransformer`.
     budget : float
         Gradient-flow time at which training stops.
@@ -138,7 +139,7 @@ def predict(
     """
     model = ReducedTransformer(
         integer("context_length", context_length, minimum=2), dimension, copies=copies, rate_ratio=rate_ratio,
-        attention_scale=attention_scale, residual_scale=residual_scale, decay=decay, width=width,
+        attention_scale=attention_scale, residual_scale=residual_scale, beta0=beta0, decay=decay, width=width,
         terms=replace(terms, shared_gain=terms.shared_gain and not independent),
     )  # fmt: skip
     budget = number("budget", budget, minimum=0.0, maximum=math.inf, exclusive=True)

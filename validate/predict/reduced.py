@@ -41,7 +41,12 @@ def members_of(
     w0_std = model.initial_gain_std(float(couplings[0].runs[0].mean_gradient[0]))
     mixed = np.random.default_rng(0).permutation(middles)
     return [
-        Member(couplings[i % len(couplings)], first + i, w0_std * mixed[i], model.initial_beta_std * middles[i])
+        Member(
+            couplings[i % len(couplings)],
+            first + i,
+            w0_std * mixed[i],
+            model.beta0 + model.initial_beta_std * middles[i],
+        )
         for i in range(number_of)
     ]
 
@@ -90,7 +95,7 @@ def model_of(run: Run, terms: Terms = CORE) -> ReducedTransformer:
     return ReducedTransformer(
         run.task.context_length, int(run.task.dimension), copies=run.task.copies, rate_ratio=run.rate_ratio,
         attention_scale=run.attention_scale, residual_scale=run.residual_scale, width=run.width,
-        decay=run.decay_attention, fresh_share=run.fresh_share, terms=terms,
+        beta0=run.beta0 or 0.0, decay=run.decay_attention, fresh_share=run.fresh_share, terms=terms,
     )  # fmt: skip
 
 

@@ -33,10 +33,12 @@ class Prediction:
     """A number made before the networks that it is about, with everything it was made from.
 
     ``inputs`` names the equation and the calibration runs (by their address in the run store); nothing else was seen.
+    ``by_seed`` is what each calibration seed says, where each says something.
     """
 
     estimate: Estimate
     inputs: Sequence[str]
+    by_seed: Sequence[float] = ()
 
     def claim(self, quantity: str, network: str, bar: float | None, **fields: Any) -> Claim:
         """The claim that ``quantity`` is this, within ``bar``; the other fields are :class:`Claim`'s."""

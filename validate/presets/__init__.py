@@ -1,7 +1,7 @@
 """What ``iclrace validate`` trains: every number that decides a result stands here."""
 
 from ..sequential import THREE, Looks
-from . import minimal, minimal_paper, transformer, transience
+from . import knobs, minimal, minimal_paper, transformer, transience
 from .base import Preset
 from .controls import CONTROLS
 from .coupling import COUPLING
@@ -10,14 +10,12 @@ from .paper_cpu import PAPER_CPU
 from .rivals import RIVALS
 from .smoke import SMOKE
 
+_PARTS = {"Minimal model": minimal, "Transience": transience, "Knobs": knobs, "Transformer": transformer}
 WORKSTATION = Preset(
     name="workstation",
     description="every experiment, one to two hours on two cores",
-    experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *transformer.WORKSTATION),
-    note="\n\n".join(
-        f"{part}: {' '.join(module.NOTE.split())}"
-        for part, module in (("Minimal model", minimal), ("Transience", transience), ("Transformer", transformer))
-    ),
+    experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *knobs.WORKSTATION, *transformer.WORKSTATION),
+    note="\n\n".join(f"{part}: {' '.join(module.NOTE.split())}" for part, module in _PARTS.items()),
 )
 REPLICATION = Preset(
     name="replication",

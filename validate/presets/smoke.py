@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..experiments import AcquisitionTime, CoupledEquations, MemoryAlone, MemoryLaw, Scan, ThresholdScan
-from . import minimal, transformer, transience
+from . import knobs, minimal, transformer, transience
 from .base import MINIMAL, Preset, memories
 
 _TOY = MINIMAL.with_(context_length=12, dimension=15, width=64, batch_size=64, budget=120.0, test_size=500)
@@ -25,6 +25,7 @@ SMOKE = Preset(
             time_bar=1.10,
         ),
         *minimal.SMOKE,
+        *knobs.SMOKE,
         *transformer.SMOKE,
         *transience.SMOKE,
     ),

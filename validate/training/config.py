@@ -53,8 +53,12 @@ class Run:
         End when c1 falls below this; 0 for never.
     stop_lost : float
         End when ICL accuracy, once above 0.95, falls below this; 0 for never. Of the minimal model it is the circuit's.
-    w0, beta0 : float
-        Of the minimal model. ``beta0=None`` draws it from N(0, 1) with the run's seed.
+    w0 : float
+        Of the minimal model.
+    beta0 : float, optional
+        Score of a copy at the start. ``None`` draws the minimal model's from N(0, 1) with the run's seed. Of the
+        transformer it is the mean over initial weights, by W_Q ← W_Q + 3b W_K with b = √2 β0/d, d = D + 2: the circuit
+        of ICL alone, at an unchanged perceptron. Depth 1 only. Source: docs/reduced_transformer.md, the scores.
     frequency_exponent : float
         α of the items' frequencies p_k ∝ k^(−α).
     noise : float
@@ -161,6 +165,8 @@ class Run:
             (transformer and self.depth == 1) or self.residual_scale == 1,
             "residual_scale", "be 1 unless the network is a transformer of depth 1", self.residual_scale,
         )  # fmt: skip
+        known = not transformer or (self.beta0 is not None and (self.depth == 1 or not self.beta0))
+        require(known, "beta0", "be a number for a transformer, and 0 for one of several layers", self.beta0)
         endless = math.isinf(self.task.task_diversity)
         require(not (averaged and endless), "task_diversity", "be finite for a co-integration", math.inf)
         for name in ("noise", "fresh_share"):

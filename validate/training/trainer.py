@@ -89,7 +89,17 @@ class EnsembleTrainer:
             for name, value in parameters.items():
                 if name.endswith(("query.weight", "key.weight")):
                     value.mul_(first.attention_scale)
+            self._lead_with_copies(parameters)
         return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
+
+    def _lead_with_copies(self, parameters: Parameters) -> None:
+        """W_Q ← W_Q + 3b W_K, b = √2 β0/d: W_Kᵀ W_K is 1/3 of the identity, so a copy scores b d/√2 = β0 more."""
+        if not any(run.network == "transformer" and run.beta0 for run in self.runs):
+            return
+        key = parameters["attention.key.weight"]
+        size, scale = key.shape[-1], self.first.attention_scale
+        factor = torch.tensor([3 * math.sqrt(2) * (run.beta0 or 0.0) / (size * scale**2) for run in self.runs])
+        parameters["attention.query.weight"].add_(factor[:, None, None] * key)
 
     def _prepare(self) -> None:
         """Everything that follows from the runs still active: data, test sets, rates."""

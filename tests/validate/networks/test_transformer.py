@@ -217,3 +217,49 @@ def test_a_perceptron_alone_reads_items_of_the_given_length():
         expected = np.quantile(margins.detach().numpy(), curves["quantile"].values)
         np.testing.assert_allclose(start[scale], expected, atol=1e-5)
     assert np.abs(start[3.0] - start[1.0]).max() > 0.01
+
+
+@pytest.mark.parametrize(("beta0", "scale"), [(1.0, 1.0), (-1.5, 1.0), (1.0, 0.6)])
+def test_beta0_is_the_mean_score_of_a_copy_at_the_start_and_touches_nothing_else(beta0, scale):
+    """W_Q + 3b W_K, b = √2 β0/d: scores of initial networks against b x̂_j·x̂_T and the theory's standard deviations.
+
+    By seed they differ by β0's spread; means of 300 networks are held to four standard errors. At twice the β0, or at
+    one that does not know of the scale, they lie more than ten errors away.
+    """
+    run = Run("transformer", Task(5, 64, 7), 0, width=4, batch_size=4, budget=1.0, test_size=4, attention_scale=scale)
+    many = 300
+    plain, moved = (
+        EnsembleTrainer([run.with_(seed=s, beta0=b) for s in range(many)], dtype=torch.float64).parameters
+        for b in (0.0, beta0)
+    )
+    assert [name for name in plain if not torch.equal(plain[name], moved[name])] == ["attention.query.weight"]
+    generator = torch.Generator().manual_seed(3)
+    items = torch.randn(2, DIMENSION, generator=generator, dtype=torch.float64) / DIMENSION**0.5
+    target, copy, other = (
+        F.layer_norm(one, one.shape[-1:])
+        for one in (
+            target_tokens(items[None, :1])[0, 0],
+            context_tokens(items[None, :1], torch.ones(1, 1, dtype=torch.float64))[0, 0],
+            context_tokens(items[None, 1:], torch.ones(1, 1, dtype=torch.float64))[0, 0],
+        )
+    )
+    matrix = moved["attention.key.weight"].transpose(1, 2) @ moved["attention.query.weight"]
+    b = 2**0.5 * beta0 / SIZE
+    for token in (target, copy, other):
+        scores = torch.einsum("i,sij,j->s", token, matrix, target)
+        # Variance of b x̂ᵀ(3 W_Kᵀ W_K)x̂_T beside that of W_Kᵀ W_Q, |x̂|² = d each: scale⁴ (1 + 9b²(1 + cos²)) d/9.
+        cosine = float(token @ target) / SIZE
+        std = scale**2 * (SIZE / 9 * (1 + 9 * (b / scale**2) ** 2 * (1 + cosine**2))) ** 0.5
+        error = std / many**0.5
+        assert abs(float(scores.mean()) - b * float(token @ target)) < 4 * error
+        assert float(scores.std()) == pytest.approx(std, rel=4 / (2 * many) ** 0.5)
+    diagonal = 2**-0.5 * SIZE * matrix.diagonal(dim1=1, dim2=2).mean(1)
+    assert abs(float(diagonal.mean()) - beta0) < 4 * scale**2 * SIZE / 2**0.5 / 3 / SIZE / many**0.5 * 1.5
+
+
+def test_a_start_that_the_network_does_not_have_is_refused_and_addresses_without_one_stay():
+    run = Run("transformer", Task(5, 16, 7), 0)
+    assert run.with_(beta0=1.0).as_json() == {**run.as_json(), "beta0": 1.0}
+    for changes in ({"beta0": None}, {"beta0": 1.0, "depth": 2}):
+        with pytest.raises(ValueError, match="beta0"):
+            run.with_(**changes)
