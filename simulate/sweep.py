@@ -188,5 +188,5 @@ def _read(path: Path) -> xr.Dataset | None:
         return None
     try:
         return read_netcdf(path)
-    except Exception:  # a flipped byte makes HDF5, h5netcdf and xarray raise whatever they happen to
+    except Exception:  # a flipped byte makes HDF5, h5py and xarray raise whatever they happen to
         return None

@@ -1,9 +1,11 @@
-"""Shared by every room's tests: one headless Chromium, with a fresh profile and no network."""
+"""Shared by every room's tests: processes that start at once, and one headless Chromium without a network."""
 
 import base64
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,55 @@ def browser(tmp_path_factory):
     running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield Browser(running)
     running.quit()
+
+
+#: Imports what takes seconds, then gives every request a process of its own, with its own output and its own end.
+NURSERY = """
+import json, os, sys, traceback
+import iclrace.cli, iclrace.figures, iclrace.simulate, iclrace.validate, iclrace.validate.presets
+import matplotlib.pyplot
+
+for line in sys.stdin:
+    code, arguments, out, err = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for number, path in ((0, os.devnull), (1, out), (2, err)):
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
+        sys.argv, status = ["iclrace", *arguments], 0
+        try:
+            exec(compile(code, "<process>", "exec"), {"__name__": "__main__"})
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory):
+    """``process(code, *arguments)``: Python's ``code`` in a new process, as ``subprocess.run`` tells its end.
+
+    The process is forked from one that has imported the package, which saves the seconds that an import takes.
+    """
+    folder = tmp_path_factory.mktemp("output")
+    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    count = 0
+
+    def run(code, *arguments):
+        nonlocal count
+        count += 1
+        out, err = (folder / f"{name}{count}" for name in ("out", "err"))
+        words = [str(one) for one in arguments]
+        nursery.stdin.write(json.dumps([code, words, str(out), str(err)]) + "\n")
+        nursery.stdin.flush()
+        status = int(nursery.stdout.readline())
+        return subprocess.CompletedProcess(words, status, out.read_text("utf-8"), err.read_text("utf-8"))
+
+    with subprocess.Popen([sys.executable, "-c", NURSERY], **pipe) as nursery:
+        yield run
+        nursery.stdin.close()

@@ -118,7 +118,9 @@ def comparable(path):
     return claims, summary["datasets"], before
 
 
-#: The command line, with Ctrl-C pressed as soon as it has saved so many runs.
+#: What the console script does.
+COMMAND = "from iclrace.cli import main; main()"
+#: The same, with Ctrl-C pressed as soon as it has saved so many runs.
 INTERRUPTED = """
 import os, signal, sys
 from iclrace.validate import RunStore
@@ -134,36 +136,39 @@ def counted(*arguments, **settings):
         os.kill(os.getpid(), signal.SIGINT)
 
 RunStore.save = counted
-from iclrace.cli import main
-main()
 """
+INTERRUPTED += COMMAND
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of the main job at toy size, never interrupted, and how its command ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run("validate", "--preset", "smoke", "--out", folder, "--strict", "--json")
 
 
 @pytest.mark.slow
-def test_the_main_job_survives_interruptions_and_gives_the_same_result(tmp_path):
-    whole = run("validate", "--preset", "smoke", "--out", tmp_path / "whole")
-    assert whole.returncode == 0, whole.stderr
+def test_the_main_job_survives_interruptions_and_gives_the_same_result(whole, tmp_path, process):
     for name in ("predictions.json", "threshold_n12.nc", "accuracy_minimal.png", "clock_collapse.png"):
-        assert (tmp_path / "whole" / name).exists()
-    runs = tmp_path / "cut" / "runs"
-    whole_runs = len(list((tmp_path / "whole" / "runs").glob("*/metrics.nc")))
+        assert (whole[0] / name).exists()
+    words = ("validate", "--preset", "smoke", "--out", tmp_path)
+    whole_runs = len(list((whole[0] / "runs").glob("*/metrics.nc")))
     for share in (0.0, 0.2, 0.2, 0.2):  # so that the last one is interrupted before it has trained all
-        saved = str(max(1, round(share * whole_runs)))
-        command = [sys.executable, "-c", INTERRUPTED, saved, "validate", "--preset", "smoke", "--out", tmp_path / "cut"]
-        stopped = subprocess.run(command, capture_output=True, text=True, check=False)
+        stopped = process(INTERRUPTED, max(1, round(share * whole_runs)), *words)
         assert stopped.returncode == 1 and "interrupted" in stopped.stderr.lower(), stopped.stderr
-    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/metrics.nc")}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/metrics.nc")}
     assert before
-    assert run("validate", "--preset", "smoke", "--out", tmp_path / "cut").returncode == 0
-    assert comparable(tmp_path / "cut") == comparable(tmp_path / "whole")
-    assert before.items() <= {path: path.stat().st_mtime_ns for path in runs.glob("*/metrics.nc")}.items()
+    ended = process(COMMAND, *words)
+    assert ended.returncode == 0, ended.stderr
+    assert comparable(tmp_path) == comparable(whole[0])
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/metrics.nc")}.items()
 
 
 @pytest.mark.slow
-def test_strict_turns_a_failed_verdict_into_exit_code_3(tmp_path):
+def test_strict_turns_a_failed_verdict_into_exit_code_3(whole):
     # At toy size the clock collapse misses its bar: the theory is an expansion in 1/N.
-    result = run("validate", "--preset", "smoke", "--out", tmp_path, "--strict", "--json")
+    folder, result = whole
     summary = json.loads(result.stdout)
-    failed = any(claim["verdict"] == "fails" for claim in summary["claims"])
-    assert result.returncode == (3 if failed else 0)
-    assert failed
+    assert summary == json.loads((folder / "summary.json").read_text("utf-8"))
+    assert any(claim["verdict"] == "fails" for claim in summary["claims"])
+    assert result.returncode == 3, result.stderr

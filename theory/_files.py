@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ._netcdf import pack, unpack
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,26 +34,18 @@ def written_whole(path: Path) -> Iterator[Path]:
 CHECKSUM = "checksum"
 
 
-def netcdf(dataset: "xr.Dataset", encoding: dict[str, Any] | None = None) -> memoryview:
-    """``dataset`` as the bytes of a NetCDF file, with the hash of its numbers.
+def netcdf(dataset: "xr.Dataset", compressed: frozenset[str] = frozenset()) -> memoryview:
+    """``dataset`` as the bytes of a NetCDF file, with the hash of its numbers; some variables ``compressed``.
 
     It is made in memory: HDF5 writing to a full disk can neither finish nor close its file, and takes the process with
     it.
     """
-    whole: Any = dataset.assign_attrs({CHECKSUM: checksum(dataset)})
-    # On a cluster's worker dask would lend a lock by the file's name, and what lies in memory has none.
-    dask = sys.modules.get("dask")
-    with nullcontext() if dask is None else dask.config.set(scheduler="synchronous"):
-        return memoryview(whole.to_netcdf(engine="h5netcdf", encoding=encoding))
+    return pack(dataset.assign_attrs({CHECKSUM: checksum(dataset)}), compressed)
 
 
 def read_netcdf(path: Path) -> "xr.Dataset":
-    """The dataset that :func:`netcdf` was given; raises whatever the readers happen to where the file is damaged."""
-    import h5py
-    import xarray as xr
-
-    h5py.File(path, "r").close()  # h5netcdf leaves a file that is none half-open, and complains when it is forgotten
-    return checked(xr.load_dataset(path, engine="h5netcdf"))
+    """The dataset that :func:`netcdf` was given; raises whatever the reader happens to where the file is damaged."""
+    return checked(unpack(path))
 
 
 def checked(dataset: "xr.Dataset") -> "xr.Dataset":

@@ -74,12 +74,10 @@ def write_text(path: Path, text: str) -> None:
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
     """Write ``dataset`` as NetCDF, large arrays compressed without loss."""
-    packed: dict[str, Any] = {
-        str(name): {"zlib": True, "shuffle": True}
-        for name, one in dataset.data_vars.items()
-        if one.dtype.kind == "f" and one.size >= _WORTH_COMPRESSING
-    }
-    write_atomically(path, lambda temporary: temporary.write_bytes(netcdf(dataset, packed)))
+    large = frozenset(
+        str(name) for name, one in dataset.data_vars.items() if one.dtype.kind == "f" and one.size >= _WORTH_COMPRESSING
+    )
+    write_atomically(path, lambda temporary: temporary.write_bytes(netcdf(dataset, large)))
 
 
 def read_dataset(path: Path) -> xr.Dataset:

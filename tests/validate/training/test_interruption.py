@@ -55,11 +55,11 @@ print(seen)
 """
 
 
-def start(out, last=0):
+@pytest.fixture
+def start(process):
     """Train in another process, which kills itself at its ``last``-th evaluation, flush or renaming (0: never)."""
     script = SCRIPT.format(here=os.path.dirname(__file__))  # noqa: PTH120
-    command = [sys.executable, "-c", script, str(out), str(last)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return lambda out, last=0: process(script, out, last)
 
 
 def weights(store):
@@ -67,7 +67,7 @@ def weights(store):
 
 
 @pytest.mark.slow
-def test_twenty_trainings_killed_at_chosen_moments_end_bit_for_bit_as_if_undisturbed(tmp_path):
+def test_twenty_trainings_killed_at_chosen_moments_end_bit_for_bit_as_if_undisturbed(tmp_path, start):
     """The moments are spread over all evaluations, flushes and renamings, wherever the machine's time goes."""
     whole = start(tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
@@ -193,10 +193,11 @@ def small_disk(folder, kilobytes):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def validate(out):
-    experiments = ("-e", "acquisition_time", "-e", "memory_law")
-    command = [sys.executable, "-m", "iclrace.cli", "validate", "--preset", "smoke", *experiments, "--out", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def validate(process):
+    """The command line's job into a folder, in another process."""
+    words = ("validate", "--preset", "smoke", "-e", "acquisition_time", "-e", "memory_law", "--out")
+    return lambda out: process("from iclrace.cli import main; main()", *words, out)
 
 
 def comparable(folder):
@@ -206,7 +207,7 @@ def comparable(folder):
 
 
 @pytest.mark.slow
-def test_ten_full_disks_end_in_one_line_and_the_same_command_finishes_the_work(tmp_path):
+def test_ten_full_disks_end_in_one_line_and_the_same_command_finishes_the_work(tmp_path, validate):
     whole = validate(tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     said = comparable(tmp_path / "whole")
