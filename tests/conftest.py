@@ -28,6 +28,13 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",  # no name resolves: a page that needs the network fails
 )
 
+#: Files that take longest: begun first, so that two processes end at about the same time.
+LONGEST = ("test_cli.py", "test_interruption.py", "test_validity.py", "test_docs.py", "test_networks.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 class Browser:
     """A real browser: opens local files, runs scripts in them, and tells what went wrong there."""

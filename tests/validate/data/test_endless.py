@@ -1,6 +1,7 @@
 """K → ∞: the counter-based generator, and overlaps drawn in place of the items that they belong to."""
 
 import math
+import os
 import subprocess
 import sys
 from functools import partial
@@ -157,6 +158,13 @@ def test_any_device_is_shown_the_same_sequences(alone):
     assert not torch.equal(there.batch(8).targets, theirs.targets)
 
 
+def with_two_threads(code):
+    """What ``code`` prints in a process whose compiled loops may take two threads, however many these tests have."""
+    environment = os.environ | {"NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.split()
+
+
 @pytest.mark.slow
 def test_small_work_keeps_to_one_thread_though_the_kernels_start_their_own():
     code = (
@@ -167,5 +175,25 @@ def test_small_work_keeps_to_one_thread_though_the_kernels_start_their_own():
         "    print(torch.get_num_threads())\n"
         "print(torch.get_num_threads())"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.split() == ["1", "2"]
+    assert with_two_threads(code) == ["1", "2"]
+
+
+@pytest.mark.slow
+def test_bits_of_trained_networks_do_not_depend_on_the_threads_of_the_kernels():
+    code = (
+        "import math, hashlib, numba; from iclrace.theory import Task; from iclrace.validate import Run\n"
+        "from iclrace.validate.networks import kernels\n"
+        "from iclrace.validate.training.trainer import EnsembleTrainer\n"
+        "for k in (64, math.inf):\n"
+        "    for least in (0, 2**62):\n"
+        "        kernels._WORK_WORTH_THREADS = least\n"
+        "        run = Run('transformer', Task(8, k, 7), 0, width=16, batch_size=32, test_size=50)\n"
+        "        trainer = EnsembleTrainer([run, run.with_(seed=1)])\n"
+        "        for _ in range(5): trainer._train_step()\n"
+        "        content = b''.join(value.numpy().tobytes() for value in trainer.parameters.values())\n"
+        "        print(numba.get_num_threads(), hashlib.sha256(content).hexdigest())"
+    )
+    said = with_two_threads(code)
+    threads, bits = said[::2], said[1::2]
+    assert threads == ["2", "1", "2", "1"]
+    assert bits[0] == bits[1] != bits[2] == bits[3]
