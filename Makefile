@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait bench-scaling figures docs clean
+.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait bench-scaling gpu figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -40,6 +40,13 @@ bench-wait: $(VENV)/installed
 
 bench-scaling: $(VENV)/installed
 	$(BIN)/python -m benchmarks.scaling --write benchmarks/RESULTS.md
+
+# All that is owed on a GPU, in nine minutes. Nothing is installed: the PyTorch that fits the driver is the user's.
+# `make gpu DEVICE=cpu SMALL=1` rehearses it; GPU_PYTHON=, MINUTES= and OUT= are the interpreter, the time, the folder.
+GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
+gpu:
+	$(GPU_PYTHON) benchmarks/gpu.py --device $(or $(DEVICE),cuda) $(if $(SMALL),--small) --minutes $(or $(MINUTES),9) \
+	    $(if $(OUT),--out $(OUT))
 
 figures: $(VENV)/installed
 	$(BIN)/iclrace figure --all --results results/laptop --out results/laptop

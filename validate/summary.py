@@ -114,7 +114,7 @@ def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured], de
     """Command, date, commit, versions, hardware, and the time of this call and of training all its runs."""
     training, unrecorded = store.seconds(jobs)
     names = ("iclrace", "numpy", "scipy", "numba", "torch", "xarray")
-    commit, dirty = _commit()
+    commit, dirty = source_commit()
     return {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -129,7 +129,7 @@ def provenance(wall_time: float, store: RunStore, jobs: Sequence[Configured], de
     }
 
 
-def _commit() -> tuple[str | None, bool | None]:
+def source_commit() -> tuple[str | None, bool | None]:
     """The commit of the source that runs, and whether it was changed since; None where it is no checkout."""
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
