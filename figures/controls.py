@@ -15,35 +15,13 @@ from ..validate.measure.clocks import final_clock
 from . import picture, style
 from .picture import Picture
 from .results import Results
-from .scan import draw_accuracy, scans
 
-SCANS = ("controls_lengths", "controls_rates", "controls_held_gain")
 LADDER = "controls_ladder"
 #: Order parameters as the axis shows them.
 _SYMBOLS = {
     "w": "$w$", "|v|²": "$|v|^2$", "β": "Δβ", "ρ": "$\\rho$", "η": "$\\eta$", "a_T": "$a_T$", "a_c": "$a_c$", "k": "$k$"
 }  # fmt: skip
 _COLOURS = dict(zip(METHODS, (style.THEORY, "0.5"), strict=True))
-
-
-def prepare_accuracy(results: Results) -> Picture:
-    """Final accuracies over K, and K* of the race that runs alone."""
-    found = [scan for name in SCANS if results.select(experiment=name) for scan in scans(results, name)]
-    if not found:
-        raise results.missing(*SCANS)
-    panels = [
-        partial(
-            draw_accuracy, scan.runs, scan.predicted("K*", method="independent race"),
-            title=f"{scan.claims[0].network}, N = {scan.at['context_length']}, r = {scan.at['rate_ratio']:g}",
-        )
-        for scan in found
-    ]  # fmt: skip
-    caption = (
-        "Final accuracy of networks whose circuits share nothing: novel items with a copy in the context (ICL), "
-        "training items without one (IWL); lines are means. Dashed with band: K* where the perceptron alone has its "
-        f"clock at half of t_ICL(K → ∞). {picture.networks(*(scan.runs for scan in found))}."
-    )
-    return Picture(caption, panels, columns=3, shared=False)
 
 
 def _rung(name: str) -> str:

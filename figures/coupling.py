@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,7 +12,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from ..validate.claim import SYMBOLS
 from ..validate.rivals import FEWEST, compare, conditions_of, predictors
 from ..validate.values import Value
 from . import picture, style
@@ -21,24 +20,8 @@ from .acquisition import over, single_times
 from .catalogue import FIGURES
 from .picture import Picture
 from .results import Results, setting
-from .scan import Scan, draw_accuracy, scans
 
 EXPERIMENTS = ("coupling_conditions", "coupling_rates", "coupling_lengths", "coupling_beyond")
-#: What a condition is named by: its coordinates, and what they are where nothing is changed.
-_BASE = {
-    "context_length": 15, "rate_ratio": 1.0, "dimension": 31.0, "width": 128, "attention_scale": 1.0, "copies": 1,
-    "residual_scale": 1.0,
-}  # fmt: skip
-
-
-def condition(at: Mapping[str, object]) -> str:
-    """N, and in what a condition differs from the others beside it."""
-    changed = [
-        f"{SYMBOLS[name]} = {at[name]:g}"
-        for name, plain in _BASE.items()
-        if name != "context_length" and at.get(name, plain) != plain
-    ]
-    return ", ".join([f"N = {at['context_length']}", *changed])
 
 
 def draw_diagonal(
@@ -105,52 +88,37 @@ def _within(said: Value | None, seen: Value, bar: float) -> bool:
     return len(known) == 2 and bool(abs(np.log(known[0][0] / known[1][0])) <= math.log(bar))
 
 
-def prepare_accuracy(results: Results) -> Picture:
-    return _prepare_accuracy(results, EXPERIMENTS, "reduced transformer, scrambled clock", 2)
-
-
-def prepare_paper_accuracy(results: Results) -> Picture:
-    return _prepare_accuracy(results, FIGURES["accuracy_paper"].experiments, "reduced transformer", 2)
-
-
-def _prepare_accuracy(results: Results, experiments: Sequence[str], method: str, columns: int) -> Picture:
-    """One panel a scan; those that two experiments share are drawn once."""
-    every = [scan for name in experiments if results.select(experiment=name) for scan in scans(results, name)]
-    found = list({condition(scan.at): scan for scan in reversed(every)}.values())[::-1]
-    if not found:
-        raise results.missing(*experiments)
-    panels = [
-        partial(draw_accuracy, scan.runs, scan.predicted("K*", method=method), title=condition(scan.at))
-        for scan in found
-    ]
+def prepare_acquisition(results: Results) -> Picture:
     caption = (
-        "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
-        f"without one (IWL); lines are means. Dashed with band: K* of the {method}. {_together(found)}."
+        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the reduced "
+        "transformer with different terms, from initial weights and untrained perceptrons, no calibrated point."
     )
-    return Picture(caption, panels, height=2.2, columns=2, shared=False)
-
-
-def _together(found: Sequence[Scan]) -> str:
-    """The networks of all scans in one phrase: their number, and what they range over."""
-    ranges = [
-        f"{SYMBOLS[name]} = {picture.span([scan.at[name] for scan in found])}"
-        for name in ("context_length", "dimension", "width", "budget")
-    ]
-    count = sum(scan.runs.sizes["task_diversity"] * scan.runs.sizes["seed"] for scan in found)
-    return ", ".join([f"{count} transformers", *ranges])
+    return _times(results, "coupling_acquisition", caption, "reduced transformer", lambda _: "networks")
 
 
 def prepare_paper_acquisition(results: Results) -> Picture:
-    (name,) = FIGURES["acquisition_paper"].experiments
+    caption = (
+        "Acquisition time of a transformer of the paper's size: circles single networks, thin lines medians; bands: "
+        "the reduced transformer at K → ∞, from initial weights and untrained perceptrons."
+    )
+    title = "transformer, $D$ = 63, width 512"
+    return _times(
+        results, "acquisition_paper", caption, title, lambda k: "$K → ∞$" if math.isinf(k) else f"$K$ = {k:g}"
+    )
+
+
+def _times(results: Results, figure: str, caption: str, title: str, label: Callable[[float], str]) -> Picture:
+    """t_ICL of single networks over N, in a series for each label of K, and at K → ∞ as every set of terms has it."""
+    (name,) = FIGURES[figure].experiments
     found = results.datasets(name, needs=["icl_accuracy", "time"])
     if not found:
         raise results.missing(name)
     series: dict[str, dict[float, np.ndarray]] = {}
     for runs in found:
         fixed = setting(runs)
-        k = float(fixed["task_diversity"])
-        told = "$K → ∞$" if math.isinf(k) else f"$K$ = {k:g}"
-        series.setdefault(told, {})[float(fixed["context_length"])] = single_times(runs)
+        series.setdefault(label(float(fixed["task_diversity"])), {})[float(fixed["context_length"])] = single_times(
+            runs
+        )
     claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
     predicted = {
         method.removeprefix("reduced transformer").lstrip(", ") or "core terms": over(
@@ -158,29 +126,4 @@ def prepare_paper_acquisition(results: Results) -> Picture:
         )
         for method in dict.fromkeys(claim.method for claim in claims)
     }
-    caption = (
-        "Acquisition time of a transformer of the paper's size: circles single networks, thin lines medians; bands: "
-        "the reduced transformer at K → ∞, from initial weights and untrained perceptrons. "
-        f"{'; '.join(picture.networks(runs) for runs in found)}."
-    )
-    return Picture(caption, [partial(draw_times, series, predicted, title="transformer, $D$ = 63, width 512")])
-
-
-def prepare_acquisition(results: Results) -> Picture:
-    found = results.datasets("coupling_acquisition", needs=["icl_accuracy", "time"])
-    if not found:
-        raise results.missing("coupling_acquisition")
-    claims = results.select(experiment="coupling_acquisition", quantity="t_ICL")
-    times = {float(setting(runs)["context_length"]): single_times(runs) for runs in found}
-    predicted = {
-        method.removeprefix("reduced transformer").lstrip(", ") or "core terms": over(
-            claims.select(method=method), "context_length"
-        )
-        for method in dict.fromkeys(claim.method for claim in claims)
-    }
-    caption = (
-        "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the reduced "
-        "transformer with different terms, from initial weights and untrained perceptrons, no calibrated point. "
-        f"{picture.networks(*found)}."
-    )
-    return Picture(caption, [partial(draw_times, {"networks": times}, predicted, title="reduced transformer")])
+    return Picture(f"{caption} {picture.networks(*found)}.", [partial(draw_times, series, predicted, title=title)])

@@ -11,22 +11,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..theory import Task
 from ..validate import Claim, Claims, acquisition_times
 from ..validate.claim import SYMBOLS, network_words
 from ..validate.experiments.scan import memory_label
-from ..validate.measure.clocks import stored_memory
-from ..validate.predict.threshold import coupled_accuracy
 from ..validate.values import Value
 from . import picture, style
-from .catalogue import FIGURES
 from .picture import Picture
-from .results import Results, setting
+from .results import Results
 
 Curve = tuple[Sequence[float], Sequence[float]]
 
-#: How K* of a network of the user's own is predicted.
-_OWN_METHOD = "scrambled networks"
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "circuit_accuracy", "clock", "seed", "time")
 #: What a scan may differ in from one with the plain task and rates.
 _PLAIN = {"copies": 1, "frequency_exponent": 0.0, "rate_ratio": 1.0}
@@ -204,81 +198,6 @@ def _networks(runs: xr.Dataset) -> list[tuple[dict[str, Any], Any, str | None]]:
 
 def _captions(found: Sequence[Scan]) -> str:
     return picture.networks(*(scan.runs for scan in found))
-
-
-def _theory(scan: Scan, results: Results) -> Curve | None:
-    """Accuracy of the circuit by the coupled equations over the K of a scan, where perceptrons and β0 are known."""
-    alone, fixed, k = scan.memory(results), setting(scan.runs), scan.runs.task_diversity.values
-    if alone is None or fixed["beta0"] is None:
-        return None
-    task = Task(fixed["context_length"], task_diversity=float(k[0]), dimension=fixed["dimension"])
-    diversities = np.geomspace(k.min(), k.max(), 120)
-    start = fixed["beta0"], fixed["w0"]
-    accuracy = coupled_accuracy(task, stored_memory(alone), diversities, *start, fixed["budget"])
-    return diversities.tolist(), accuracy.tolist()
-
-
-def prepare_minimal(results: Results) -> Picture:
-    found, panels = scans(results, "threshold"), []
-    for scan in found:
-        theory = _theory(scan, results)
-        predicted = scan.predicted("K*", method="memory alone")
-        panels.append(partial(draw_accuracy, scan.runs, predicted, title=scan.title, theory=theory))
-    caption = (
-        "Final accuracy on novel items with a copy in the context (ICL) and on training items without one (IWL); lines "
-        "are means. Dashed with band: K* predicted from perceptrons trained alone; black: the circuit's accuracy by "
-        f"the coupled equations with their memory curves, crosses: as measured. {_captions(found)}."
-    )
-    return Picture(caption, panels)
-
-
-def prepare_other(results: Results) -> Picture:
-    found = []
-    for experiment in FIGURES["accuracy_other_data"].experiments:
-        found += scans(results, experiment) if results.select(experiment=experiment) else []
-    if not found:
-        raise results.missing(*FIGURES["accuracy_other_data"].experiments)
-    panels = [
-        partial(draw_accuracy, scan.runs, scan.predicted("K*", method="repeated items"), title=scan.title)
-        for scan in found
-    ]
-    caption = (
-        "Final accuracy where the data or the rates are others: m copies of the target in the context, items drawn "
-        "with frequencies ∝ k^−α, or a memory that learns r times as fast. Dashed with band: K* predicted with "
-        f"repeated items, from perceptrons trained alone on the same data. {_captions(found)}."
-    )
-    return Picture(caption, panels)
-
-
-def prepare_transformer(results: Results) -> Picture:
-    found = scans(results, "transformer_scaling", "audit")
-    panels = [
-        partial(draw_accuracy, scan.runs, scan.predicted("K*", method="layer-normed perceptrons"), title=scan.title)
-        for scan in found
-    ]
-    caption = (
-        "Final accuracy of the transformer on novel items with a copy in the context (ICL) and on training items "
-        "without one (IWL); lines are means. Dashed with band: K* from layer-normed perceptrons trained alone and the "
-        f"transformer's own t_ICL at K → ∞. {_captions(found)}."
-    )
-    return Picture(caption, panels)
-
-
-def prepare_own(results: Results) -> Picture:
-    """Scans that are predicted from the network itself, whatever their experiments are called."""
-    named = dict.fromkeys(claim.experiment for claim in results.select(quantity="K*", method=_OWN_METHOD))
-    found = [scan for experiment in named for scan in scans(results, experiment)]
-    if not found:
-        raise results.missing(*FIGURES["accuracy_own"].experiments)
-    panels = [
-        partial(draw_accuracy, scan.runs, scan.predicted("K*", method=_OWN_METHOD), title=scan.title) for scan in found
-    ]
-    caption = (
-        "Final accuracy on novel items with a copy in the context (ICL) and on training items without one (IWL); lines "
-        "are means. Dashed with band: K* predicted from the clock of networks of the same kind with scrambled context "
-        f"labels, and from their t_ICL at K → ∞. {_captions(found)}."
-    )
-    return Picture(caption, panels)
 
 
 def prepare_race(results: Results) -> Picture:

@@ -114,7 +114,7 @@ def equations(monkeypatch):
         "depth.continued_clock": lambda curves, *_: float(curves.clock[-1]) + 1.0,
     }.items():
         monkeypatch.setattr(f"iclrace.validate.experiments.{place}", put)
-    monkeypatch.setattr("iclrace.figures.scan.coupled_accuracy", lambda task, memory, k, *_: np.ones(len(k)))
+    monkeypatch.setattr("iclrace.figures.accuracy.coupled_accuracy", lambda task, memory, k, *_: np.ones(len(k)))
 
 
 def written(preset, path):
