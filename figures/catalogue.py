@@ -149,7 +149,7 @@ _ENTRIES: tuple[Figure, ...] = (
     Figure("exponent_crossover", "Crossover of the exponent of t_ICL in β0",
            "theory:prepare_crossover", (), ()),
     Figure("approximation_ladder", "Error added at every rung of the approximation ladder",
-           "theory:prepare_ladder", (), ()),
+           "ladder:prepare_ladder", (), ()),
     Figure("work_precision", "Speed of the ODE ensembles at equal error",
            "work_precision:prepare", (), ("python -m benchmarks.ode",)),
 )

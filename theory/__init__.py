@@ -28,8 +28,9 @@ from .memory.frequencies import item_frequencies, skewed_clock, skewed_clock_at_
 from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory, MemoryRun
 from .regimes import crossover_regimes, crossover_slope, free_regime
+from .slopes import threshold_slopes
 from .task import Task
-from .threshold import threshold, threshold_slopes, threshold_values
+from .threshold import threshold, threshold_values
 
 __all__ = [
     "AcquisitionDistribution",
