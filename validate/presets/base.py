@@ -11,6 +11,7 @@ from ...theory._arguments import choice, require
 from ..protocol import Experiment
 from ..sequential import Looks
 from ..training.config import Run
+from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
 
 # Calibration runs share no seed with the networks they predict.
@@ -63,6 +64,13 @@ def memories(
 ) -> list[MemoryTraining]:
     """Perceptrons to be trained alone: for each K the given number of seeds."""
     return [MemoryTraining(k, first_seed + s, **settings) for k, seeds in task_diversity.items() for s in range(seeds)]
+
+
+def couplings(
+    task_diversity: Sequence[int], seeds: int, first_seed: int = CALIBRATION_SEED, **settings: Any
+) -> list[CouplingTraining]:
+    """Perceptrons to be trained alone, their coupling to attention recorded: so many seeds at each K."""
+    return [CouplingTraining(k, first_seed + s, **settings) for k in task_diversity for s in range(seeds)]
 
 
 MINIMAL = Run(

@@ -16,8 +16,7 @@ from ..experiments import (
     UncoupledEquations,
 )
 from ..training.config import Run
-from ..training.coupling import CouplingTraining
-from .base import TRANSFORMER, Preset
+from .base import TRANSFORMER, Preset, couplings
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED = 52000, 2500
 _NOTE = """
@@ -33,17 +32,8 @@ _RUN = TRANSFORMER.with_(
     seed=_FIRST_SEED, learning_rate=0.05, batch_size=64, test_size=500, stop_acquired=True, stop_memorised=0.01
 )
 _ENDLESS_SEEDS = 6
-
-
-def _coupling(diversities: Sequence[int], seeds: int) -> list[CouplingTraining]:
-    return [
-        CouplingTraining(k, _FIRST_CALIBRATION_SEED + s, dimension=31, width=128, learning_rate=0.1)
-        for k in diversities
-        for s in range(seeds)
-    ]
-
-
-_ALONE = _coupling((64, 128, 256, 512, 1024, 2048), 3)
+_AT: dict[str, Any] = {"first_seed": _FIRST_CALIBRATION_SEED, "dimension": 31, "width": 128, "learning_rate": 0.1}
+_ALONE = couplings((64, 128, 256, 512, 1024, 2048), 3, **_AT)
 
 
 def _scan(network: str, budget: float, diversities: Sequence[int], seeds: int = 5, **changes: Any) -> Scan:
@@ -107,7 +97,7 @@ CONTROLS = Preset(
     description="transformers whose circuits share nothing, and the ladder from a linear readout to the whole network",
     experiments=(
         TransformerLadder(
-            _RUNGS, _coupling((512, 1024), 3), 8, bar=1.25, terms=("whole", "k1024"),
+            _RUNGS, couplings((512, 1024), 3, **_AT), 8, bar=1.25, terms=("whole", "k1024"),
             ratios={
                 "k1024": "whole",
                 "separate_k1024": "separate",

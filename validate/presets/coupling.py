@@ -16,9 +16,8 @@ from ..experiments import (
     ThresholdScan,
 )
 from ..training.config import Run
-from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
-from .base import TRANSFORMER, Preset, memories
+from .base import TRANSFORMER, Preset, couplings, memories
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED = 8000, 2500
 _RUN = TRANSFORMER.with_(
@@ -34,11 +33,6 @@ _NOTE = (
     "twelve are. A third method, every term with scrambled clocks, was predicted too and is left out since: near "
     "K* it runs away, and a last digit decides. Networks are trained at twice the laptop's rate: t_ICL is 4 % longer."
 )
-
-
-def _coupling(diversities: Sequence[int], seeds: int, **settings: Any) -> list[CouplingTraining]:
-    settings = {"learning_rate": 0.1, **settings}
-    return [CouplingTraining(k, _FIRST_CALIBRATION_SEED + s, **settings) for k in diversities for s in range(seeds)]
 
 
 def _scan(
@@ -58,8 +52,13 @@ def _scan(
     }  # fmt: skip
     plain = not alone and sizes == {"dimension": 31, "width": 128}
     diversities = (64, 128, 256, 512, 1024, 2048) if plain else (64, 128, 256, 512, 1024)
-    coupling = _coupling(
-        (*diversities, *further), 3 if plain else 2, residual_scale=run.residual_scale, **sizes, **rate
+    coupling = couplings(
+        (*diversities, *further),
+        3 if plain else 2,
+        _FIRST_CALIBRATION_SEED,
+        residual_scale=run.residual_scale,
+        **sizes,
+        **rate,
     )
     return Scan(run, task_diversity, _SEEDS, memory, scrambled, coupling)
 
@@ -125,7 +124,7 @@ _ENDLESS: dict[str, Run] = {
     )
     for n, budget in ((7, 120.0), (15, 250.0), (31, 500.0), (63, 1200.0), (127, 3000.0))
 }  # fmt: skip
-_START = _coupling((64,), 3, dimension=31, width=128)
+_START = couplings((64,), 3, _FIRST_CALIBRATION_SEED, dimension=31, width=128, learning_rate=0.1)
 
 COUPLING = Preset(
     name="coupling",

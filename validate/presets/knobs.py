@@ -6,7 +6,7 @@ from typing import Any
 
 from ..experiments import ClockOf, EndlessClock, ReducedEquations, Scan, ThresholdShifts
 from ..training.coupling import CouplingTraining
-from .base import TRANSFORMER, memories
+from .base import TRANSFORMER, couplings, memories
 
 #: What was known, tried or changed before results were seen; stands in every report.
 NOTE = """
@@ -29,14 +29,9 @@ _RATE = 0.1  # of the perceptrons alone; a quarter of it where they read items o
 
 def _calibrations(residual_scale: float = 1.0, most: int = 2048) -> list[CouplingTraining]:
     rate = _RATE / 4 if residual_scale > 1 else _RATE
-    return [
-        CouplingTraining(
-            k, _FIRST_CALIBRATION_SEED + s, dimension=31, width=128, learning_rate=rate, residual_scale=residual_scale
-        )
-        for k in (64, 128, 256, 512, 1024, 2048)
-        if k <= most
-        for s in range(_CALIBRATIONS)
-    ]
+    diversities = [k for k in (64, 128, 256, 512, 1024, 2048) if k <= most]
+    sizes = {"dimension": 31, "width": 128, "learning_rate": rate, "residual_scale": residual_scale}
+    return couplings(diversities, _CALIBRATIONS, _FIRST_CALIBRATION_SEED, **sizes)
 
 
 def _scan(centre: float, coupling: list[CouplingTraining], **changes: Any) -> Scan:
@@ -81,11 +76,7 @@ def _toy(**changes: Any) -> Scan:
     alone = memories(
         {16: 2, 64: 1}, layer_norm=True, budget=40.0 * run.rate_ratio, input_scale=run.residual_scale, **_TOY_ALONE
     )
-    coupling = [
-        CouplingTraining(k, 1000 + s, until=0.1, residual_scale=run.residual_scale, **_TOY_ALONE)
-        for k in (16, 64)
-        for s in (0, 1)
-    ]
+    coupling = couplings((16, 64), 2, until=0.1, residual_scale=run.residual_scale, **_TOY_ALONE)
     return Scan(run, [16, 64, 256], 2, {"layer-normed": alone}, coupling=coupling)
 
 

@@ -21,8 +21,7 @@ from ..experiments import (
 )
 from ..experiments.memory import PAPER_EXPONENT
 from ..training.config import Run
-from ..training.coupling import CouplingTraining
-from .base import TRANSFORMER, Preset, memories
+from .base import TRANSFORMER, Preset, couplings, memories
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED = 11000, 2700
 #: Of the paper's four numbers of tokens, the target included, and the time to which networks are trained: ∝ N.
@@ -54,11 +53,9 @@ def _run(label: str, learning_rate: float) -> Run:
     )  # fmt: skip
 
 
-_COUPLING = [
-    CouplingTraining(k, _FIRST_CALIBRATION_SEED + s, dimension=63, width=512, learning_rate=0.1, budget=400.0)
-    for k in (512, 2048, 4096)
-    for s in range(3)
-]
+_COUPLING = couplings(
+    (512, 2048, 4096), 3, _FIRST_CALIBRATION_SEED, dimension=63, width=512, learning_rate=0.1, budget=400.0
+)
 _START = [one for one in _COUPLING if one.task_diversity == 512]
 #: Perceptrons by themselves, for ν.
 _ALONE = {

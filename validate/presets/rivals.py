@@ -21,8 +21,7 @@ from ..experiments import (
 from ..rivals import Crossing
 from ..rivals.method import RivalMethod
 from ..training.config import Run
-from ..training.coupling import CouplingTraining
-from .base import MINIMAL, TRANSFORMER, Preset, memories
+from .base import MINIMAL, TRANSFORMER, Preset, couplings, memories
 
 _FIRST_SEED, _FIRST_CALIBRATION_SEED = 9000, 9700
 _NOTE = (
@@ -52,9 +51,7 @@ def _shares(*diversities: int) -> dict[str, tuple[int, float]]:
 _SHARES = _shares(64, 256)
 
 
-def _coupling(diversities: tuple[int, ...], seeds: int, **settings: Any) -> list[CouplingTraining]:
-    settings = {"dimension": 31, "width": 128, "learning_rate": 0.1, **settings}
-    return [CouplingTraining(k, _FIRST_CALIBRATION_SEED + s, **settings) for k in diversities for s in range(seeds)]
+_AT: dict[str, Any] = {"first_seed": _FIRST_CALIBRATION_SEED, "dimension": 31, "width": 128, "learning_rate": 0.1}
 
 
 def _mixed(run: Run, endless_time: float) -> dict[str, Run]:
@@ -80,7 +77,7 @@ _FRESH = AcquisitionTime(
         ),
         ReducedTimes(
             {
-                label: _coupling((k,), 2, fresh_share=share, budget=1.5 * 80.0 / share)
+                label: couplings((k,), 2, fresh_share=share, budget=1.5 * 80.0 / share, **_AT)
                 for label, (k, share) in _SHARES.items()
             },
             members=6, terms={"reduced transformer": CORE}, spread=False,
@@ -108,7 +105,7 @@ _COPIES = {
     )
     for m in (1, 2, 4, 8)
 }  # fmt: skip
-_FIRST = _coupling((64,), 3)
+_FIRST = couplings((64,), 3, **_AT)
 _SEVERAL_COPIES = AcquisitionTime(
     _COPIES,
     _SEEDS,
@@ -126,7 +123,7 @@ _BUDGETS = {
         memory={"layer-normed": memories(
             {128: 2, 512: 2, 2048: 1}, _FIRST_CALIBRATION_SEED, layer_norm=True, budget=_LONGEST, dimension=31,
             width=128, learning_rate=0.1)},
-        scrambled=(128, 512, 2048), coupling=_coupling((64, 128, 256, 512, 1024, 2048), 3), budget=budget,
+        scrambled=(128, 512, 2048), coupling=couplings((64, 128, 256, 512, 1024, 2048), 3, **_AT), budget=budget,
     )
     for budget in (55.0, 65.0, 90.0, 150.0, _LONGEST)
 }  # fmt: skip
