@@ -109,14 +109,12 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
         along = scale[3] * label[i] + answer * target[i] + y[6]
         on_self, m = _attend(i, scale, y[2], along, y[12], contexts, weights)
         spread, w = 1.0 - on_self - m * m, y[0] + scatter * slope[i]
-        direct = residual + w * answer * spread
         wrong = 1.0 / (1.0 + math.exp(row[7 + rank[i]] + w * m + residual * target[i] - y[9] * label[i]))
-        curve = wrong * (1.0 - wrong)
-        on_copies = towards = 0.0
+        curve, direct = wrong * (1.0 - wrong), residual + w * answer * spread
+        on_copies = towards = others = squares = firsts = 0.0
         for j in range(copies):
             on_copies += weights[j]
             towards += weights[j] * overlaps[i, j] * (labels[i, j] - m)
-        others = squares = firsts = 0.0
         for j in range(copies, n):
             a, lean = weights[j], labels[i, j] - m
             towards += a * overlaps[i, j] * lean
@@ -124,8 +122,7 @@ def _sums(scale, p, y, row, contexts, weights, of_rank, sums):
             squares += a * a * lean * lean
             firsts += a * (1.0 - 2.0 * a) * lean
         towards -= math.sqrt(2.0) * on_self * m
-        noise = others + 0.5 * on_copies * on_copies
-        g = wrong * w * spread
+        noise, g = others + 0.5 * on_copies * on_copies, wrong * w * spread
         sums[0] += wrong * m
         if rank[i] < known:
             sums[1] += wrong

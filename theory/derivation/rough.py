@@ -56,10 +56,19 @@ def steps() -> tuple[Step, ...]:
     return (_rough_step(),)
 
 
+def _integrals(average: Any) -> tuple[Any, Any]:
+    """Drive and drag as integrals over t of averages that factor."""
+    big, tt, laplace = sp.Symbol("X"), sp.Symbol("t"), sp.Function("\\mathcal{L}")
+    drive = N * sp.Integral(average(big * sp.exp(-tt * m * big)) * laplace(tt) ** (N - m), (tt, 0, sp.oo))
+    own = m**2 * average(big**2 * sp.exp(-tt * m * big)) * laplace(tt) ** (N - m)
+    others = s**2 * (N - m) * average(sp.exp(-tt * m * big)) * laplace(tt) ** (N - m - 1)
+    return drive, N * c2 / m * sp.Integral(tt * (own + others * sp.Derivative(laplace(tt), (tt, 2))), (tt, 0, sp.oo))
+
+
 def _rough_step() -> Step:
-    average, laplace = sp.Function("E"), sp.Function("\\mathcal{L}")
-    big, tt = sp.Symbol("X"), sp.Symbol("t")
+    average = sp.Function("E")
     copy, other = sp.Symbol("a_c"), sp.Symbol("a_j")
+    drive, drag = _integrals(average)
     return Step(
         "rough",
         "Rough attention",
@@ -79,19 +88,10 @@ def _rough_step() -> Step:
             "For σ_s = 0 they are e^β and s²c2/m. **The averages.** a_c = X/Z with X = e^{β+ξ_c} and Z = mX + "
             "Σ_{j≠c} e^{ξ_j}. Writing 1/Z = ∫e^{−tZ}dt, e^{−tZ} is a product over independent scores, and averages "
             "factor by factor: each of the N − m others gives the log-normal's transform ℒ(t) = ⟨e^{−t e^ξ}⟩.",
-            eq(
-                sp.Symbol("A"),
-                N * sp.Integral(average(big * sp.exp(-tt * m * big)) * laplace(tt) ** (N - m), (tt, 0, sp.oo)),
-            ),
+            eq(sp.Symbol("A"), drive),
             "**The drag** has 1/Z² = ∫t e^{−tZ}dt. Its own part is ⟨m²X²/Z²⟩, and each of the others gives "
             "⟨e^{2ξ}/Z²⟩, in which one of the factors ℒ is replaced by ℒ″(t) = ⟨e^{2ξ} e^{−t e^ξ}⟩:",
-            eq(
-                kappa,
-                N * c2 / m * sp.Integral(
-                    tt * (m**2 * average(big**2 * sp.exp(-tt * m * big)) * laplace(tt) ** (N - m)
-                          + s**2 * (N - m) * average(sp.exp(-tt * m * big)) * laplace(tt) ** (N - m - 1)
-                          * sp.Derivative(laplace(tt), (tt, 2))), (tt, 0, sp.oo)),
-            ),
+            eq(kappa, drag),
             "**Copies with scores of their own** have Z = Σ_c X_c + …: ⟨Xe^{−tmX}⟩ becomes "
             "⟨Xe^{−tX}⟩⟨e^{−tX}⟩^{m−1}. At N = 100, m = 4, σ_s = 2, β = 0, A = 1 exactly by symmetry; with one score "
             "for all copies 0.81.",
