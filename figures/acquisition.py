@@ -164,8 +164,8 @@ def _start(beta0: float) -> str:
 
 def over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Value | None]]:
     """What claims predict over a coordinate, in its order."""
-    said = sorted((float(claim.at[coordinate]), i, claim) for i, claim in enumerate(claims))  # pyright: ignore[reportArgumentType]
-    return [x for x, _, _ in said], [claim.predicted for *_, claim in said]
+    ordered_claims = sorted((float(claim.at[coordinate]), i, claim) for i, claim in enumerate(claims))  # pyright: ignore[reportArgumentType]
+    return [x for x, _, _ in ordered_claims], [claim.predicted for *_, claim in ordered_claims]
 
 
 def prepare_transformer(results: Results) -> Picture:

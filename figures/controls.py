@@ -63,10 +63,10 @@ def draw_terms(claims: Sequence[Claim], title: str, ax: Axes | None = None) -> A
     with style.axes(ax, 3.0) as ax:
         times = sorted({float(claim.at["time"]) for claim in claims})
         for time, marker in zip(times, "os", strict=False):
-            mine = [claim for claim in claims if claim.at["time"] == time]
-            x = [list(TERMS).index(claim.quantity) + 0.15 * times.index(time) for claim in mine]
-            values = [claim.compared for claim in mine]
-            shift = [1.0 if claim.scale == "difference" else 0.0 for claim in mine]
+            chosen = [claim for claim in claims if claim.at["time"] == time]
+            x = [list(TERMS).index(claim.quantity) + 0.15 * times.index(time) for claim in chosen]
+            values = [claim.compared for claim in chosen]
+            shift = [1.0 if claim.scale == "difference" else 0.0 for claim in chosen]
             shown = [(at, v.value + s) for at, v, s in zip(x, values, shift, strict=True) if v is not None]
             ax.plot(
                 [at for at, _ in shown], [v for _, v in shown], marker, color=style.MEASURED, label=f"t = {time:.0f}"
@@ -94,9 +94,9 @@ def prepare_ladder(results: Results) -> Picture:
     terms = results.select(experiment=LADDER, quantity=list(TERMS))
     panels = [partial(draw_rungs, claims, singles)]
     for label in dict.fromkeys(claim.data for claim in terms):
-        mine = [claim for claim in terms if claim.data == label]
-        diversity = mine[0].at["task_diversity"]
-        panels.append(partial(draw_terms, mine, f"K = {_number(diversity)}"))
+        chosen = [claim for claim in terms if claim.data == label]
+        diversity = chosen[0].at["task_diversity"]
+        panels.append(partial(draw_terms, chosen, f"K = {_number(diversity)}"))
     caption = (
         "Rungs from a linear readout to the whole transformer, and networks whose circuits share nothing: circles "
         "single networks, bars the reduced transformer from untrained weights and perceptrons alone. Below: order "

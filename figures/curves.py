@@ -51,9 +51,9 @@ def draw_curves(
     shown: list[float] = []
     with style.axes(ax) as ax:
         for colour, setting in zip(style.shades(settings), settings, strict=True):
-            mine = [row for row in rows if tuple(row[name] for name in series) == setting]
+            series_rows = [row for row in rows if tuple(row[name] for name in series) == setting]
             for dash, column in zip(_DASHES, columns, strict=False):
-                at = np.array([(row[x], row[column]) for row in mine], dtype=float)
+                at = np.array([(row[x], row[column]) for row in series_rows], dtype=float)
                 at = at[np.isfinite(at).all(axis=1)]
                 words = [f"{_symbol(name)} = {_text(value)}" for name, value in zip(series, setting, strict=True)]
                 words += [FOUND.get(column, column)] if len(columns) > 1 else []

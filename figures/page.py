@@ -85,11 +85,11 @@ def headlines(question: Question, claims: Claims) -> Claims:
 
 def _sentence(question: Question, theory: Claims, others: Claims) -> str:
     """What the verdicts say of the theory, and of what stands against it."""
-    said = [f"{question.says}: {answer(theory)}." if question.says else "", outcome(theory), distances(theory)]
+    sentences = [f"{question.says}: {answer(theory)}." if question.says else "", outcome(theory), distances(theory)]
     if others:
-        said += [f"Against it, {question.rival}:", f"{outcome(others)[:1].lower()}{outcome(others)[1:]}"]
-        said += [distances(others).partition(" By method")[0]]
-    return " ".join(filter(None, said))
+        sentences += [f"Against it, {question.rival}:", f"{outcome(others)[:1].lower()}{outcome(others)[1:]}"]
+        sentences += [distances(others).partition(" By method")[0]]
+    return " ".join(filter(None, sentences))
 
 
 def rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:

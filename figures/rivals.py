@@ -22,9 +22,9 @@ def _fresh(results: Results, claims: Claims) -> list[Callable[..., Any]]:
     """A panel a network and K: t_ICL over the share of fresh sequences."""
     panels = []
     for experiment in FRESH:
-        mine = claims.select(experiment=experiment)
-        for k in dict.fromkeys(claim.at["task_diversity"] for claim in mine):
-            told = mine.select(task_diversity=k)
+        own_claims = claims.select(experiment=experiment)
+        for k in dict.fromkeys(claim.at["task_diversity"] for claim in own_claims):
+            told = own_claims.select(task_diversity=k)
             times, part = {}, told[0].part
             for label in dict.fromkeys(claim.data[0] for claim in told):
                 (runs,) = results.datasets(experiment, "networks", label)
@@ -45,9 +45,11 @@ def prepare(results: Results) -> Picture:
         raise results.missing(*EXPERIMENTS)
     panels, copies = _fresh(results, claims), results.datasets(COPIES, needs=["icl_accuracy", "time"])
     if copies:
-        mine = claims.select(experiment=COPIES)
+        own_claims = claims.select(experiment=COPIES)
         times = {float(setting(runs)["copies"]): single_times(runs) for runs in copies}
-        predicted = {m: over(mine.select(method=m), "copies") for m in dict.fromkeys(claim.method for claim in mine)}
+        predicted = {
+            m: over(own_claims.select(method=m), "copies") for m in dict.fromkeys(claim.method for claim in own_claims)
+        }
         panels.append(partial(draw, {"networks": times}, predicted, "copies in the context $m$", title="K → ∞"))
     caption = (
         "Time to acquire ICL where a share f of the training sequences is fresh, below K*, and at K → ∞ with m copies "

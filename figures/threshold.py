@@ -99,10 +99,10 @@ def _panel(
 
 def _clock(results: Results, claim: Claim) -> float:
     """I* as predicted for the networks of a claim, to a tenth."""
-    said = [
+    clocks = [
         one.predicted for one in results.select(experiment=claim.experiment, quantity="I*") if one.data == claim.data
     ]
-    return next((round(value, 1) for value, *_ in style.known(said)), math.inf)
+    return next((round(value, 1) for value, *_ in style.known(clocks)), math.inf)
 
 
 def _prepare(results: Results, figure: Figure, panels: Mapping[str, tuple[str, ...]], words: str) -> Picture:

@@ -75,12 +75,12 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
     with style.axes(ax) as ax:
         decays = runs.decay_attention.values
         for decay, colour in zip(decays, style.shades(decays), strict=True):
-            mine = runs[["icl_accuracy", "iwl_accuracy"]].sel(decay_attention=decay)
-            x, y = (np.median(_carried(mine[name]), axis=0) for name in ("icl_accuracy", "iwl_accuracy"))
+            at_decay = runs[["icl_accuracy", "iwl_accuracy"]].sel(decay_attention=decay)
+            x, y = (np.median(_carried(at_decay[name]), axis=0) for name in ("icl_accuracy", "iwl_accuracy"))
             ax.plot(x, y, color=colour, linewidth=1.4, label=rf"$\lambda$ = {decay:g}")
             _arrows(ax, x, y, colour)
-            for i in range(mine.sizes["seed"]):
-                ended = mine.isel(seed=i).dropna("time").isel(time=slice(-1, None))
+            for i in range(at_decay.sizes["seed"]):
+                ended = at_decay.isel(seed=i).dropna("time").isel(time=slice(-1, None))
                 ax.plot(ended.icl_accuracy, ended.iwl_accuracy, "o", color=colour, alpha=0.5, markersize=3)
         ax.plot([0.5], [0.5], "s", color=style.THEORY, markersize=4, label="start")
         ax.plot([], [], "o", color=style.THEORY, alpha=0.5, markersize=3, label="end, one network each")
@@ -135,10 +135,10 @@ def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
     with style.axes(ax) as ax:
         decays = [float(d) for d in runs.decay_attention.values]
         for decay, colour in zip(decays, style.shades(decays), strict=True):
-            mine = runs.sel(decay_attention=decay)
+            at_decay = runs.sel(decay_attention=decay)
             seen = [0.3, 0.3]
-            for i in range(mine.sizes["seed"]):
-                one = mine.isel(seed=i).dropna("time", subset=["icl_loss"])
+            for i in range(at_decay.sizes["seed"]):
+                one = at_decay.isel(seed=i).dropna("time", subset=["icl_loss"])
                 kept = one.isel(time=_holding(one.icl_accuracy.values))
                 if not kept.sizes["time"]:
                     continue
@@ -190,7 +190,7 @@ def prepare_curves(results: Results) -> Picture:
     panels, captions = [], []
     for name, runs in _found(results).items():
         decay = _transient(runs)
-        mine = runs.sel(decay_attention=decay)
+        at_decay = runs.sel(decay_attention=decay)
         other = results.datasets(name, "calibration", "cointegration", needs=_NEEDS)
         averaged = other[0].sel(decay_attention=decay) if other else None
         fixed = setting(runs)
@@ -198,8 +198,8 @@ def prepare_curves(results: Results) -> Picture:
         at = {field: fixed[field] for field in ("network", "context_length", "task_diversity", "learning_rate")}
         claims = results.select(quantity="t_loss", decay=decay, **at)
         lost = {claim.method: claim.predicted for claim in claims}
-        panels.append(partial(draw_curves, mine, averaged, title=title, lost=lost))
-        captions.append(picture.networks(mine.assign_attrs(runs.attrs)))
+        panels.append(partial(draw_curves, at_decay, averaged, title=title, lost=lost))
+        captions.append(picture.networks(at_decay.assign_attrs(runs.attrs)))
     caption = (
         "ICL is transient under weight decay of the attention: accuracy on novel items (ICL) and on training items "
         f"without a copy (IWL), one line a seed; dashed: co-integration at other seeds; upright: the predicted "

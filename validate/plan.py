@@ -81,11 +81,11 @@ def costs(experiments: Sequence[Experiment], store: RunStore | None = None, look
     found = []
     speed = _speed([every[key] for key in done], store)
     for plan in plans:
-        mine = {content_key(job.as_json()): job for job in plan.jobs}
-        missing = [job for key, job in mine.items() if key not in done | seen]
-        seen |= set(mine)
+        own_jobs = {content_key(job.as_json()): job for job in plan.jobs}
+        missing = [job for key, job in own_jobs.items() if key not in done | seen]
+        seen |= set(own_jobs)
         minutes, size = sum(map(work, missing)) / speed / 60, sum(map(_bytes, missing)) / 1e6
-        found.append(Cost(plan.name, len(mine), len(set(mine) & done), minutes, size, *_decided(plan, looks)))
+        found.append(Cost(plan.name, len(own_jobs), len(set(own_jobs) & done), minutes, size, *_decided(plan, looks)))
     return found
 
 

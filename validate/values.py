@@ -85,14 +85,16 @@ def at_confidence(value: Value, confidence: float, *, logarithmic: bool) -> Valu
     """An interval widened or narrowed to another confidence by the quantiles of the normal law; others as they are."""
     if not isinstance(value, Estimate) or value.confidence in (confidence, 1.0) or value.low == value.high:
         return value  # an interval of confidence 1 is a bound at any
-    turn = float(stats.norm.ppf(0.5 + confidence / 2) / stats.norm.ppf(0.5 + value.confidence / 2))
+    quantile_ratio = float(stats.norm.ppf(0.5 + confidence / 2) / stats.norm.ppf(0.5 + value.confidence / 2))
     centre, low, high = value.value, value.low, value.high
     if not logarithmic:
-        return Estimate(centre, centre - turn * (centre - low), centre + turn * (high - centre), confidence)
+        return Estimate(
+            centre, centre - quantile_ratio * (centre - low), centre + quantile_ratio * (high - centre), confidence
+        )
     if not 0 < centre < math.inf:
         return value
-    down = centre * (low / centre) ** turn if low > 0 else 0.0
-    return Estimate(centre, down, centre * (high / centre) ** turn if high < math.inf else high, confidence)
+    down = centre * (low / centre) ** quantile_ratio if low > 0 else 0.0
+    return Estimate(centre, down, centre * (high / centre) ** quantile_ratio if high < math.inf else high, confidence)
 
 
 def value_json(value: Value | None) -> dict[str, Any] | None:

@@ -193,11 +193,11 @@ def _resolved(z: Array, log_time: Array, cells: NDArray[np.int64], middle: Array
     from scipy.interpolate import PchipInterpolator  # imported late: it is slow to load and not always needed
 
     small = mass(z[cells], z[cells + 1]) <= MISPLACED
-    said = PchipInterpolator(z, log_time)(middle)
+    interpolated = PchipInterpolator(z, log_time)(middle)
     slope = (log_time[cells + 1] - log_time[cells]) / (z[cells + 1] - z[cells])
     with np.errstate(divide="ignore", invalid="ignore"):
-        misplaced = np.abs((found - said) / slope) * np.exp(-0.5 * middle**2) / np.sqrt(2.0 * np.pi)
-    return small | (np.abs(found - said) <= MISTAKEN) | (misplaced <= MISPLACED)
+        misplaced = np.abs((found - interpolated) / slope) * np.exp(-0.5 * middle**2) / np.sqrt(2.0 * np.pi)
+    return small | (np.abs(found - interpolated) <= MISTAKEN) | (misplaced <= MISPLACED)
 
 
 def _monotone(z: Array, log_time: Array, outer: tuple[float, float]) -> list[Piece]:

@@ -80,8 +80,8 @@ def _measured_exponent() -> tuple[Any, Any]:
 def _measured_residual(statement: Any) -> Any:
     with mpmath.workdps(50):
         found, wrong = _measured_exponent()
-        said = sp.N(statement.subs({share: sp.Rational(1, 4), c1: sp.Float(str(wrong), 50)}), 50)
-        return mpmath.mpf(str(said)) / found - 1
+        closed_form = sp.N(statement.subs({share: sp.Rational(1, 4), c1: sp.Float(str(wrong), 50)}), 50)
+        return mpmath.mpf(str(closed_form)) / found - 1
 
 
 def steps() -> tuple[Step, ...]:

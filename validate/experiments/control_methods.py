@@ -175,11 +175,11 @@ class UncoupledEquations:
         grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
         speed = {float(k): clock_scale(scan.run) for k in grid}
         found = []
-        for turn, table in enumerate(curves.tables()):
+        for calibration_seed, table in enumerate(curves.tables()):
             model, coupling = control_model(scan.read, table)
             ends = [
                 solved(model, member, grid, scan.read.budget, self.draws, speed).icl_accuracy.values
-                for member in members_of(model, [coupling], self.members, turn * self.members)
+                for member in members_of(model, [coupling], self.members, calibration_seed * self.members)
             ]
             found.append(crossing(grid, np.mean(ends, 0)))
         inputs = (

@@ -122,12 +122,12 @@ def relative_speed(curves: CouplingCurves, trained: xr.Dataset) -> dict[float, f
         network = network if "seed" in network.dims else network.expand_dims(seed=[0])
         lowest = [float(network.c1.sel(seed=s).min()) for s in network.seed.values]
         reached = max(*lowest, *(float(data.c1.min()) for data in alone))
-        mine = [_clock_when(data.c1.values, data.clock.values, reached) for data in alone]
-        theirs = [
+        of_perceptrons = [_clock_when(data.c1.values, data.clock.values, reached) for data in alone]
+        of_transformers = [
             _clock_when(network.c1.sel(seed=s).values, network.clock.sel(seed=s).values, reached)
             for s in network.seed.values
         ]
-        found[k] = math.exp(np.mean(np.log(mine)) - np.mean(np.log(theirs)))
+        found[k] = math.exp(np.mean(np.log(of_perceptrons)) - np.mean(np.log(of_transformers)))
     return found
 
 

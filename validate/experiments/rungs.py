@@ -81,7 +81,11 @@ class TransformerLadder:
         for rung, (label, run) in enumerate(self.rungs.items(), start=1):
             at = {**place(run), "rung": f"{rung} {label}"}
             for method, terms in METHODS.items():
-                values = [one for turn, table in enumerate(tables) for one in self._solved(run, table, turn, terms)]
+                values = [
+                    one
+                    for calibration_seed, table in enumerate(tables)
+                    for one in self._solved(run, table, calibration_seed, terms)
+                ]
                 times[method, label] = geometric_mean(values)
                 claims.append(
                     Prediction(times[method, label], inputs).claim(
@@ -118,11 +122,11 @@ class TransformerLadder:
                 )  # fmt: skip
         return claims
 
-    def _solved(self, run: Run, table: MeasuredCoupling, turn: int, terms: Terms) -> list[float]:
+    def _solved(self, run: Run, table: MeasuredCoupling, calibration_seed: int, terms: Terms) -> list[float]:
         """t_ICL, or the clock at the end of the budget, of every start."""
         model, coupling = control_model(run, None if run.network in NO_MEMORY else table, terms)
         found = []
-        for member in members_of(model, [coupling], self.members, turn * self.members):
+        for member in members_of(model, [coupling], self.members, calibration_seed * self.members):
             end = solve_reduced(
                 replace(model, clock_scale=clock_scale(run)), coupling, budget=run.budget,
                 task_diversity=run.task.task_diversity, draws=self.draws, seed=member.seed, w0=member.w0,

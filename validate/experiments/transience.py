@@ -71,8 +71,8 @@ class TransienceTime:
         known = laws(memories_in(memory))
         if self.axis == "decay_attention":
             assert self.run.task.task_diversity in known
-            mine = known[int(self.run.task.task_diversity)]
-            return np.stack([coupled(self.run, law, self.values)[0] for law in mine], 1)
+            own_laws = known[int(self.run.task.task_diversity)]
+            return np.stack([coupled(self.run, law, self.values)[0] for law in own_laws], 1)
         runs = [self.run.with_(task_diversity=k) for k in self.values]
         decay = [self.run.decay_attention]
         return np.array(

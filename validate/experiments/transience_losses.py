@@ -114,11 +114,11 @@ def halfway(runs: xr.Dataset) -> float:
 
 def _read(runs: xr.Dataset, decay: float, level: float) -> np.ndarray:
     """L_ICL of every seed when L_IWL first falls to ``level`` after acquisition; infinite if it does not."""
-    mine = runs.sel(decay_attention=decay)
-    acquired = acquisition_times(mine)
+    at_decay = runs.sel(decay_attention=decay)
+    acquired = acquisition_times(at_decay)
     found = []
-    for s in mine.seed.values:
-        one = mine.sel(seed=s)
+    for s in at_decay.seed.values:
+        one = at_decay.sel(seed=s)
         one = one.isel(time=np.flatnonzero((one.time >= float(acquired.sel(seed=s))) & one.icl_loss.notnull()))
         when = first_crossing(one.time, -one.iwl_loss.values, -level) if one.sizes["time"] else math.inf
         if not math.isfinite(when):

@@ -62,8 +62,8 @@ class TransiencePhases:
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
         kinds = phases(networks_in(calibrated["cointegration"]), "circuit_accuracy", self.within)
-        mine = laws(memories_in(calibrated["memory"]))[int(self.run.task.task_diversity)]
-        solved = np.array([coupled(replace(self.run, budget=self.within), law, self.decay)[1] for law in mine]).T
+        own_laws = laws(memories_in(calibrated["memory"]))[int(self.run.task.task_diversity)]
+        solved = np.array([coupled(replace(self.run, budget=self.within), law, self.decay)[1] for law in own_laws]).T
         rungs = {
             "co-integration": (by_axis(kinds, "decay_attention", self.decay), addresses(self._averaged())),
             "coupled equations": (solved, addresses(self.memory)),

@@ -194,5 +194,5 @@ class ForeignEnsemble:
                 logits = vmap(self._one, in_dims=(0, 0))(parameters, tokens)
         else:
             alone = [{name: value[s] for name, value in parameters.items()} for s in range(len(tokens))]
-            logits = torch.stack([self._one(mine, tokens[s]) for s, mine in enumerate(alone)])
+            logits = torch.stack([self._one(network_weights, tokens[s]) for s, network_weights in enumerate(alone)])
         return logits, logits

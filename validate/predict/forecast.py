@@ -179,10 +179,10 @@ def predict(
 
 def _noise(learning_rate: float, batch_size: int) -> str:
     """What the equations assume of stochastic gradients, and whether it was tested at this rate over batch size."""
-    said = f"no noise of stochastic gradients: rate over batch size is {learning_rate / batch_size:.2g}"
+    words = f"no noise of stochastic gradients: rate over batch size is {learning_rate / batch_size:.2g}"
     if learning_rate / batch_size <= QUIET * (1 + 1e-9):
-        return f"{said}, where halving it moved t_ICL by 4 % at most"
-    return f"{said}, above {QUIET:.2g}, up to which t_ICL was seen to move little: expect later times than these"
+        return f"{words}, where halving it moved t_ICL by 4 % at most"
+    return f"{words}, above {QUIET:.2g}, up to which t_ICL was seen to move little: expect later times than these"
 
 
 class Calibrations:

@@ -41,19 +41,19 @@ def accuracy_from(threshold: Estimate | None, task_diversity: float) -> Estimate
     """
     if threshold is None:
         return NOTHING
-    said = at_confidence(threshold, CONFIDENCE, logarithmic=True)
-    assert isinstance(said, Estimate)
-    if task_diversity < said.low:
+    estimate = at_confidence(threshold, CONFIDENCE, logarithmic=True)
+    assert isinstance(estimate, Estimate)
+    if task_diversity < estimate.low:
         return Estimate.exact(CHANCE)
-    if task_diversity > said.high:
+    if task_diversity > estimate.high:
         return Estimate.exact(1.0)
     share = 0.5
-    if task_diversity != said.value:
-        end = said.low if task_diversity < said.value else said.high
-        away = math.log(task_diversity / said.value) if said.value < math.inf else -math.inf
-        spread = abs(math.log(end / said.value)) if 0 < end < math.inf and said.value < math.inf else math.inf
+    if task_diversity != estimate.value:
+        end = estimate.low if task_diversity < estimate.value else estimate.high
+        away = math.log(task_diversity / estimate.value) if estimate.value < math.inf else -math.inf
+        spread = abs(math.log(end / estimate.value)) if 0 < end < math.inf and estimate.value < math.inf else math.inf
         deviation = 0.0 if math.isinf(spread) else away / spread * float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
-        share = 0.0 if math.isinf(said.value) else float(stats.norm.cdf(deviation))
+        share = 0.0 if math.isinf(estimate.value) else float(stats.norm.cdf(deviation))
     return Estimate(CHANCE + (1 - CHANCE) * share, CHANCE, 1.0, CONFIDENCE)
 
 
@@ -84,11 +84,11 @@ def _student(samples: np.ndarray) -> tuple[float, float]:
     return max(float(samples.mean()) - half, 0.0), min(float(samples.mean()) + half, 1.0)
 
 
-def accuracy_interval(said: Estimate, measured: Estimate) -> Interval:
+def accuracy_interval(estimate: Estimate, measured: Estimate) -> Interval:
     """[l, u] of a said accuracy, widened by the measurement in quadrature, within [0, 1]."""
     below, above = measured.high - measured.value, measured.value - measured.low
-    low, high = math.hypot(said.value - said.low, below), math.hypot(said.high - said.value, above)
-    return max(said.value - low, 0.0), min(said.value + high, 1.0)
+    low, high = math.hypot(estimate.value - estimate.low, below), math.hypot(estimate.high - estimate.value, above)
+    return max(estimate.value - low, 0.0), min(estimate.value + high, 1.0)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class AccuracyComparison(Comparison):
     accuracies: Sequence[Mapping[float, Estimate]] = field(default_factory=tuple)
 
     def _score(self, rival: int, condition: int) -> float:
-        said = self.predicted[rival][condition]
-        pairs = [(accuracy_from(said, k), found) for k, found in self.accuracies[condition].items()]
+        estimate = self.predicted[rival][condition]
+        pairs = [(accuracy_from(estimate, k), found) for k, found in self.accuracies[condition].items()]
         return float(np.mean([penalty(accuracy_interval(p, found), found.value) for p, found in pairs]))
 
     def _told(self, rival: int) -> dict[str, Any]:
@@ -117,9 +117,9 @@ class AccuracyComparison(Comparison):
             if threshold is None:
                 continue
             says += 1
-            said = {k: accuracy_from(threshold, k) for k in measured}
-            errors.append(np.mean([abs(said[k].value - found.value) for k, found in measured.items()]))
-            ends = [(accuracy_interval(said[k], found), found.value) for k, found in measured.items()]
+            estimate = {k: accuracy_from(threshold, k) for k in measured}
+            errors.append(np.mean([abs(estimate[k].value - found.value) for k, found in measured.items()]))
+            ends = [(accuracy_interval(estimate[k], found), found.value) for k, found in measured.items()]
             covered += sum(low <= value <= high for (low, high), value in ends)
         return {
             "says": says, "conditions": len(self.known), "points": sum(map(len, self.accuracies)),
@@ -133,12 +133,12 @@ class AccuracyComparison(Comparison):
             for (k, found), (rival, row) in (
                 (point, pair) for point in measured.items() for pair in zip(self.rivals, self.predicted, strict=True)
             ):
-                said = accuracy_from(row[i], k)
+                estimate = accuracy_from(row[i], k)
                 rows.append(
                     {
                         **place, "task_diversity": k, "measured": found.value, "predictor": rival.name,
-                        "predicted": said.value, "low": said.low, "high": said.high,
-                        "score": penalty(accuracy_interval(said, found), found.value),
+                        "predicted": estimate.value, "low": estimate.low, "high": estimate.high,
+                        "score": penalty(accuracy_interval(estimate, found), found.value),
                     }
                 )  # fmt: skip
         return rows

@@ -44,7 +44,7 @@ class Condition:
     """
 
     at: Mapping[str, At]
-    said: Mapping[str, Estimate] = field(default_factory=dict)
+    predictions: Mapping[str, Estimate] = field(default_factory=dict)
     runs: Callable[[str], xr.Dataset | None] = _none
     sees: Sequence[str] = ()
 
@@ -134,10 +134,10 @@ def _known(claims: Sequence[Claim], read: Callable[[str, str], xr.Dataset | None
     first, measured = claims[0], claims[0].measured
     if not isinstance(measured, Estimate):
         return None
-    said = {claim.method: claim.predicted for claim in claims if isinstance(claim.predicted, Estimate)}
+    predictions = {claim.method: claim.predicted for claim in claims if isinstance(claim.predicted, Estimate)}
 
     @cache
     def runs(kind: str) -> xr.Dataset | None:
         return read(first.experiment, f"{kind}_{first.data[0]}")
 
-    return Known(Condition(first.at, said, runs), measured, lambda: read(first.experiment, first.data[0]))
+    return Known(Condition(first.at, predictions, runs), measured, lambda: read(first.experiment, first.data[0]))

@@ -41,11 +41,11 @@ class Coopetition:
         if freedom < 1 or not (np.isfinite(at).all() and (at > 0).all()):
             return None
         measured = np.log([one.measured.value for one in others])
-        said = _log_size(_SCALES[:, None] * at[:, 0]) + np.log(at[:, 1])  # (scale, condition), before δ
-        shift = (measured - said[:, 1:]).mean(1)
-        squares = np.sum((measured - said[:, 1:] - shift[:, None]) ** 2, 1)
+        predicted = _log_size(_SCALES[:, None] * at[:, 0]) + np.log(at[:, 1])  # (scale, condition), before δ
+        shift = (measured - predicted[:, 1:]).mean(1)
+        squares = np.sum((measured - predicted[:, 1:] - shift[:, None]) ** 2, 1)
         best = int(np.argmin(squares))
-        middle = float(said[best, 0] + shift[best])
+        middle = float(predicted[best, 0] + shift[best])
         spread = math.sqrt(float(squares[best]) / freedom * (1 + 1 / len(others)))
         half = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, freedom)) * spread
         value, low, high = np.exp(np.clip([middle, middle - half, middle + half], -700, 700)).tolist()

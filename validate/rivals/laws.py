@@ -30,7 +30,7 @@ class Stated:
     theory: bool = False
 
     def predict(self, here: Condition, others: Sequence[Known]) -> Estimate | None:
-        return here.said.get(self.name)
+        return here.predictions.get(self.name)
 
 
 @dataclass(frozen=True)

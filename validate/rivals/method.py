@@ -44,6 +44,6 @@ class RivalMethod:
         here = Condition(
             scan.place(), {}, lambda kind: networks_in(calibrated[f"{kind}_{label}"]), tuple(self.rival.sees)
         )
-        said = self.rival.predict(here, [])
+        estimate = self.rival.predict(here, [])
         inputs = [f"{kind} networks, {addresses(runs)}" for kind, runs in self._jobs(scan).items()]
-        return {} if said is None else {"K*": Prediction(said, inputs)}
+        return {} if estimate is None else {"K*": Prediction(estimate, inputs)}

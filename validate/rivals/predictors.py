@@ -68,7 +68,7 @@ RIVALS: Mapping[str, tuple[Rival, ...]] = {
 
 def predictors(known: Sequence[Known], quantity: str = "K*", more: Sequence[Rival] = ()) -> list[Rival]:
     """Every method that has predicted the quantity at one of the conditions, and the rivals that speak of it."""
-    methods = dict.fromkeys(method for one in known for method in one.condition.said)
+    methods = dict.fromkeys(method for one in known for method in one.condition.predictions)
     return [*(Stated(method, theory=method in METHODS) for method in methods), *RIVALS.get(quantity, ()), *more]
 
 

@@ -56,10 +56,10 @@ def _interval(predicted: Estimate | None, measured: Estimate) -> Interval:
     ends = math.log(LEAST), math.log(MOST)
     if predicted is None:
         return ends
-    said, seen = (at_confidence(one, CONFIDENCE, logarithmic=True) for one in (predicted, measured))
-    assert isinstance(said, Estimate) and isinstance(seen, Estimate)
-    value, low, high = (math.log(min(max(one, LEAST), MOST)) for one in (said.value, said.low, said.high))
-    below, above = math.log(seen.high / seen.value), math.log(seen.value / seen.low)
+    prediction, measurement = (at_confidence(one, CONFIDENCE, logarithmic=True) for one in (predicted, measured))
+    assert isinstance(prediction, Estimate) and isinstance(measurement, Estimate)
+    value, low, high = (math.log(min(max(one, LEAST), MOST)) for one in prediction.ends)
+    below, above = math.log(measurement.high / measurement.value), math.log(measurement.value / measurement.low)
     return max(value - math.hypot(value - low, below), ends[0]), min(value + math.hypot(high - value, above), ends[1])
 
 
@@ -91,8 +91,8 @@ class Comparison:
 
     def _told(self, rival: int) -> dict[str, Any]:
         """Of what a predictor speaks, by how much it is off, and how many of its intervals hold what was measured."""
-        said = zip(self.predicted[rival], self.known, strict=True)
-        pairs = [(s, k.measured) for s, k in said if s is not None]
+        both = zip(self.predicted[rival], self.known, strict=True)
+        pairs = [(predicted, k.measured) for predicted, k in both if predicted is not None]
         errors = [abs(math.log(min(max(s.value, LEAST), MOST) / m.value)) for s, m in pairs]
         return {
             "says": len(pairs), "conditions": len(self.known),
@@ -136,8 +136,8 @@ class Comparison:
         rows = []
         columns = zip(*self.predicted, strict=True)
         for one, place, column, scores in zip(self.known, varied(self.known), columns, self.scores.T, strict=True):
-            for rival, said, score in zip(self.rivals, column, scores, strict=True):
-                found = {"predicted": said.value, "low": said.low, "high": said.high} if said else {}
+            for rival, prediction, score in zip(self.rivals, column, scores, strict=True):
+                found = dict(zip(("predicted", "low", "high"), prediction.ends if prediction else (), strict=False))
                 rows.append(
                     {**place, "measured": one.measured.value, "predictor": rival.name, **found, "score": float(score)}
                 )

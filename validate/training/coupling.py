@@ -233,8 +233,8 @@ class CouplingCurves:
         pairs = list(zip(self.trainings, self.curves, strict=True))
         found = []
         for seed in sorted({training.seed for training in self.trainings}):
-            mine = [(training, data) for training, data in pairs if training.seed == seed]
-            found.append(measured_coupling([one for one, _ in mine], [data for _, data in mine]))
+            of_seed = [(training, data) for training, data in pairs if training.seed == seed]
+            found.append(measured_coupling([one for one, _ in of_seed], [data for _, data in of_seed]))
         return found
 
     def clocks(self) -> xr.Dataset:

@@ -65,7 +65,7 @@ def test_a_scan_that_ended_too_early_gives_way_to_the_one_that_reaches_further()
     asked = []
     for claims in (made, made[::-1]):
         (known,) = conditions_of(claims, lambda *names: asked.append(names))
-        assert known.measured.value == 1700.0 and known.condition.said == {"theory": EXACT(1600.0)}
+        assert known.measured.value == 1700.0 and known.condition.predictions == {"theory": EXACT(1600.0)}
         assert known.seen_by(["endless"]).condition.calibration("endless") is None
     assert asked == [("beyond", "endless_d63")] * 2
     (known,) = conditions_of(made[:1], lambda *_: None)
