@@ -9,9 +9,13 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
 
-# One thread in each of the two processes: more of them would wait for each other, and burn the time they wait.
-test: lint
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow" --durations=15
+# Lint runs beside the tests and is told at the end. One thread in each of the two processes: more of them would wait for
+# each other, and burn the time they wait.
+test: $(VENV)/developing
+	@$(MAKE) --no-print-directory lint > $(VENV)/lint.log 2>&1 & lint=$$!; \
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "slow or not slow" --durations=15; tests=$$?; \
+	wait $$lint; linted=$$?; cat $(VENV)/lint.log; exit $$((tests ? tests : linted))
 
 test-fast: $(VENV)/developing
 	$(BIN)/python -m pytest
