@@ -164,6 +164,10 @@ def test_every_dataset_reaches_a_figure(name, tmp_path, equations):
             "threshold_paper",
             "accuracy_paper",
             "acquisition_paper",
+            "threshold_transformer",
+            "accuracy_transformer",
+            "attention_control",
+            "independence_audit",
         }
 
 
