@@ -11,6 +11,7 @@ tokens, activations, random numbers and gradients come on top. At the paper's si
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import time
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def timed(run: Run, networks: int, device: str, mode: str, seconds: float = SECO
         prepared = time.perf_counter() - first
         steps = int(np.clip(seconds / seconds_per_step(trainer, 3), 2, 5000))
         taken = [1e6 * seconds_per_step(trainer, steps) / networks for _ in range(REPEATS)]
-    if "recorded" in mode and trainer.device.type == "cuda" and (trainer.steps is None or trainer.steps.graph is None):
+    graph = trainer.steps and trainer.steps.graph
+    if "recorded" in mode and trainer.device.type == "cuda" and graph is None:
         raise RuntimeError("the step was not recorded")
     return {
         "µs a step and network": float(np.median(taken)), "range": f"{min(taken):.3g}–{max(taken):.3g}",
@@ -148,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return {**found, "traffic, µs": traffic, "× traffic": own / traffic, "× goal": goal}
 
         part.row(what, measure)
+        gc.collect()  # a trainer and its steps hold each other, and what they hold would fill the device
     goal = f"The goal is {GOAL:g} µs at the paper's size (10 to 20 are what traffic allows); at most 1 × goal meets it."
     note = f"Copying reaches {speed / 1e9:,.0f} GB/s, read and written. {'' if given.small else goal}"
     part.write(complete=len(part.rows) == len(rows) and not any("failed" in row for row in part.rows), note=note)

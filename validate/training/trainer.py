@@ -226,6 +226,8 @@ class EnsembleTrainer:
             self.parameters = {name: value[going_on] for name, value in self.parameters.items()}
             self.memory.update({name: value[going_on] for name, value in self.memory.items()})
             self._prepare()
+        else:
+            self.steps = None  # it holds this trainer, and a recording the memory that it works in
 
     def dataset(self, s: int) -> xr.Dataset:
         """The metrics of run ``s`` over ``time``, up to its end."""

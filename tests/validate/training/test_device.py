@@ -9,7 +9,7 @@ import torch
 
 from iclrace.theory import Task
 from iclrace.validate import Run, run, train
-from iclrace.validate.training import devices
+from iclrace.validate.training import devices, evaluation
 from iclrace.validate.training.coupling import CouplingTraining, train_coupling
 from iclrace.validate.training.memory import MemoryTraining, train_memory
 from iclrace.validate.training.trainer import EnsembleTrainer
@@ -141,3 +141,17 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_made(tmp_path,
     with pytest.raises(ValueError, match="below cuda:1 here, for PyTorch finds 1 GPU, but it is 'cuda:1'"):
         devices.usable("cuda:1")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_device_evaluates_as_many_networks_at_once_as_it_has_memory_for(monkeypatch):
+    runs = [RUN.with_(seed=seed) for seed in range(3)]
+    with elsewhere():
+        trainer = EnsembleTrainer(runs, DEVICE)
+        tests, found = (trainer.icl_test, trainer.iwl_test), []
+        for most in (2**28, 2 * 20 * 6 * 7, 1):  # all three, two and one, one by one
+            monkeypatch.setattr(evaluation, "_TOKENS_AT_ONCE", most)
+            assert evaluation._networks_at_once(tests[0]) == min(max(most // (20 * 6 * 7), 1), 2**28 // (20 * 6 * 7))
+            found.append(evaluation.evaluate(trainer.computation, trainer.parameters, *tests))
+        for name, whole in found[0].items():
+            for parts in found[1:]:  # other shapes of products, other orders of their sums
+                assert torch.allclose(parts[name].cpu(), whole.cpu(), rtol=1e-5, atol=1e-6)
