@@ -25,6 +25,11 @@ _BASE = {
     "context_length": 15, "rate_ratio": 1.0, "dimension": 31.0, "width": 128, "attention_scale": 1.0, "copies": 1,
     "residual_scale": 1.0,
 }  # fmt: skip
+#: Words for those whose symbol says little in a picture.
+_CHANGES = {
+    "rate_ratio": "rate of memory × {:g}", "attention_scale": "initial $W_Q$, $W_K$ × {:g}", "copies": "{:g} copies",
+    "residual_scale": "residual × {:g}",
+}  # fmt: skip
 
 
 def every_scan(results: Results, experiments: Sequence[str]) -> list[Scan]:
@@ -106,10 +111,7 @@ def prepare_controls(results: Results) -> Picture:
     return accuracies(
         every_scan(results, FIGURES["controls_accuracy"].experiments), "independent race",
         "where the perceptron alone has its clock at half of t_ICL(K → ∞)", " of networks whose circuits share nothing",
-        title=lambda scan: (
-            f"{scan.claims[0].network}, N = {scan.at['context_length']}, r = {scan.at['rate_ratio']:g}"
-        ),
-        columns=3, shared=False,
+        title=lambda scan: f"{scan.claims[0].network}, {condition(scan.at)}", columns=2, shared=False, width=2.0,
     )  # fmt: skip
 
 
@@ -127,18 +129,19 @@ def _conditions(results: Results, figure: str, method: str) -> Picture:
     found = list({condition(scan.at): scan for scan in reversed(every)}.values())[::-1]
     return accuracies(
         found, method, f"of the {method}", " of the transformer", title=lambda scan: condition(scan.at),
-        networks=_together(found), height=2.2, columns=2, shared=False,
+        networks=_together(found), height=2.2, columns=2, shared=False, width=2.0,
     )  # fmt: skip
 
 
 def condition(at: Mapping[str, object]) -> str:
-    """N, and in what a condition differs from the others beside it."""
+    """N, in what a condition differs from the others beside it, and the time at which training ends."""
     changed = [
-        f"{SYMBOLS[name]} = {at[name]:g}"
+        _CHANGES.get(name, f"{SYMBOLS[name]} = {{:g}}").format(at[name])
         for name, plain in _BASE.items()
         if name != "context_length" and at.get(name, plain) != plain
     ]
-    return ", ".join([f"N = {at['context_length']}", *changed])
+    end = [f"T = {at['budget']:g}"] if isinstance(at.get("budget"), int | float) else []
+    return ", ".join([f"N = {at['context_length']}", *changed, *end])
 
 
 def _together(found: Sequence[Scan]) -> str:

@@ -84,13 +84,13 @@ def draw_spread(
         seen = np.sort(times[np.isfinite(times)])
         share = np.arange(1, seen.size + 1) / times.size
         radius = np.sqrt(np.log(2 / 0.05) / (2 * times.size))
-        ax.step(seen, share, where="post", color=style.MEASURED, label=f"measured, {times.size} networks")
+        ax.step(seen, share, where="post", color=style.MEASURED, label=f"measured, {times.size} networks, 95 % band")
         ax.fill_between(seen, np.clip(share - radius, 0, 1), np.clip(share + radius, 0, 1), step="post",
                         color=style.MEASURED, alpha=0.15, linewidth=0)  # fmt: skip
         if law is not None and seen.size:
             t = np.geomspace(seen[0] / 2, budget, 300)
             ax.plot(t, law.cdf(t), color=style.THEORY, linestyle="--", label=r"theory, $\beta_0 \sim N(0, 1)$")
-        ax.axvline(budget, color="0.7", linewidth=0.6)
+        ax.axvline(budget, color="0.7", linewidth=0.6, label="end of training")
         ax.set(xscale="log", xlabel="time to acquire ICL", ylabel="fraction acquired", ylim=(0, 1.02))
         style.plain_ticks(ax.xaxis)
         style.legend_above(ax, title, 1)
@@ -204,7 +204,8 @@ def prepare_spread(results: Results) -> Picture:
         fixed = setting(runs)
         task = Task(fixed["context_length"], dimension=fixed["dimension"])
         law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if fixed["network"] == "minimal" else None
-        title = f"{network_words(fixed['network'])}, N = {fixed['context_length']}"
+        copies = "" if fixed.get("copies", 1) == 1 else f", {fixed['copies']} copies"
+        title = f"{network_words(fixed['network'])}, N = {fixed['context_length']}{copies}"
         panels.append(partial(draw_spread, single_times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "

@@ -93,7 +93,7 @@ def prepare_acquisition(results: Results) -> Picture:
         "Acquisition time of the transformer at K → ∞: circles single networks, thin line medians; bands: the reduced "
         "transformer with different terms, from initial weights and untrained perceptrons, no calibrated point."
     )
-    return _times(results, "coupling_acquisition", caption, "reduced transformer", lambda _: "networks")
+    return _times(results, "coupling_acquisition", caption, "transformer, $K → ∞$", lambda _: "networks")
 
 
 def prepare_paper_acquisition(results: Results) -> Picture:
@@ -121,9 +121,7 @@ def _times(results: Results, figure: str, caption: str, title: str, label: Calla
         )
     claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
     predicted = {
-        method.removeprefix("reduced transformer").lstrip(", ") or "core terms": over(
-            claims.select(method=method), "context_length"
-        )
+        method: over(claims.select(method=method), "context_length")
         for method in dict.fromkeys(claim.method for claim in claims)
     }
     return Picture(f"{caption} {picture.networks(*found)}.", [partial(draw_times, series, predicted, title=title)])

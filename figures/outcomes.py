@@ -74,12 +74,12 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
                 ax.plot([x for x, _ in pairs], heights, color=colour, **options)
             k, values = measured[labels]
             at = np.where(np.isfinite(k), k, endless) * turn
-            style.plot_estimates(ax, at, values, color=colour, label="measured")
+            style.plot_estimates(ax, at, values, color=colour, label=f"{words}, measured")
         for labels in measured.keys() - _LABELS.keys():
             k, values = measured[labels]
             at = np.where(np.isfinite(k), k, endless) * 1.1
             style.plot_estimates(ax, at, values, color=style.MEASURED, fmt="s", label=labels)
-        ax.axhline(0.5, color="0.7", linewidth=0.6)
+        ax.axhline(0.5, color="0.7", linewidth=0.6, label="one half")
         ax.set(xscale="log", xlabel="task diversity $K$", ylabel="fraction acquiring ICL", ylim=(-0.03, 1.03))
         ticks = [k for k in measured["iid"][0] if np.isfinite(k)]
         ax.set_xticks([*ticks, endless], [*(f"{tick:g}" for tick in ticks), "∞"])
@@ -110,13 +110,19 @@ def prepare(results: Results) -> Picture:
         runs, fixed, dips, last = datasets[key], setting(datasets[key]), claimed.get(key, {}), key == keys[-1]
         network = fixed["network"]
         name = "minimal model's circuit" if network == "minimal" else network_words(network)
-        title = f"{name}, $N$ = {fixed['context_length']}, $K$ = {fixed['task_diversity']:g}"
+        title = f"{name}, $N$ = {fixed['context_length']}, $K$ = {fixed['task_diversity']:g}, $T$ = {fixed['budget']:g}"
         accuracy, budget = accuracy_of(runs), fixed["budget"]
         times = acquisition_times(runs, accuracy).values.ravel()
         times, ends = np.where(np.isfinite(times), times, budget), accuracy_at(runs, budget, accuracy).values.ravel()
         panels += [
             partial(
-                draw, times, dips.get(TIME), title=title, last=last, span=(0.0, budget), xlabel="time to acquire ICL"
+                draw,
+                times,
+                dips.get(TIME),
+                title=title,
+                last=last,
+                span=(0.0, budget),
+                xlabel="time to acquire ICL\n($T$: not by the end)",
             ),
             partial(draw, ends, dips.get(FINAL), last=last),
         ]

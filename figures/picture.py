@@ -33,6 +33,8 @@ class Picture:
         Of a panel.
     columns : int
         Panels side by side; they then share their axes, unless ``shared`` says no.
+    width : float
+        Of all columns together, in columns of a paper.
     """
 
     caption: str
@@ -40,6 +42,7 @@ class Picture:
     height: float = 2.4
     columns: int = 1
     shared: bool = True
+    width: float = 1.0
 
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Canvas:
         """Draw on ``ax`` (one for each panel), or on new axes of a column's width.
@@ -61,7 +64,7 @@ class Picture:
     def _axes(self) -> list[Axes]:
         count, columns = len(self.panels), self.columns
         rows = -(-count // columns)
-        canvas, axes = style.subplots(rows, columns, self.height * rows, share=columns > 1 and self.shared)
+        canvas, axes = style.subplots(rows, columns, self.height * rows, columns > 1 and self.shared, self.width)
         found = list(np.ravel(axes))
         for extra in found[count:]:
             canvas.delaxes(extra)

@@ -42,7 +42,7 @@ class Scan:
     def title(self) -> str:
         """Network, N and the time at which training ends, and what is not plain."""
         where = [f"{SYMBOLS[name]} = {self.at[name]:g}" for name, plain in _PLAIN.items() if self.at[name] != plain]
-        network = network_words(self.claims[0].network)
+        network = network_words(self.claims[0].network).replace("_", " ")
         where += [f"T = {self.at['budget']:g}"] if isinstance(self.at.get("budget"), int | float) else []
         return ", ".join([network, f"N = {self.at['context_length']}", *where])
 
@@ -150,6 +150,8 @@ def draw_race(runs: xr.Dataset, predicted: Value | None = None, ax: Axes | None 
         for value, *_ in style.known([predicted]):
             ax.axhline(value, color=style.THEORY, linestyle="--", label="predicted $I^*$")
         t = np.array([0.0, 2 * float(runs.clock.max())])
+        ax.plot([], [], "o", color="0.4", label="ICL acquired")
+        ax.plot([], [], "x", color="0.4", label="ended without")
         ax.plot(t, t / 2, color=style.THEORY, linestyle=":", linewidth=0.9, label="$t/2$ ($K → ∞$)")
         ax.set(xlabel="gradient-flow time $t$", ylabel="memory's clock $I_K(t)$ (time)")
         style.legend_above(ax, title, 3)
@@ -179,7 +181,7 @@ def draw_collapse(
             ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9, label=label)
         for value, *_ in style.known([predicted]):
             ax.axvline(value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
-        ax.axhline(0.95, color="0.7", linewidth=0.6)
+        ax.axhline(0.95, color="0.7", linewidth=0.6, label="counts as acquired")
         ax.set(xlabel="clock $I_K(t)/N$", ylabel="ICL accuracy", ylim=(0.45, 1.03))
         style.legend_above(ax, title, 3)
     return ax

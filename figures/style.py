@@ -60,10 +60,10 @@ def look() -> AbstractContextManager[None]:
     return matplotlib.rc_context(_STYLE)
 
 
-def subplots(rows: int, columns: int, height: float, share: bool = False) -> tuple[Canvas, Any]:
-    """New axes, together one column wide and ``height`` inches high."""
+def subplots(rows: int, columns: int, height: float, share: bool = False, width: float = 1.0) -> tuple[Canvas, Any]:
+    """New axes, together ``width`` columns of a paper wide and ``height`` inches high."""
     return plt.subplots(
-        rows, columns, figsize=(COLUMN_WIDTH, height), sharex=share, sharey=share, layout="constrained"
+        rows, columns, figsize=(width * COLUMN_WIDTH, height), sharex=share, sharey=share, layout="constrained"
     )  # fmt: skip
 
 
@@ -80,9 +80,12 @@ def shades(values: Sequence[Any]) -> list[Any]:
 
 
 def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
-    """Label a logarithmic x axis at values that were scanned, at most ``most`` of them."""
-    ticks = np.asarray(values, dtype=float)
-    ticks = ticks[:: max(1, -(-len(ticks) // most))]
+    """Label a logarithmic x axis at values that were scanned, at most ``most`` of them, none on top of another."""
+    scanned = np.sort(np.asarray(values, dtype=float))
+    room = (scanned[-1] / scanned[0]) ** (1.0 / (most + 1))
+    ticks = scanned[:1]
+    for one in scanned[:: max(1, -(-len(scanned) // most))]:
+        ticks = np.append(ticks, one) if one >= room * ticks[-1] and one > ticks[-1] else ticks
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
 
@@ -147,7 +150,9 @@ def plot_estimates(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **opt
 def plot_band(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
     """A line through the values that are finite, and a band over their intervals where those say something."""
     at, value, low, high = _shown(x, values)
-    ax.plot(at, value, **options)
+    if not at.size:
+        return  # and no key to what cannot be seen
+    ax.plot(at, value, **({"marker": "_", "markersize": 12} if at.size == 1 else {}), **options)
     told = (high <= _OPEN * value) & (low > 0)
     if told.any() and np.any(high > low):
         low, high = np.where(told, low, np.nan), np.where(told, high, np.nan)

@@ -48,7 +48,8 @@ def draw_cumulants(found: Mapping[int, Curve], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def draw_peaks(peaks: Mapping[int, Estimate], sigmoids: Mapping[int, Value | None], ax: Axes | None = None) -> Axes:
+def draw_peaks(peaks: Mapping[int, Estimate], sigmoids: Mapping[int, Value | None], title: str = "",
+               ax: Axes | None = None) -> Axes:  # fmt: skip
     """K of the largest variance beside K* of the sigmoid, over N; an open interval is a point without a bar there."""
     with style.axes(ax) as ax:
         shown = [Estimate(one.value, one.low or one.value, one.high if one.high < math.inf else one.value)
@@ -58,7 +59,7 @@ def draw_peaks(peaks: Mapping[int, Estimate], sigmoids: Mapping[int, Value | Non
         ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="threshold $K^*$")
         style.label_ticks(ax, list(peaks))
         style.plain_ticks(ax.yaxis)
-        style.legend_above(ax)
+        style.legend_above(ax, title)
     return ax
 
 
@@ -99,6 +100,7 @@ def prepare(results: Results) -> Picture:
             draw_peaks,
             {n: one.peak for n, (_, one) in variances.items()},
             {n: scan.claims.select(quantity="K*")[0].measured for n, scan in of.items()},
+            title=f"T = {picture.span([scan.at['budget'] for scan in found])}",
         ),
     ]
     return Picture(caption, panels, height=2.0)

@@ -54,12 +54,16 @@ def draw_crossover(solved: dict[int, tuple[ArrayLike, ArrayLike]], ax: Axes | No
         for i, (length, (at, slope)) in enumerate(solved.items()):
             ax.plot(at, slope, style.MARKERS[i], color=style.SERIES[i], markerfacecolor="none",
                     label=f"integrated, $N$ = {length}")  # fmt: skip
-        for edge in crossover_regimes():
-            ax.axvline(edge, color="0.6", linestyle=":", linewidth=0.8)
-        ax.set(xlabel=r"$b = \beta_0 - \ln\kappa$", ylabel=r"$d \ln t_{ICL}/d\beta_0$", ylim=(-2.15, -0.75))
+        for edge, label in zip(crossover_regimes(), ("5 % from −2 and −1", None), strict=True):
+            ax.axvline(edge, color="0.6", linestyle=":", linewidth=0.8, label=label)
+        ax.set(
+            xlabel=r"initial attention less that of the crossover, $b = \beta_0 - \ln\kappa$",
+            ylabel=r"$d \ln t_{ICL}/d\beta_0$",
+            ylim=(-2.15, -0.75),
+        )
         ax.text(-3.9, -0.85, "drag", color="0.4")
         ax.text(3.9, -0.85, "no drag", color="0.4", ha="right")
-        ax.legend(loc="lower right")
+        style.legend_above(ax)
     return ax
 
 
@@ -123,6 +127,7 @@ def draw_landscape(
                     linestyle="", label=None if kind in told else kind)  # fmt: skip
             told.add(kind)
         if key:
+            ax.plot([], [], "s", color="0.5", markersize=4, label="where it is")
             ax.legend(loc="lower right", fontsize=5, frameon=True, framealpha=0.8, handlelength=1.0)
         bar = ax.figure.colorbar(filled, ax=ax, ticks=MaxNLocator(4), pad=0.02)
         bar.set_label("ln loss", fontsize=6)

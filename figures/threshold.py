@@ -93,7 +93,9 @@ def _panel(
         for claim in results.select(experiment=name, quantity=f"d ln K*/d ln {SYMBOLS[variable]} is not the rival's")
     }
     measured = [places[at][0].measured for at in x]
-    title = title or network_words(claims[0].network)
+    title = title or network_words(claims[0].network).replace("_", " ")
+    ends = [claim.at["budget"] for claim in claims if isinstance(claim.at.get("budget"), int | float)]
+    title += f", T = {picture.span(ends)}" if ends and variable != "budget" else ""
     return partial(draw, x, measured, predicted, xlabel, rivals=rivals, title=title), claims
 
 
@@ -186,7 +188,9 @@ def prepare_budget(results: Results) -> Picture:
     )
 
 
-def draw_rungs(rungs: Mapping[str, Value | None], measured: Value | None, xlabel: str, ax: Axes | None = None) -> Axes:
+def draw_rungs(
+    rungs: Mapping[str, Value | None], measured: Value | None, xlabel: str, title: str = "", ax: Axes | None = None
+) -> Axes:
     """One row a rung: predicted with its interval; vertical line and band: measured."""
     with style.axes(ax) as ax:
         rows = np.arange(len(rungs))[::-1]
@@ -198,7 +202,8 @@ def draw_rungs(rungs: Mapping[str, Value | None], measured: Value | None, xlabel
         ax.set(xscale="log", xlabel=xlabel, yticks=rows, ylim=(-0.6, len(rungs) - 0.4))
         ax.set_yticklabels(list(rungs))
         style.plain_ticks(ax.xaxis)
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        ax.plot([], [], "o", color=style.THEORY, label="predicted")
+        style.legend_above(ax, title)
     return ax
 
 
@@ -214,4 +219,6 @@ def prepare_audit(results: Results) -> Picture:
         "clock at a large K; what is left between the last rungs and the measurement (green) is the coupling of the "
         f"circuits. {picture.behind(results, claims)}."
     )
-    return Picture(caption, [partial(draw_rungs, rungs, claims[0].measured, "threshold $K^*$")])
+    at = claims[0].at
+    title = f"{network_words(claims[0].network)}, N = {at['context_length']}, T = {at['budget']:g}"
+    return Picture(caption, [partial(draw_rungs, rungs, claims[0].measured, "threshold $K^*$", title)])

@@ -127,7 +127,7 @@ def draw_times(
     return ax
 
 
-def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
+def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None, title: str = "") -> Axes:
     """L_ICL against L_IWL from acquisition to loss of ICL: points of every network, coloured by λ.
 
     Lines: the stable ICL branch at the same λ; dotted: the asymptotic law L_ICL · L_IWL = λ w/a.
@@ -151,8 +151,10 @@ def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None) -> Axes:
                     linewidth=0.9)  # fmt: skip
         known = sum(int(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).sum()) for line in ax.get_lines())
         style.logarithmic(ax, known, "no network acquires ICL")
-        ax.set(xlabel=r"$L_{IWL}$ (nat)", ylabel=r"$L_{ICL}$ (nat)")
-        style.legend_above(ax, "", 3)
+        ax.plot([], [], color="0.4", linewidth=1.1, label="fixed point, predicted")
+        ax.plot([], [], color="0.4", linestyle=":", linewidth=0.9, label="$λ w/a$, predicted")
+        ax.set(xlabel=r"loss of IWL $L_{IWL}$ (nat)", ylabel=r"loss of ICL $L_{ICL}$ (nat)")
+        style.legend_above(ax, title, 3)
     return ax
 
 
@@ -277,4 +279,4 @@ def prepare_losses(results: Results) -> Picture:
         "stable fixed point of (w, β) at the margin of L_IWL; dotted: its asymptotic law L_ICL L_IWL = λ w/a. "
         f"{picture.networks(runs)}."
     )
-    return Picture(caption, [partial(draw_losses, runs, task)])
+    return Picture(caption, [partial(draw_losses, runs, task, title=_title(setting(runs)))])
