@@ -1,6 +1,6 @@
 """What a user waits for, each in a fresh process, beside its goal: imports, commands, first calls, a phase diagram.
 
-    python -m benchmarks.wait [--repeats R] [--write RESULTS.md]    # about two minutes
+    python -m benchmarks.wait [--repeats R] [--write RESULTS.md]    # about six minutes
 
 Every entry is a process of its own, from its start to its end, the interpreter's included; the fastest of the repeats
 counts, as the others were disturbed. A first call starts with an empty cache of compiled code, the others find it full.
@@ -19,6 +19,8 @@ from pathlib import Path
 from .sections import markdown, write_section
 
 REPORTED = Path(__file__).parents[1] / "results" / "reference" / "workstation"
+#: Stands among the arguments for a folder that is new at every repeat.
+NEW = "NEW"
 IMPORT = ("-c", "import iclrace")
 ACQUISITION = (
     "from iclrace.simulate import CoupledModel, coupled_acquisition_time; from iclrace.theory import Task\n"
@@ -63,6 +65,12 @@ def waits(folder: Path) -> list[Wait]:
         Wait(
             "`iclrace simulate acquisition`, without compiled code", 5.0, (*run, "simulate", "acquisition"), cold=True
         ),
+        Wait("`iclrace validate --preset smoke`", 60.0, (*run, "validate", "--preset", "smoke", "--out", NEW)),
+        Wait(
+            "the same again, with all of it done",
+            5.0,
+            (*run, "validate", "--preset", "smoke", "--out", str(folder / "smoke")),
+        ),
         Wait("phase diagram of 60 × 60 points with 200 draws", 3.0, ("-c", PHASES)),
     ]
 
@@ -78,13 +86,19 @@ def elapsed(arguments: Sequence[str], cache: Path) -> float:
     return seconds
 
 
+def anew(wait: Wait, cache: Path) -> float:
+    """Seconds of one process, in a folder of its own where its arguments ask for one."""
+    with tempfile.TemporaryDirectory() as folder:
+        return elapsed([str(Path(folder) / "out") if one == NEW else one for one in wait.arguments], cache)
+
+
 def measured(wait: Wait, repeats: int, kept: Path) -> tuple[float, float]:
     """The fastest and the slowest of the repeats."""
     times = []
-    elapsed(wait.arguments, kept)  # reads files into memory, and fills the cache
+    anew(wait, kept)  # reads files into memory, fills the cache, and does what later repeats find done
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as empty:
-            seconds = elapsed(wait.arguments, Path(empty) if wait.cold else kept)
+            seconds = anew(wait, Path(empty) if wait.cold else kept)
         times.append(seconds - (elapsed(wait.beyond, kept) if wait.beyond else 0.0))
     return min(times), max(times)
 

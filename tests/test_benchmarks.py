@@ -41,6 +41,13 @@ def test_a_command_that_fails_is_no_fast_command(tmp_path):
         wait.elapsed(("-c", "raise SystemExit('no such thing')"), tmp_path)
 
 
+def test_every_repeat_finds_a_new_folder_where_it_asks_for_one(tmp_path):
+    makes = "import pathlib, sys; pathlib.Path(sys.argv[1]).mkdir()"  # fails where it is there already
+    wait.measured(wait.Wait("this", 1.0, ("-c", makes, wait.NEW)), 2, tmp_path)
+    with pytest.raises(RuntimeError, match="FileExistsError"):
+        wait.measured(wait.Wait("this", 1.0, ("-c", makes, str(tmp_path / "kept"))), 2, tmp_path)
+
+
 def test_what_is_waited_for_runs(tmp_path):
     """The commands that take no solving, once each."""
     light = [each for each in wait.waits(tmp_path) if each.goal <= 0.3 and not each.cold][:2]
