@@ -98,8 +98,9 @@ def test_the_hand_written_step_is_the_differentiated_one(kind, i, dtype):
     if kind == "transformer":
         task, changes = Task(task.context_length, dimension=task.dimension), {"residual_scale": (1.0, 0.5, 2.0)[i % 3]}
     run = Run(
-        kind, task, 0, width=width, learning_rate=0.2, rate_ratio=0.5, batch_size=16, budget=1, w0=0.3, beta0=None,
-        decay_attention=0.05 * (i % 2), decay_memory=0.01 * (i % 2), noise=0.5 * (i % 5 == 0), test_size=10, **changes,
+        kind, task, 0, width=width, learning_rate=0.2, rate_ratio=0.5, batch_size=16, budget=1, w0=0.3,
+        beta0=None if kind == "minimal" else 0.5, decay_attention=0.05 * (i % 2),
+        decay_memory=0.01 * (i % 2), noise=0.5 * (i % 5 == 0), test_size=10, **changes,
     )  # fmt: skip
     runs = [run.with_(task_diversity=size, seed=seed) for size, seed in zip(k, seeds, strict=True)]
     ours, reference = EnsembleTrainer(runs, dtype=dtype), EnsembleTrainer(runs, dtype=dtype)
