@@ -119,7 +119,10 @@ def validate(
         from .validate import RunStore
         from .validate.plan import costs
         from .validate.run import chosen
+        from .validate.training.deadline import time_limit
 
+        with time_limit(hours):  # refuses what the call itself would
+            pass
         picked = chosen(chosen_preset, scan, experiment or None)
         parts = costs(picked.experiments, RunStore(out), picked.looks)
         show(f"preset {preset}, into {out}", plan_rows(parts), None, as_json, csv_file, None)

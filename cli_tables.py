@@ -51,7 +51,7 @@ def working(on: str = "solving the coupled equations") -> Iterator[None]:
 
 def _in_json(value: object) -> bool:
     """Whether standard JSON has this value as it is."""
-    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def show(
@@ -103,11 +103,18 @@ def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
         values = (row.get(name, "") for name in names)
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values))
+        table.add_row(*map(_cell, values))
     console = Console()
     console = console if console.is_terminal else Console(width=150)
     console.print(title, markup=False, highlight=False, soft_wrap=True)
     console.print(table if rows else "nothing")
+
+
+def _cell(value: object) -> str:
+    """What a table shows; a dash for what is not known."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else str(value)
 
 
 def dataset_rows(found: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:

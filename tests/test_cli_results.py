@@ -136,6 +136,12 @@ def test_a_dry_run_trains_nothing_and_status_tells_how_far_a_folder_has_come(tin
     assert sum(row["minutes spent"] for row in told) > 0
     after = json.loads(call("validate", "--preset", tiny, "--out", out, "--dry-run", "--json"))
     assert [row["to train"] for row in after] == [0, 0]
+    for key in (path.parent for path in out.glob("runs/*/cost.json")):
+        (key / "cost.json").write_text('{"seconds": "nan"}', "utf-8")  # no record that one can read
+    assert [(row["minutes spent"], row["minutes left"]) for row in json.loads(call("status", out, "--json"))] == [
+        (0, None)
+    ] * 2
+    assert "None" not in call("status", out) and "nan" not in call("status", out)
     (out / "plan.json").write_text("{}")
     with pytest.raises(RuntimeError, match=r"plan\.json"):
         progress(out)
@@ -151,6 +157,7 @@ def test_costs_count_a_shared_run_once_and_grow_with_what_is_trained():
 
 
 @pytest.mark.parametrize("words", [["results", "nowhere"], ["status", "nowhere"], ["list", "nowhere"],
+                                   ["validate", "--preset", "smoke", "--dry-run", "--hours", "-1"],
                                    ["results", str(REFERENCE), "--where", "colour == red"]])  # fmt: skip
 def test_what_is_not_there_is_refused_with_code_2(words):
     result = subprocess.run([sys.executable, "-m", "iclrace.cli", *words], capture_output=True, text=True, timeout=120)

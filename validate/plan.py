@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -143,7 +142,7 @@ def progress(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
     for name, keys in read_plan(directory)["experiments"].items():
         done = [key for key in keys if (runs / key / "metrics.nc").exists()]
         spent = sum(_seconds(runs / key / "cost.json") for key in done) / 60
-        left = spent / len(done) * (len(keys) - len(done)) if done else None
+        left = spent / len(done) * (len(keys) - len(done)) if spent else None  # none is done, or none has a record
         row = {"experiment": name, "runs": len(keys), "done": len(done), "missing": len(keys) - len(done)}
         rows.append({**row, "minutes spent": spent, "minutes left": left})
     return rows
@@ -151,6 +150,6 @@ def progress(directory: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 def _seconds(path: Path) -> float:
     try:
-        return float(json.loads(path.read_text("utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return schema.read(path, schema.COST)["seconds"]
+    except schema.StoreError:
         return 0.0
