@@ -73,6 +73,10 @@ def _other_depth(claim: Claim) -> bool:
     return claim.method.startswith("law of L") and claim.method != f"law of L = {claim.at.get('layers')}"
 
 
+def _either(*rules: Callable[[Claim], bool]) -> Callable[[Claim], bool]:
+    return lambda claim: any(rule(claim) for rule in rules)
+
+
 def _about(**patterns: str) -> Callable[[Claim], bool]:
     return partial(_of, **patterns)
 
@@ -110,12 +114,25 @@ _TAKEN: tuple[Question, ...] = (
                     experiment="kinetics|capacity|.*_rates|.*_kinetics"),
              ("threshold_shifts", "kinetics_or_capacity"),
              "K* moves with the learning rates as kinetics says, and not as a capacity would",
-             _decides(quantity=r"d ln K\*/d ln [rP].*|ln K\*/K\*\(base\).*",
-                      method="memory alone|capacity.*|reduced transformer(, scrambled clock)?|layer-normed .*"),
+             _either(
+                 _decides(quantity=r"d ln K\*/d ln [rP].*",
+                          method="memory alone|capacity.*|reduced transformer(, scrambled clock)?|layer-normed .*"),
+                 _decides(quantity=r"ln K\*/K\*\(base\).*", method="reduced transformer|capacity.*"),
+             ),
              _decides(method="layer-normed perceptrons"), "independent circuits in the transformer"),
+    Question("rivals", "Where the theory and its rivals disagree, which of them do the runs bear out?",
+             _about(experiment="rivals_"),
+             ("rivals_acquisition",),
+             "With a share of fresh items and at short budgets the reduced transformer says t_ICL and K*",
+             _either(
+                 _decides(experiment="rivals_budgets", method="reduced transformer|crossing of two times.*"),
+                 lambda claim: claim.at.get("task_diversity") == 64
+                 and _every(claim, experiment="rivals_fresh", method="reduced transformer|starvation"),
+             ),
+             _decides(method="starvation|crossing of two times.*"), "starvation, and the crossing of two times"),
     Question("data", "What do copies, labels and unequal frequencies change?",
              _about(experiment=".*burstiness|.*skew|context_labels|.*_statistics"),
-             ("balanced_labels", "burstiness", "rivals_acquisition", "accuracy_other_data"),
+             ("balanced_labels", "burstiness", "accuracy_other_data"),
              "Copies, balanced labels and unequal frequencies move K*, t_ICL and who acquires ICL as the equations say",
              _decides(quantity=r"K\*|t_ICL|fraction of .*", method="memory alone|averaged field|saddle",
                       part="circuit")),
@@ -142,7 +159,7 @@ _TAKEN: tuple[Question, ...] = (
     Question("other", "What else was measured?", lambda claim: True, ("verdicts", "work_precision")),
 )  # fmt: skip
 _ORDER = ("threshold", "acquisition", "rates", "memory", "data", "outcomes", "transience", "transformer", "sharing",
-          "own", "other")  # fmt: skip
+          "rivals", "own", "other")  # fmt: skip
 #: Every question, in the order in which a reader meets them.
 QUESTIONS: tuple[Question, ...] = tuple(sorted(_TAKEN, key=lambda one: _ORDER.index(one.name)))
 

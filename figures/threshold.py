@@ -19,6 +19,7 @@ from . import picture, style
 from .catalogue import FIGURES, Figure
 from .picture import Picture
 from .results import Results
+from .verdicts import is_bound
 
 #: Words for the ways in which K* is predicted; of the others, their own names.
 _WORDS = {
@@ -82,7 +83,8 @@ def _panel(
     methods = dict.fromkeys(claim.method for claim in claims if claim.predicted is not None)
     predicted = {
         _WORDS.get(method, fill(f"from {method}", 30)): [
-            next((claim.predicted for claim in places[at] if claim.method == method), None) for at in x
+            next((c.predicted for c in places[at] if c.method == method and not is_bound(c.predicted)), None)
+            for at in x
         ]
         for method in methods
     }

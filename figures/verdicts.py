@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..theory import Estimate
 from ..validate import Answer, Claim, Claims, PValue
 from ..validate.values import Value, ends
 from . import style
@@ -26,7 +27,28 @@ def cells(name: str, claim: Claim) -> tuple[str, ...]:
     against = "–" if compared is None else interval(compared) if ratio else f"difference {interval(compared)}"
     bar = "–" if claim.bar is None else f"p < {claim.bar:g}" if isinstance(claim.predicted, Answer) else None
     bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
-    return name, interval(claim.predicted), interval(claim.measured), against, bar, str(claim.verdict)
+    # Of a time an open end comes from networks that are not done; its middle is a prediction all the same.
+    said = told(claim.predicted) if claim.quantity == "K*" else interval(claim.predicted)
+    return name, said, interval(claim.measured), against, bar, str(claim.verdict)
+
+
+def is_bound(value: Value | None) -> bool:
+    """Whether a prediction ends in a lower bound, as where a clock was read no further: its value is no prediction."""
+    return isinstance(value, Estimate) and 0 < value.low < value.high == math.inf
+
+
+def told(value: Value | None) -> str:
+    """A prediction in words: a lower bound alone where it is no more, otherwise as :func:`interval`.
+
+    Examples
+    --------
+    >>> told(Estimate(8192.0, 7808.0, math.inf)), told(Estimate(390.0, 350.0, 430.0))
+    ('at least 7,808', '390 [350, 430]')
+    """
+    if is_bound(value):
+        assert isinstance(value, Estimate)
+        return f"at least {number(value.low, 4)}"
+    return interval(value)
 
 
 def interval(value: Value | None) -> str:
