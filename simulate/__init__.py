@@ -26,3 +26,8 @@ __all__ = [
     "sweep",
     "transience",
 ]
+
+
+def __dir__() -> list[str]:
+    """What is public, without the modules it comes from."""
+    return sorted(__all__)

@@ -52,6 +52,7 @@ def test_dir_and_help_show_what_is_public_and_no_machinery():
     assert dir(iclrace) == sorted(iclrace.__all__)
     for room in ("theory", "simulate", "validate", "figures"):
         module = importlib.import_module(f"iclrace.{room}")
+        assert dir(module) == sorted(module.__all__)
         for name in module.__all__:
             if inspect.isroutine(public := getattr(module, name)):
                 text = pydoc.plain(pydoc.render_doc(public))

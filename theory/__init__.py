@@ -100,3 +100,8 @@ __all__ = [
     "transience_time",
     "weight_after_acquisition",
 ]
+
+
+def __dir__() -> list[str]:
+    """What is public, without the modules it comes from."""
+    return sorted(__all__)

@@ -86,3 +86,8 @@ __all__ = [
     "train_memories",
     "train_memory",
 ]
+
+
+def __dir__() -> list[str]:
+    """What is public, without the modules it comes from."""
+    return sorted(__all__)
