@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..theory import AcquisitionDistribution, Task, acquisition_distribution
-from ..validate import Claim, acquisition_times
+from ..validate import Claim, Claims, acquisition_times
 from ..validate.claim import network_words
 from ..validate.values import Value
 from . import picture, style
@@ -168,6 +168,11 @@ def over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Va
     return [x for x, _, _ in ordered_claims], [claim.predicted for *_, claim in ordered_claims]
 
 
+def by_method(claims: Claims, coordinate: str) -> dict[str, tuple[list[float], list[Value | None]]]:
+    """:func:`over` for each method."""
+    return {one: over(claims.select(method=one), coordinate) for one in dict.fromkeys(claim.method for claim in claims)}
+
+
 def prepare_transformer(results: Results) -> Picture:
     panels, datasets = [], []
     for experiment, title in (("transformer_acquisition", "transformer"), ("two_layer_acquisition", "two layers")):
@@ -177,11 +182,7 @@ def prepare_transformer(results: Results) -> Picture:
             continue
         times = {float(setting(runs)["context_length"]): single_times(runs) for runs in found}
         claims = results.select(experiment=experiment, quantity="t_ICL")
-        predicted = {
-            method: over(claims.select(method=method), "context_length")
-            for method in dict.fromkeys(claim.method for claim in claims)
-        }
-        panels.append(partial(draw, {"networks": times}, predicted, title=title))
+        panels.append(partial(draw, {"networks": times}, by_method(claims, "context_length"), title=title))
         datasets += found
     if not panels:
         raise results.missing(*FIGURES["acquisition_transformer"].experiments)

@@ -15,8 +15,8 @@ from matplotlib.ticker import LogLocator
 from ..validate.rivals import FEWEST, compare, conditions_of, predictors
 from ..validate.values import Value
 from . import picture, style
+from .acquisition import by_method, single_times
 from .acquisition import draw as draw_times
-from .acquisition import over, single_times
 from .catalogue import FIGURES
 from .picture import Picture
 from .results import Results, setting
@@ -120,8 +120,5 @@ def _times(results: Results, figure: str, caption: str, title: str, label: Calla
             runs
         )
     claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
-    predicted = {
-        method: over(claims.select(method=method), "context_length")
-        for method in dict.fromkeys(claim.method for claim in claims)
-    }
+    predicted = by_method(claims, "context_length")
     return Picture(f"{caption} {picture.networks(*found)}.", [partial(draw_times, series, predicted, title=title)])

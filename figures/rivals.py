@@ -10,7 +10,7 @@ from ..validate import Claims
 from ..validate.claim import network_words
 from ..validate.measure.times import acquisition_times
 from . import picture
-from .acquisition import draw, over, single_times
+from .acquisition import by_method, draw, over, single_times
 from .picture import Picture
 from .results import Results, setting
 
@@ -47,9 +47,7 @@ def prepare(results: Results) -> Picture:
     if copies:
         own_claims = claims.select(experiment=COPIES)
         times = {float(setting(runs)["copies"]): single_times(runs) for runs in copies}
-        predicted = {
-            m: over(own_claims.select(method=m), "copies") for m in dict.fromkeys(claim.method for claim in own_claims)
-        }
+        predicted = by_method(own_claims, "copies")
         panels.append(partial(draw, {"networks": times}, predicted, "copies in the context $m$", title="K → ∞"))
     caption = (
         "Time to acquire ICL where a share f of the training sequences is fresh, below K*, and at K → ∞ with m copies "

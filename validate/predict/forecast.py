@@ -168,7 +168,7 @@ def predict(
     curve = scan if wanted is None else _stacked(starts, solve, wanted, None)
     endless = _stacked(starts, solve, np.array([np.inf]), None)
     return Forecast(
-        _threshold(grid, scan.icl_accuracy.values),
+        threshold_of(grid, scan.icl_accuracy.values),
         _spread_of(endless.time_acquired.values[:, 0], np.median),
         _summary(curve),
         budget,
@@ -252,7 +252,7 @@ def _stacked(
     return found
 
 
-def _threshold(grid: np.ndarray, accuracy: np.ndarray) -> Estimate:
+def threshold_of(grid: np.ndarray, accuracy: np.ndarray) -> Estimate:
     """Where the mean over members rises through 3/4, and the range of the members' own crossings."""
     own = [crossing(grid, one) for one in accuracy]
     value = crossing(grid, accuracy.mean(0))

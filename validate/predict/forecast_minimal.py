@@ -16,7 +16,7 @@ from ...theory.interference import interfered_accuracy
 from ...theory.reduced_transformer import MeasuredCoupling
 from ..training.coupling import CouplingTraining
 from ..training.store import RunStore
-from .forecast import Calibrations, crossing
+from .forecast import Calibrations, threshold_of
 
 ASSUMPTIONS = (
     "the memory's margins and its noise on novel items follow its clock as they do alone",
@@ -101,13 +101,10 @@ def predict_minimal(
     known.bracket(lambda coupling, k: float(solve(coupling, np.array([k])).icl_accuracy[0]))
     grid = np.geomspace(known.low, known.high, 4 * round(math.log2(known.high / known.low)) + 1)
     scans = [solve(known.coupling(seed), grid) for seed in range(calibration_seeds)]
-    found = {}
-    for name in ("icl_accuracy", "circuit_accuracy"):
-        own = [crossing(grid, scan[name].values) for scan in scans]
-        value = crossing(grid, np.mean([scan[name].values for scan in scans], 0))
-        found[name] = Estimate(value, min(value, *own), max(value, *own))
+    names = ("icl_accuracy", "circuit_accuracy")
+    whole, circuit = (threshold_of(grid, np.array([scan[name].values for scan in scans])) for name in names)
     curve = sum(scans[1:], scans[0]) / len(scans)
-    return MinimalForecast(found["icl_accuracy"], found["circuit_accuracy"], curve, budget, ASSUMPTIONS, known.inputs())
+    return MinimalForecast(whole, circuit, curve, budget, ASSUMPTIONS, known.inputs())
 
 
 def _ends(
