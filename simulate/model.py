@@ -132,6 +132,7 @@ class CoupledModel:
 
     def __post_init__(self) -> None:
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
+        self.task.single()
         known = self.memory is None or isinstance(self.memory, PowerLawMemory | MeasuredMemory)
         require(known, "memory", "be None, a PowerLawMemory or a MeasuredMemory", self.memory)
         for name in ("decay_w", "decay_beta"):

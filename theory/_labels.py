@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from ._arguments import ArgumentError, named, numbers, require
+from .task import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,6 +87,8 @@ def _labelled(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     for name, value in bound.arguments.items():
         if name in arrays:
             bound.arguments[name] = values_in(name, arrays[name], sizes) if arrays[name].ndim else arrays[name].values
+        elif isinstance(value, Task):
+            value.single()
         elif isinstance(value, list | tuple | np.ndarray):
             require(np.ndim(value) == 0, name, "be a DataArray or a single number beside other DataArrays", value)
     shape = tuple(sizes.values())

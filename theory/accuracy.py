@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv, gammaln, ndtr, ndtri
 
-from ._arguments import broadcast, number, real, require
+from ._arguments import broadcast, real, require
+from ._elementwise import elementwise
 from ._labels import by_name
 from ._numerics.quadrature import legendre
 from ._numerics.roots import root
@@ -20,6 +22,8 @@ from .task import Task
 
 #: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).
 ACQUIRED = 0.95
+
+Array = NDArray[np.float64]
 
 
 @by_name
@@ -56,18 +60,31 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     >>> round(float(icl_accuracy(1.0, acquired_beta(task), task)), 12)
     0.95
     """
-    w, beta = broadcast(w=real("w", w), beta=np.clip(real("beta", beta), -BETA_MAX, BETA_MAX))
-    if task.score_std > 0.0:
-        return 0.5 + np.sign(w) * (rough_accuracy(beta, task) - 0.5)
-    if task.labels == "balanced":
-        return 0.5 + np.sign(w) * (balanced_accuracy(beta, task) - 0.5)
-    signal = task.copies * np.exp(beta)
-    noise = task.label_std * math.sqrt(task.context_length - task.copies)
-    correct = ndtr(signal / noise) if noise > 0 else np.ones_like(signal)
+    w, beta, _ = broadcast(
+        w=real("w", w), beta=np.clip(real("beta", beta), -BETA_MAX, BETA_MAX), task=np.empty(task.shape)
+    )
+    if np.any(task.score_std):
+        correct = _rough_accuracy(task, beta)
+    elif task.labels == "balanced":
+        correct = balanced_accuracy(beta, task)
+    else:
+        with np.errstate(divide="ignore"):
+            noise = task.label_std * np.sqrt(task.context_length - task.copies)
+            correct = ndtr(task.copies * np.exp(beta) / noise)
     return 0.5 + np.sign(w) * (correct - 0.5)
 
 
+@elementwise(arrays=("beta",))
+def _rough_accuracy(task: Task, beta: Array) -> Array:
+    return rough_accuracy(beta, task) if task.score_std > 0.0 else icl_accuracy(1.0, beta, task)
+
+
 @by_name
+@elementwise(
+    arrays=("context_length", "label_std", "copies", "w", "beta", "memory_std"),
+    smooth=("context_length", "dimension", "label_std", "w", "beta", "memory_std"),
+    ignored=("task_diversity",),
+)
 def finite_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, memory_std: ArrayLike = 0.0) -> NDArray[np.float64]:
     """ICL accuracy at finite D, and beside a memory that answers to novel items: an average over |x_T|² = x.
 
@@ -110,17 +127,18 @@ def finite_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, memory_std: Array
     """
     plain = task.labels == "iid" and task.score_std == 0.0
     require(plain, "task", "have i.i.d. labels and flat attention here", task)
-    w, beta, noise = broadcast(
+    w, beta, noise, _ = broadcast(
         w=real("w", w), beta=np.clip(real("beta", beta), -BETA_MAX, BETA_MAX),
-        memory_std=real("memory_std", memory_std, minimum=0.0),
+        memory_std=real("memory_std", memory_std, minimum=0.0), task=np.empty(task.shape),
     )  # fmt: skip
     square, weight = _squared_norms(float(task.dimension))
-    b, others = beta[..., None], task.context_length - task.copies
+    task, b = task.expanded(), beta[..., None]
+    others = task.context_length - task.copies
     # numerator and both noises divided by e^{βx}, in logarithms, so that no term overflows
     spread = np.minimum(b**2 * square / task.dimension, 300.0) if math.isfinite(task.dimension) else 0.0 * b
     rest = np.exp(np.clip(spread - b * square, -700.0, 600.0))
     total = task.copies + task.target_in_softmax + others * np.exp(np.clip(0.5 * spread - b * square, -700.0, 600.0))
-    labels = task.label_std * math.sqrt(others) * rest
+    labels = task.label_std * np.sqrt(others) * rest
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         loud = np.where(noise > 0.0, noise / np.abs(w), 0.0)[..., None] * total
         correct = ndtr(task.copies / np.hypot(labels, loud)) @ weight
@@ -139,7 +157,17 @@ def _squared_norms(dimension: float) -> tuple[NDArray[np.float64], NDArray[np.fl
     return 2.0 * half / dimension, weight / weight.sum()
 
 
-def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
+@elementwise(single=("accuracy",), smooth=("context_length", "dimension", "accuracy"))
+def _single_level(task: Task, accuracy: float) -> Any:
+    """:func:`acquired_beta` of one task, where it may be a root."""
+    if task.labels == "iid" and task.score_std == 0.0:
+        return acquired_beta(task, accuracy)
+    if task.score_std > 0.0:
+        return root(lambda beta: float(rough_accuracy(np.array(beta), task)) - accuracy, -50.0, 50.0)
+    return balanced_acquired_beta(task, accuracy)
+
+
+def acquired_beta(task: Task, accuracy: ArrayLike = ACQUIRED) -> Any:
     """β at which ICL accuracy reaches ``accuracy`` for w > 0: e^β = Φ⁻¹(accuracy) s √(N − m)/m.
 
     Balanced contexts reach every level as β passes 0 for D → ∞, later at finite D; s = 0 has every level at any β, so
@@ -148,12 +176,16 @@ def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     Parameters
     ----------
     task : Task
-    accuracy : float in (1/2, 1)
+    accuracy : array_like in (1/2, 1)
+
+    Returns
+    -------
+    float, or array of the broadcast shape of the task and ``accuracy``
 
     Raises
     ------
     ValueError
-        If ``accuracy`` lies outside (1/2, 1).
+        If ``accuracy`` lies outside (1/2, 1), or shapes do not broadcast.
 
     Source: docs/derivation.md, "accuracy".
 
@@ -162,11 +194,14 @@ def acquired_beta(task: Task, accuracy: float = ACQUIRED) -> float:
     >>> round(math.exp(acquired_beta(Task(context_length=101))), 3)   # 1.645 √(N − 1)
     16.449
     """
-    accuracy = number("accuracy", accuracy, minimum=0.5, maximum=1.0, exclusive=True)
-    if task.score_std > 0.0:
-        return root(lambda beta: float(rough_accuracy(np.array(beta), task)) - accuracy, -50.0, 50.0)
-    if task.labels == "balanced":
-        return balanced_acquired_beta(task, accuracy)
-    if task.label_std == 0.0:
-        return -math.inf
-    return math.log(ndtri(accuracy) * task.label_std * math.sqrt(task.context_length - task.copies) / task.copies)
+    level = real("accuracy", accuracy, minimum=0.5, maximum=1.0, exclusive=True)
+    if task.labels == "balanced" or np.any(np.asarray(task.score_std) > 0.0):
+        return _single_level(task, level if level.ndim else float(level))
+    level, label_std, others, copies, _ = broadcast(
+        accuracy=level, label_std=np.asarray(task.label_std),
+        context_length=task.context_length - np.asarray(task.copies),
+        copies=np.asarray(task.copies), task=np.empty(task.shape),
+    )  # fmt: skip
+    with np.errstate(divide="ignore"):
+        found = np.log(ndtri(level) * label_std * np.sqrt(others) / copies)
+    return found if found.ndim else float(found)

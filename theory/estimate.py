@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
-from ._arguments import number, require
+import numpy as np
+
+from ._arguments import real, require
 
 #: Confidence of every interval that is given without one.
 CONFIDENCE = 0.95
@@ -18,7 +21,7 @@ class Estimate:
 
     Parameters
     ----------
-    value, low, high : float
+    value, low, high : float, or arrays that broadcast
         The estimate and the two ends of its interval, in the unit of the quantity. Infinities are allowed, NaN is not.
     confidence : float in (0, 1]
         Coverage of the interval; 1 for bounds.
@@ -39,33 +42,35 @@ class Estimate:
     True
     """
 
-    value: float
-    low: float
-    high: float
-    confidence: float = CONFIDENCE
-    extrapolated: bool = field(default=False, repr=False)
+    value: Any
+    low: Any
+    high: Any
+    confidence: Any = CONFIDENCE
+    extrapolated: Any = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("value", "low", "high"):
-            number(name, getattr(self, name), finite=False)
-        require(self.low <= self.value, "low", f"be at most the value {self.value!r}", self.low)
-        require(self.high >= self.value, "high", f"be at least the value {self.value!r}", self.high)
-        number("confidence", self.confidence, minimum=0.0, maximum=1.0)
-        require(self.confidence > 0, "confidence", "be positive", self.confidence)
+            real(name, getattr(self, name), finite=False)
+        require(np.all(self.low <= self.value), "low", f"be at most the value {self.value!r}", self.low)
+        require(np.all(self.high >= self.value), "high", f"be at least the value {self.value!r}", self.high)
+        confidence = real("confidence", self.confidence, minimum=0.0, maximum=1.0)
+        require(np.all(confidence > 0), "confidence", "be positive", self.confidence)
 
     @classmethod
-    def exact(cls, value: float) -> "Estimate":
+    def exact(cls, value: Any) -> "Estimate":
         """The estimate whose interval is the value itself."""
-        return cls(float(value), float(value), float(value))
+        value = real("value", value, finite=False)
+        value = value if value.ndim else float(value)
+        return cls(value, value, value)
 
     @property
-    def ends(self) -> tuple[float, float, float]:
+    def ends(self) -> tuple[Any, Any, Any]:
         """(value, low, high)."""
         return self.value, self.low, self.high
 
-    def contains(self, other: float) -> bool:
+    def contains(self, other: Any) -> Any:
         """Whether ``other`` lies in the interval, the ends included."""
-        return self.low <= other <= self.high
+        return (self.low <= other) & (other <= self.high)
 
     def scaled(self, factor: float) -> "Estimate":
         """``factor`` >= 0 times the estimate."""

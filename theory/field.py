@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ._arguments import broadcast, real
+from ._elementwise import elementwise
 from ._labels import by_name
 from .contexts.attention import Attended, ContextAverage, ContextNodes, attended_label, context_nodes
 from .task import Task
@@ -21,6 +22,7 @@ _CHUNK = 2**21
 
 
 @by_name
+@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
 def icl_field(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> tuple[Array, Array]:
@@ -79,6 +81,7 @@ def icl_field(
 
 
 @by_name
+@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
 def mean_residual(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:

@@ -74,8 +74,10 @@ def iwl_loss(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0,
 
 def _logit(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike) -> tuple[Array, Array, Array]:
     """w, δ and φ in their common shape."""
-    require(task.score_std == 0.0, "task", "have score_std = 0 here", task)
-    w, beta, margin = broadcast(w=real("w", w), beta=real("beta", beta), margin=real("margin", margin))
+    require(not np.any(task.score_std), "task", "have score_std = 0 here", task)
+    w, beta, margin, _ = broadcast(
+        w=real("w", w), beta=real("beta", beta), margin=real("margin", margin), task=np.empty(task.shape)
+    )
     beta = np.clip(beta, -BETA_MAX, BETA_MAX)
     exponent = np.minimum(0.5 * beta**2 / task.dimension, EXPONENT_MAX)
     present = np.exp(beta - exponent) if task.target_in_softmax else 0.0

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from ._elementwise import elementwise
 from ._labels import by_name
 from .contexts.attention import Attended, ContextAverage, context_nodes
 from .field import averaged, flow
@@ -17,6 +18,7 @@ Array = NDArray[np.float64]
 
 
 @by_name
+@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
 def population_loss(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
@@ -54,6 +56,7 @@ def population_loss(
 
 
 @by_name
+@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
 def loss_gradient(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
@@ -72,6 +75,7 @@ def loss_gradient(
 
 
 @by_name
+@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
 def loss_hessian(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx
 
 from ._arguments import number, real
+from ._elementwise import elementwise
 from ._labels import by_name
 from ._numerics.roots import root
 from .accuracy import acquired_beta
@@ -58,17 +60,18 @@ def crossover_slope(b: ArrayLike) -> NDArray[np.float64]:
     return -v * (part + v) / value
 
 
-def crossover_regimes(tolerance: float = TOLERANCE) -> tuple[float, float]:
+@elementwise(single=("tolerance",), smooth=("tolerance",))
+def crossover_regimes(tolerance: ArrayLike = TOLERANCE) -> tuple[Any, Any]:
     """(b_drag, b_free): the slope of t_ICL in β0 is −2 for β0 − ln κ < b_drag and −1 for β0 − ln κ > b_free.
 
     Parameters
     ----------
-    tolerance : float in [1e-6, 0.4]
+    tolerance : array_like in [1e-6, 0.4]
         Relative distance of the local slope from −2 or −1 that is allowed.
 
     Returns
     -------
-    drag, free : floats
+    drag, free : floats, or arrays shaped like ``tolerance``
 
     Raises
     ------
@@ -109,8 +112,9 @@ def distance_to_end(tolerance: float = TOLERANCE) -> float:
     return root(lambda x: math.exp(-x) / (math.sqrt(math.pi * x) * math.erf(math.sqrt(x))) - tolerance, 1e-6, 20.0)
 
 
+@elementwise(single=("context_length", "tolerance"))
 @lru_cache(maxsize=16)
-def free_regime(context_length: int, tolerance: float = TOLERANCE) -> tuple[float, float] | None:
+def free_regime(context_length: ArrayLike, tolerance: ArrayLike = TOLERANCE) -> tuple[Any, Any] | None:
     """The β0 − ln κ between which d ln t_ICL/dβ0, to 95 % accuracy, is −1 within ``tolerance``; None if nowhere.
 
     Drag bounds the regime below, at :func:`crossover_regimes` for N → ∞. The end bounds it above, at about half of
@@ -118,12 +122,12 @@ def free_regime(context_length: int, tolerance: float = TOLERANCE) -> tuple[floa
 
     Parameters
     ----------
-    context_length : int, N >= 2
-    tolerance : float in [1e-6, 0.4]
+    context_length : array_like of integers, N >= 2
+    tolerance : array_like in [1e-6, 0.4]
 
     Returns
     -------
-    low, high : floats, to 0.02; or None
+    low, high : floats, to 0.02, or None; arrays of the broadcast shape, then NaN for None
 
     Raises
     ------

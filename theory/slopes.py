@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import require
+from ._arguments import broadcast, real, require
 from .acquisition.race import clock_at_acquisition
 from .memory.law import PowerLawMemory
 from .task import Task
-from .threshold import threshold
+from .threshold import threshold_values
+
+Array = NDArray[np.float64]
 
 
 def threshold_slopes(
-    task: Task, memory: PowerLawMemory, beta0: float, w0: float = 0.0, *, budget: float = math.inf
-) -> dict[str, float]:
+    task: Task, memory: PowerLawMemory, beta0: ArrayLike, w0: ArrayLike = 0.0, *, budget: ArrayLike = math.inf
+) -> dict[str, Any]:
     """Exponents of K*(T) at a finite budget: d ln K*/d ln x, and d ln K*/dβ0.
 
         d ln K*/d ln I* = 1/(ν [1 − c1(T) T/I*]),    c1(T) the memory's residual at the budget
@@ -34,8 +38,8 @@ def threshold_slopes(
     Returns
     -------
     dict
-        Keys "clock", "context_length", "beta0", "amplitude" and "rate_ratio". ``nan`` where no K acquires ICL by the
-        budget.
+        Of floats, or arrays of the broadcast shape. Keys "clock", "context_length", "beta0", "amplitude" and
+        "rate_ratio". ``nan`` where no K acquires ICL by the budget.
 
     Raises
     ------
@@ -51,23 +55,29 @@ def threshold_slopes(
     [2.08, 1.73, 1.5, 1.43]
     """
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
-    star = threshold(task, memory, beta0, w0, budget=budget).value
-    clock = float(clock_at_acquisition(task, beta0, w0))
-    known = math.isfinite(star) and clock > 0.0
-    left = 0.0
-    if known and math.isfinite(budget):
-        left = budget * float(memory.c1(memory.margin(clock, star))) / clock
-    factor = 1.0 / (memory.exponent * (1.0 - left)) if known else math.nan
-    return {
+    star = threshold_values(task, memory, beta0, w0, budget=budget)
+    clock, budget, star = broadcast(
+        beta0=clock_at_acquisition(task, beta0, w0), budget=real("budget", budget, finite=False), star=star
+    )
+    known = np.isfinite(star) & (clock > 0.0)
+    diversity, reading = np.where(known, star, 1.0), np.where(known, clock, 0.0)
+    bounded = known & np.isfinite(budget)
+    late = np.where(bounded, budget, 0.0) * memory.c1(np.where(bounded, memory.margin(reading, diversity), 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.where(known, 1.0 / (memory.exponent * (1.0 - np.where(bounded, late / clock, 0.0))), np.nan)
+    slopes = {
         "clock": factor,
         "context_length": factor,
-        "beta0": factor * _log_slope(lambda x: float(clock_at_acquisition(task, x, w0)), float(beta0)),
-        "amplitude": -1.0 / memory.exponent if known else math.nan,
-        "rate_ratio": 1.0 / memory.exponent if known else math.nan,
+        "beta0": factor * _log_slope(lambda x: clock_at_acquisition(task, x, w0), real("beta0", beta0)),
+        "amplitude": np.where(known, -1.0 / memory.exponent, np.nan),
+        "rate_ratio": np.where(known, 1.0 / memory.exponent, np.nan),
     }
+    return slopes if star.ndim else {name: float(slope) for name, slope in slopes.items()}
 
 
-def _log_slope(function: Callable[[float], float], x: float, step: float = 1e-3) -> float:
+def _log_slope(function: Callable[[Array], Array], x: Array, step: float = 1e-3) -> Array:
     """d ln f/dx by central difference."""
     above, below = function(x + step), function(x - step)
-    return (math.log(above) - math.log(below)) / (2.0 * step) if np.isfinite([above, below]).all() else math.nan
+    known = np.isfinite(above) & np.isfinite(below)
+    above, below = np.where(known, above, 1.0), np.where(known, below, 1.0)
+    return np.where(known, (np.log(above) - np.log(below)) / (2.0 * step), np.nan)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, number, real, require
+from ._elementwise import elementwise
 from ._labels import by_name
 from ._numerics.roots import root
 from .acquisition.clock import acquisition_clock
 from .acquisition.race import clock_at_acquisition, time_of_clock
 from .acquisition.time import early_drag
-from .estimate import Estimate
+from .estimate import CONFIDENCE, Estimate
 from .memory.budget import diversity_at_budget
 from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory
 from .task import Task
+
+Array = NDArray[np.float64]
 
 #: ln K is searched up to this far above the K* of infinite time; nothing is acquired at this budget beyond it.
 LOG_SPAN = 200.0
@@ -29,11 +33,11 @@ LOG_STEP = 0.25
 def threshold(
     task: Task,
     memory: Memory,
-    beta0: float,
-    w0: float = 0.0,
+    beta0: ArrayLike,
+    w0: ArrayLike = 0.0,
     *,
-    budget: float = math.inf,
-    clock: float | None = None,
+    budget: ArrayLike = math.inf,
+    clock: ArrayLike | None = None,
     repeats: bool = False,
 ) -> Estimate:
     """K*(T): the task diversity above which ICL is acquired by the time T, the budget; after an infinite time if none.
@@ -54,11 +58,11 @@ def threshold(
     task : Task
     memory : PowerLawMemory or MeasuredMemory (of two or more task diversities)
         For a measured law I_K(T) comes from T = ∫ dI/c1 along each run.
-    beta0, w0 : float
+    beta0, w0 : array_like
         Initial attention strength and readout weight.
-    budget : float, T > 0
+    budget : array_like, T > 0
         Gradient-flow time. At a finite one no K* is below 1.
-    clock : float >= 0, optional
+    clock : array_like >= 0, optional
         I*, if it was integrated elsewhere; otherwise :func:`clock_at_acquisition`.
     repeats : bool
         I* taken at K* itself, with the repeated items of K (self-consistently). Not with ``clock``. K* is the largest
@@ -67,8 +71,9 @@ def threshold(
     Returns
     -------
     Estimate
-        ``value`` keeps the drag of the start, c2 = 1/2. The interval says what that leaves out. For a power law, whose
-        items share one margin, c2 rises from 1/2 to at most 1, more drag never helps, and so
+        Of floats, or of arrays of the broadcast shape. ``value`` keeps the drag of the start, c2 = 1/2. The interval
+        says what that leaves out. For a power law, whose items share one margin, c2 rises from 1/2 to at most 1, more
+        drag never helps, and so
 
             τ*(s²/2m) <= τ*_true <= τ*(s²/m):    high = value · [τ*(s²/m)/τ*(s²/2m)]^{1/ν},    low = value
 
@@ -81,7 +86,7 @@ def threshold(
     Raises
     ------
     ValueError
-        If an argument is out of range, or ``memory`` is no memory law.
+        If an argument is out of range, shapes do not broadcast, or ``memory`` is no memory law.
 
     Source: docs/derivation.md, "threshold", "threshold at a budget" and "repeated items"; paper, sections 4 and 5.
 
@@ -94,13 +99,47 @@ def threshold(
     (187, 84)
     """
     require(isinstance(memory, Memory), "memory", "be a memory law", memory)
+    require(clock is None or not repeats, "clock", "be left out with repeats: I* hangs on K then", clock)
+    if isinstance(memory, PowerLawMemory) and not repeats:
+        return _of_power_law(task, memory, beta0, w0, budget, clock)
+    return _single_threshold(task, memory, beta0, w0, budget=budget, clock=clock, repeats=repeats)
+
+
+def _of_power_law(
+    task: Task, memory: PowerLawMemory, beta0: ArrayLike, w0: ArrayLike, budget: ArrayLike, clock: ArrayLike | None
+) -> Estimate:
+    """K* of a power law with its drag's bracket, for numbers or arrays."""
+    if clock is not None:
+        return Estimate.exact(threshold_values(task, memory, budget=budget, clock=clock))
+    reading = clock_at_acquisition(task, beta0, w0)
+    value = threshold_values(task, memory, budget=budget, clock=reading)
+    slower = reading * _most_drag(task, beta0, w0)
+    at_end = threshold_values(task, memory, budget=budget, clock=slower)
+    high = np.where(np.isfinite(value), np.maximum(value, at_end), value)
+    ends = (value, high) if value.ndim else (float(value), float(high))
+    return Estimate(ends[0], *ends, confidence=1.0 if np.all(np.isfinite(value)) else CONFIDENCE)
+
+
+@elementwise(
+    single=("beta0", "w0", "budget", "clock"), smooth=("dimension", "beta0", "w0"), ignored=("task_diversity",)
+)
+def _single_threshold(
+    task: Task,
+    memory: Memory,
+    beta0: ArrayLike,
+    w0: ArrayLike,
+    *,
+    budget: ArrayLike,
+    clock: ArrayLike | None,
+    repeats: bool,
+) -> Estimate:
+    """:func:`threshold` of one task by a measured law, or with repeats."""
     budget = number("budget", budget, minimum=0.0, finite=False)
     require(budget > 0.0, "budget", "be positive", budget)
-    require(clock is None or not repeats, "clock", "be left out with repeats: I* hangs on K then", clock)
+    beta0, w0 = number("beta0", beta0), number("w0", w0)
     if clock is not None:
         reading = number("clock", clock, minimum=0.0, finite=False)
     else:
-        beta0, w0 = number("beta0", beta0), number("w0", w0)
         reading = float(clock_at_acquisition(task, beta0, w0))
     if repeats:
         value = _self_consistent(task, memory, beta0, w0, budget)
@@ -161,12 +200,13 @@ def threshold_values(
         reading = clock_at_acquisition(task, beta0, w0)
     else:
         reading = real("clock", clock, minimum=0.0, finite=False)
-    reading, budget = broadcast(clock=reading, budget=budget)
+    reading, budget, _ = broadcast(clock=reading, budget=budget, task=np.empty(task.shape))
     never = np.isinf(reading)
     reading = np.where(never, 1.0, reading)
     values = np.asarray(memory.critical_diversity(reading))
     bounded = np.isfinite(budget) & (reading > 0.0) & ~never
-    values[bounded] = diversity_at_budget(memory, reading[bounded], budget[bounded])
+    if bounded.any():
+        values[bounded] = diversity_at_budget(memory, reading[bounded], budget[bounded])
     return np.where(never, np.inf, values)
 
 
@@ -246,7 +286,7 @@ def _bracketed(
         return Estimate(value, min(low, value), max(high, value), confidence=1.0, extrapolated=beyond)
     if not own or not isinstance(memory, PowerLawMemory) or not math.isfinite(value):
         return Estimate.exact(value)
-    slower = clock * _most_drag(task, beta0, w0)
+    slower = clock * float(_most_drag(task, beta0, w0))
     if math.isinf(budget):
         high = value * (slower / clock) ** (1.0 / memory.exponent) if clock > 0.0 else value
     else:
@@ -254,7 +294,8 @@ def _bracketed(
     return Estimate(value, value, high, confidence=1.0)
 
 
-def _most_drag(task: Task, beta0: float, w0: float) -> float:
+def _most_drag(task: Task, beta0: ArrayLike, w0: ArrayLike) -> NDArray[np.float64]:
     """τ*(κ = s²/m)/τ*(κ = s²/2m) >= 1: c2 = 1 throughout, against c2 = 1/2."""
-    slow, fast = (float(acquisition_clock(beta0, w0, early_drag(task, c2))) for c2 in (1.0, 0.5))
-    return slow / fast if math.isfinite(slow) and fast > 0.0 else 1.0
+    slow, fast = (acquisition_clock(beta0, w0, early_drag(task, c2)) for c2 in (1.0, 0.5))
+    known = np.isfinite(slow) & (fast > 0.0)
+    return np.where(known, slow / np.where(known, fast, 1.0), 1.0)

@@ -29,8 +29,9 @@ def balanced_saddle(task: Task) -> tuple[Array, Array]:
 
     Returns
     -------
-    jacobian : array (2, 2)
-    eigenvalues : array (2,), ascending
+    jacobian : array (..., 2, 2)
+    eigenvalues : array (..., 2), ascending
+        ... the task's shape.
 
     Raises
     ------
@@ -46,7 +47,8 @@ def balanced_saddle(task: Task) -> tuple[Array, Array]:
     """
     require(task.labels == "balanced", "task", "have balanced labels", task.labels)
     rate = 0.5 * task.copies / (task.context_length + task.target_in_softmax)
-    return rate * np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([-rate, rate])
+    rate = np.asarray(rate, dtype=np.float64)
+    return rate[..., None, None] * np.array([[0.0, 1.0], [1.0, 0.0]]), np.stack([-rate, rate], axis=-1)
 
 
 def balanced_accuracy(beta: Array, task: Task) -> Array:

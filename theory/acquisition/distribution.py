@@ -56,7 +56,7 @@ class AcquisitionDistribution:
     """
 
     def __init__(self, task: Task, beta0_mean: float, beta0_std: float, w0: float = 0.0) -> None:
-        require(task.score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
+        require(task.single().score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
         self.task, self.w0 = task, number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
         self.beta0_mean = number("beta0_mean", beta0_mean, minimum=-MEAN_MAX, maximum=MEAN_MAX)
         # the law is tabulated within SPAN standard deviations, all of which the acquisition time has to admit

@@ -24,11 +24,11 @@ _PULL_MAX = 1e150
 
 
 class EarlyPath(NamedTuple):
-    """A trajectory of the early system: its start, in arrays of one shape, and the drag κ >= 0."""
+    """A trajectory of the early system: its start and the drag κ >= 0, in arrays of one shape (or one drag for all)."""
 
     beta0: Array
     w0: Array
-    drag: float
+    drag: Array | float
 
     @property
     def start(self) -> Array:
@@ -42,7 +42,7 @@ class EarlyPath(NamedTuple):
         return np.exp(np.minimum(self.beta0, 700.0) - 0.5 * start**2) - self.drag * ROOT_TWO_PI * ndtr(start)
 
 
-def beta_along(path_parameter: Array, constant: Array, drag: float) -> Array:
+def beta_along(path_parameter: Array, constant: Array, drag: Array | float) -> Array:
     """β(Y) = ln[C e^{Y²/2} + κ M(−Y)], for any value of the "constant", so that it may vary."""
     y = np.clip(path_parameter, -1e150, 36.0)  # e^{36²/2} is at the edge of float64; acquisition lies far below
     with np.errstate(under="ignore"):
@@ -50,7 +50,7 @@ def beta_along(path_parameter: Array, constant: Array, drag: float) -> Array:
     return np.log(np.maximum(attraction, 1e-300))
 
 
-def weight_along(path_parameter: Array, beta: Array, drag: float) -> Array:
+def weight_along(path_parameter: Array, beta: Array, drag: Array | float) -> Array:
     """w = Y + κ e^{−β}."""
     return path_parameter + drag * np.exp(-beta)
 
@@ -67,9 +67,9 @@ def clock_along(path: EarlyPath, path_parameter: Array) -> Array:
         ratio = np.exp(np.minimum(log_mills_ratio(-start) - log_grown, 0.0))
         log_sum = log_grown + np.log1p(-ratio * (ratio < 1.0)) - path.beta0
         log_sum = np.where(ratio < 1.0, log_sum, -np.inf)
-        if path.drag == 0.0:
-            return np.exp(log_sum)
-        return np.logaddexp(0.0, math.log(path.drag) + log_sum) / path.drag
+        free = np.equal(path.drag, 0.0)
+        drag = np.where(free, 1.0, path.drag)
+        return np.where(free, np.exp(log_sum), np.logaddexp(0.0, np.log(drag) + log_sum) / drag)
 
 
 def turning_point(path: EarlyPath) -> Array:
@@ -83,7 +83,7 @@ def turning_point(path: EarlyPath) -> Array:
     return np.where(path.w0 >= 0.0, path.start, high)
 
 
-def reaching(path: EarlyPath, beta: float) -> Array:
+def reaching(path: EarlyPath, beta: Array | float) -> Array:
     """The Y at which β is reached with w >= 0; the turning point where β is there already."""
     constant, low = path.constant, turning_point(path)
     # dβ/dY = w >= Y gives β(Y) >= β_low + (Y² − Y_low²)/2 for Y >= 0

@@ -1,5 +1,7 @@
 """When ICL is acquired, by integration of the averaged flow, for many starts at once."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,13 +35,19 @@ class Equations(NamedTuple):
     """Equations of a state (w, β, …), at many points at once: states and rates have shape (component, point).
 
     ``linearised`` gives the rates with their Jacobian (component, component, point); ``hopeless`` says of a state and
-    its rates whether ICL will never be acquired from there.
+    its rates whether ICL will never be acquired from there. ``select`` makes the equations of some of the points where
+    each has its own.
     """
 
     rates: Rates
     linearised: Callable[[Array], tuple[Array, Array]]
     hopeless: Callable[[Array, Array], Mask]
-    dimension: float
+    dimension: Array | float
+    select: Callable[[NDArray[np.intp]], Equations] | None = None
+
+    def of(self, points: NDArray[np.intp]) -> Equations:
+        """Those of the points."""
+        return self if self.select is None else self.select(points)
 
 
 class Arrival(NamedTuple):
@@ -59,12 +67,18 @@ class _Running(NamedTuple):
     rates: Array
     jacobian: Array
 
-    def kept(self, mask: Mask) -> "_Running":
+    def kept(self, mask: Mask) -> _Running:
         return _Running(self.which[mask], *(array[..., mask] for array in self[1:]))
 
 
-def integrated_time(task: Task, beta0: Array, w0: Array, target: float, average: Average = "gaussian") -> Array:
-    """First time at which β >= ``target`` and w > 0 without memory, for flat arrays of starts; ``inf`` where never.
+def integrated_time(task: Task, beta0: Array, w0: Array, target: Array | float, average: Average = "gaussian") -> Array:
+    """First time at which β >= ``target`` and w > 0 without memory, ``inf`` where never; for flat arrays."""
+    start, last = np.array([w0, beta0], dtype=np.float64), _horizon(task, beta0)
+    return arrival(_planar_equations(task, average), start, target, last).time
+
+
+def _planar_equations(task: Task, average: Average) -> Equations:
+    """The flow without memory, of one task or one for each point.
 
     Balanced contexts end the search in the quadrant w <= 0, β <= 0, which is never left; i.i.d. labels push w up
     whatever β is.
@@ -74,13 +88,13 @@ def integrated_time(task: Task, beta0: Array, w0: Array, target: float, average:
         flow = planar_flow(state[0], state[1], task, average)
         return np.array(flow[:2]), np.array([[flow.ww, flow.wb], [flow.wb, flow.bb]])
 
-    equations = Equations(
+    return Equations(
         lambda state: np.array(planar_rates(state[0], state[1], task, average)),
         linearised,
         lambda state, _: (state[0] <= 0.0) & (state[1] <= 0.0) & (task.labels == "balanced"),
         task.dimension,
+        (lambda points: _planar_equations(task.points(points), average)) if task.shape else None,
     )
-    return arrival(equations, np.array([w0, beta0], dtype=np.float64), target, _horizon(task, beta0)).time
 
 
 def context_equations(task: Task, contexts: ContextNodes, change: Callable[[Array, Array], Array]) -> Equations:
@@ -113,7 +127,7 @@ def context_averages(state: Array, task: Task, contexts: ContextNodes) -> Array:
     return np.array(force(state[0][:, None], attended_label(state[1], task, contexts), margin, contexts.weight))
 
 
-def arrival(equations: Equations, start: Array, target: float, last: Array | float) -> Arrival:
+def arrival(equations: Equations, start: Array, target: Array | float, last: Array | float) -> Arrival:
     """When trajectories from ``start`` (component, point) first have β >= ``target`` and w > 0, up to ``last``.
 
     Rosenbrock steps of order 5 (Rodas5P), each trajectory with its own size. Errors are measured in units of β's scale,
@@ -125,7 +139,7 @@ def arrival(equations: Equations, start: Array, target: float, last: Array | flo
         Where 20,000 steps do not decide.
     """
     times, states = np.full(start.shape[1], np.inf), start.copy()
-    last = np.broadcast_to(last, times.shape)
+    last, target = np.broadcast_to(last, times.shape), np.broadcast_to(target, times.shape)
     rates, jacobian = equations.linearised(start)
     w, beta = start[:2]
     at_once = (beta >= target) & ((w > 0.0) | ((w == 0.0) & (rates[0] > 0.0)))
@@ -136,11 +150,15 @@ def arrival(equations: Equations, start: Array, target: float, last: Array | flo
     for _ in range(STEPS_MAX):
         if run.which.size == 0:
             return Arrival(times, states)
-        state, stages, error = _rosenbrock(run, equations)
+        here = equations.of(run.which)
+        state, stages, error = _rosenbrock(run, here)
         good = error <= 1.0
-        arrived = good & (state[1] >= target) & (state[0] > 0.0)
+        level = target[run.which]
+        arrived = good & (state[1] >= level) & (state[0] > 0.0)
         if arrived.any():
-            share, there = _arrival_in_step(run.state[:, arrived], state[:, arrived], stages[:, :, arrived], target)
+            share, there = _arrival_in_step(
+                run.state[:, arrived], state[:, arrived], stages[:, :, arrived], level[arrived]
+            )
             times[run.which[arrived]] = run.time[arrived] + share * run.step[arrived]
             states[:, run.which[arrived]] = there
         moved = np.where(good, state, run.state)
@@ -149,9 +167,10 @@ def arrival(equations: Equations, start: Array, target: float, last: Array | flo
         run = run._replace(state=moved, time=time, step=run.step * np.where(np.isfinite(error), factor, 0.1))
         run = run.kept(~arrived & (time < last[run.which]))
         if run.which.size:
-            rates, jacobian = equations.linearised(run.state)
+            here = equations.of(run.which)
+            rates, jacobian = here.linearised(run.state)
             states[:, run.which] = run.state
-            run = run._replace(rates=rates, jacobian=jacobian).kept(~equations.hopeless(run.state, rates))
+            run = run._replace(rates=rates, jacobian=jacobian).kept(~here.hopeless(run.state, rates))
     stuck = f"w0 = {start[0, run.which[0]]:g}, beta0 = {start[1, run.which[0]]:g}"
     raise ArgumentError(
         f"Argument 'beta0' must leave the flow solvable in {STEPS_MAX} steps, but from {stuck} it is not."
@@ -167,14 +186,14 @@ def _horizon(task: Task, beta0: Array) -> Array:
     return HORIZON * np.exp(np.minimum(-2.0 * np.minimum(log_share, 0.0), 600.0))
 
 
-def _scales(state: Array, dimension: float) -> Array:
+def _scales(state: Array, dimension: Array | float) -> Array:
     scales = 1.0 + np.abs(state)
     scales[0] = np.abs(state[0]) + np.exp(np.clip(state[1], -700.0, 0.0))
     scales[1] = 1.0 / (1.0 + np.abs(state[1]) / dimension)
     return TOLERANCE * scales
 
 
-def _first_step(state: Array, rates: Array, jacobian: Array, dimension: float) -> Array:
+def _first_step(state: Array, rates: Array, jacobian: Array, dimension: Array | float) -> Array:
     """A hundredth of the time in which the state moves by its scale, or its rates by themselves."""
     scale = _scales(state, dimension) / TOLERANCE
     own = np.abs(np.diagonal(jacobian)).T
@@ -219,7 +238,7 @@ def _combined(weights: Array, stages: Array) -> Array:
     return (weights @ stages.reshape(len(stages), -1)[: weights.size]).reshape(stages.shape[1:])
 
 
-def _arrival_in_step(before: Array, after: Array, stages: Array, target: float) -> tuple[Array, Array]:
+def _arrival_in_step(before: Array, after: Array, stages: Array, target: Array) -> tuple[Array, Array]:
     """The part of the step after which β >= ``target`` and w > 0, by bisection on its dense output of order 4."""
     dense = [_combined(row, stages) for row in (rodas5p.H1, rodas5p.H2, rodas5p.H3)]
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arguments import number, require
+from .._elementwise import elementwise
 from ..accuracy import acquired_beta
 from ..contexts.attention import BETA_MAX
 from ..contexts.labels import Average
@@ -37,7 +39,10 @@ class Rung:
     error: float
 
 
-def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator | None = None) -> tuple[Rung, ...]:
+@elementwise(single=("beta0", "w0"), smooth=("dimension", "beta0", "w0"), ignored=("task_diversity",))
+def ladder(
+    task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, integrate: Integrator | None = None
+) -> tuple[Rung, ...]:
     """t_ICL (K → ∞) with one approximation more at every rung, and the relative error t/t_above − 1 of each.
 
     1. "binomial": the exact label sum, averaged field integrated (finite D as the task has it);
@@ -52,7 +57,7 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     ----------
     task : Task
         i.i.d. labels, flat attention; ``task_diversity`` plays no part.
-    beta0, w0 : float, |β0| <= 300, |w0| <= 5
+    beta0, w0 : array_like, |β0| <= 300, |w0| <= 5
     integrate : callable (task, beta0, w0, average) → float, optional
         Integrates :func:`icl_field` until ICL accuracy is 95 % (``iclrace.simulate`` has one). Without it the three
         topmost rungs are closed forms of the same field, accurate to 0.1 % for N >= 50.
@@ -60,6 +65,7 @@ def ladder(task: Task, beta0: float, w0: float = 0.0, *, integrate: Integrator |
     Returns
     -------
     tuple of Rung
+        Of arrays of the broadcast shape, if an argument is one.
 
     Raises
     ------

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real
+from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
@@ -18,6 +19,12 @@ Array = NDArray[np.float64]
 
 
 @by_name
+@elementwise(
+    arrays=("context_length", "label_std", "copies", "beta0", "w0"),
+    smooth=("context_length", "label_std", "beta0", "w0"),
+    ignored=("task_diversity", "dimension"),
+    costly=True,
+)
 def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     """d: with momentum μ, ICL is acquired when η·steps/(1 − μ) = t_ICL + d ημ/(1 − μ)².
 
@@ -56,17 +63,19 @@ def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     [6.5, 5.3, 4.1]
     """
     beta0, w0 = broadcast(beta0=real("beta0", beta0), w0=real("w0", w0))
-    path = EarlyPath(beta0.ravel(), w0.ravel(), float(early_drag(task)))
-    last = np.maximum(reaching(path, acquired_beta(task)), path.start)
+    beta0, w0, drag, level = broadcast(beta0=beta0, w0=w0, task=early_drag(task), level=np.asarray(acquired_beta(task)))
+    path = EarlyPath(beta0.ravel(), w0.ravel(), drag.ravel())
+    last = np.maximum(reaching(path, level.ravel()), path.start)
     x, weights = legendre(200)
     half = 0.5 * (last - path.start)[:, None]
     y = path.start[:, None] + half * (x + 1.0)
-    beta = beta_along(y, np.broadcast_to(path.constant[:, None], y.shape), path.drag)
-    lag = _lag(weight_along(y, beta, path.drag), beta, path.drag) * np.exp(-beta)  # dτ = e^{−β} dY
+    drag = drag.reshape(-1, 1)
+    beta = beta_along(y, np.broadcast_to(path.constant[:, None], y.shape), drag)
+    lag = _lag(weight_along(y, beta, drag), beta, drag) * np.exp(-beta)  # dτ = e^{−β} dY
     return (1.0 + half[:, 0] * (lag @ weights)).reshape(beta0.shape)
 
 
-def _lag(w: Array, beta: Array, drag: float) -> Array:
+def _lag(w: Array, beta: Array, drag: Array) -> Array:
     """−∇τ*·dg/dτ, from τ* = ln(1 + v M)/κ, M = M(w − v), v = κ e^{−β}, and g = (e^β − κ w, w e^β)."""
     v = drag * np.exp(-beta)
     mills = mills_ratio(np.maximum(w - v, -30.0))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, number, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
+from .._numerics.chebyshev import interpolated
 from .._numerics.level_sets import mass
 from .._numerics.quadrature import legendre
 from .._numerics.roots import root
@@ -30,6 +33,8 @@ Array = NDArray[np.float64]
 GIVEN_UP = 1e8
 #: Starts at which a race with repeats is run to see where it is won: two a standard deviation.
 SCANNED = 37
+#: Times from which on they are interpolated between few, from so many panels.
+MANY, FIRST = 1000, 16
 
 
 @by_name
@@ -70,19 +75,27 @@ def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, r
     >>> float(clock_at_acquisition(Task(context_length=100, task_diversity=161), 0.0, repeats=True).round(1))
     103.9
     """
-    if not repeats or math.isinf(task.task_diversity):
+    if not repeats or np.all(np.isinf(task.task_diversity)):
+        return 0.5 * acquisition_time(task, beta0, w0)
+    return _repeated_clock(task, beta0, w0, repeats=True)
+
+
+@elementwise(arrays=("beta0", "w0"), smooth=("task_diversity", "dimension", "beta0", "w0"), costly=True)
+def _repeated_clock(task: Task, beta0: ArrayLike, w0: ArrayLike, *, repeats: bool) -> Array:
+    """:func:`clock_at_acquisition` with the repeats of K items."""
+    if math.isinf(task.task_diversity):
         return 0.5 * acquisition_time(task, beta0, w0)
     beta0, w0 = broadcast(
         beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
     # per unit of the clock of the memory alone, c1 = 1/2
-    equations = context_equations(task, context_nodes(task, repeats=True), lambda _, averages: 2.0 * averages[:2])
+    equations = context_equations(task, context_nodes(task, repeats=repeats), lambda _, averages: 2.0 * averages[:2])
     start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
     return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
 
 
-def repeat_saddle(task: Task) -> float:
+def repeat_saddle(task: Task) -> Any:
     """β_s = −ln[1 + mK/(N − m)]: below it, and from w0 = 0, no context of K repeated items teaches ICL.
 
     There the drive ⟨m⟩ e^β − (N − m)/K vanishes: the others lean against the target as much as the copies attract.
@@ -94,7 +107,7 @@ def repeat_saddle(task: Task) -> float:
 
     Returns
     -------
-    float
+    float, or array shaped like the task
         −inf for K → ∞. The full field's separatrix lies within 0.02 of it for N >= 25 and K >= N/2 (D → ∞).
 
     Raises
@@ -111,10 +124,22 @@ def repeat_saddle(task: Task) -> float:
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
     others = task.context_length - task.copies
-    return -math.log1p(task.copies * task.task_diversity / others)
+    saddle = -np.log1p(task.copies * task.task_diversity / others)
+    return saddle if np.ndim(saddle) else float(saddle)
 
 
-def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_diversity: float) -> float:
+@elementwise(single=("clock", "task_diversity"), smooth=("clock", "task_diversity"))
+def _measured_time(memory: MeasuredMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Any:
+    """:func:`time_of_clock` of a table."""
+    reading, diversity = number("clock", clock), number("task_diversity", task_diversity, finite=False)
+    if float(memory.total_clock(diversity)) <= reading:
+        return math.inf
+    x, weights = legendre(200)
+    at = 0.5 * reading * (x + 1.0)
+    return float(0.5 * reading * weights @ (1.0 / memory.c1(at * memory.rate_ratio, diversity)))
+
+
+def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Any:
     """t = ∫_0^clock dI/c1: the time at which I_K, the memory alone, reads ``clock``; ``inf`` if it never does.
 
     At ``clock`` = I* it is t_ICL at finite K. For the homogeneous law it is an integral along the margin,
@@ -126,17 +151,17 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
     Parameters
     ----------
     memory : PowerLawMemory or MeasuredMemory
-    clock : float, I >= 0
-    task_diversity : float, K >= 1
+    clock : array_like, I >= 0
+    task_diversity : array_like, K >= 1
 
     Returns
     -------
-    float, gradient-flow time
+    float, gradient-flow time, or array of the broadcast shape
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "threshold at a budget" and "acquisition time at finite K".
 
@@ -146,21 +171,38 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: float, task_di
     >>> round(time_of_clock(PowerLawMemory(3.9, 0.7), clock, 1e4), 1)
     290.6
     """
-    clock = number("clock", clock, minimum=0.0, finite=False)
-    task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
-    if float(memory.total_clock(task_diversity)) <= clock:
-        return math.inf
-    if math.isinf(task_diversity):
-        return 2.0 * clock  # nothing is memorised, and c1 stays at 1/2
-    x, weights = legendre(200)
+    clock, diversity = broadcast(
+        clock=real("clock", clock, minimum=0.0, finite=False),
+        task_diversity=real("task_diversity", task_diversity, minimum=1.0, finite=False),
+    )
+    never = np.asarray(memory.total_clock(diversity)) <= clock
+    times = np.where(never, np.inf, 2.0 * clock)  # where nothing is memorised c1 stays at 1/2
+    finite = np.isfinite(diversity) & ~never & (clock > 0.0)
     if isinstance(memory, PowerLawMemory):
         # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
-        end = float(memory.margin(clock, task_diversity))
-        margin = 0.5 * end * (x + 1.0)
-        with np.errstate(over="ignore", divide="ignore"):  # beyond e^700 the time is infinite for every purpose
-            return float(0.5 * end * weights @ (1.0 / memory.field(margin, memory.c1(margin), task_diversity)))
-    reading = 0.5 * clock * (x + 1.0)
-    return float(0.5 * clock * weights @ (1.0 / memory.c1(reading * memory.rate_ratio, task_diversity)))
+        margin = memory.margin(clock[finite], diversity[finite])
+        times[finite] = _scaled_times(memory, margin) / memory.rate(diversity[finite])
+    elif finite.any():
+        times[finite] = _measured_time(memory, clock[finite], diversity[finite])
+    return times if times.ndim else float(times)
+
+
+def _scaled_times(memory: PowerLawMemory, margin: Array) -> Array:
+    """r_K t at margins φ > 0, a flat array; many are interpolated."""
+    if margin.size < MANY:
+        return _scaled_time(memory, margin)
+    return interpolated(lambda x: _scaled_time(memory, np.exp(x[0]))[:, None], np.log(margin)[None, :], [FIRST])[:, 0]
+
+
+def _scaled_time(memory: PowerLawMemory, margin: Array) -> Array:
+    """r_K t at margins φ, a flat array: ∫_0^φ (1 + e^x)/(1 + x/p)^q dx."""
+    x, weights = legendre(200)
+    end = margin[:, None]
+    at = 0.5 * end * (x + 1.0)
+    with np.errstate(over="ignore"):  # beyond e^700 the time is infinite for every purpose
+        return (
+            0.5 * margin * (((1.0 + np.exp(at)) / (1.0 + at / memory.margin_scale) ** memory.growth_exponent) @ weights)
+        )
 
 
 @by_name
@@ -202,14 +244,15 @@ def delayed_time(memory: PowerLawMemory, clock: ArrayLike, task_diversity: Array
 
 
 @by_name
+@elementwise(single=("beta0_mean", "beta0_std", "w0"), arrays=("task_diversity",))
 def acquisition_probability(
     task: Task,
     memory: Memory,
-    beta0_mean: float,
-    beta0_std: float,
+    beta0_mean: ArrayLike,
+    beta0_std: ArrayLike,
     *,
     task_diversity: ArrayLike | None = None,
-    w0: float = 0.0,
+    w0: ArrayLike = 0.0,
     repeats: bool = False,
 ) -> Array:
     """P(acquire | K) = P(I* < I_K(∞)) over β0 ~ N(mean, std²), after an infinite time: a probit in ln K near K*.
@@ -224,21 +267,21 @@ def acquisition_probability(
     task : Task
         Its ``task_diversity`` is used unless the next argument is given.
     memory : a memory law
-    beta0_mean, beta0_std : float, std > 0
+    beta0_mean, beta0_std : array_like, std > 0
     task_diversity : array_like, K >= 1, optional
-    w0 : float
+    w0 : array_like
     repeats : bool
         Whether items are repeated within contexts (:func:`clock_at_acquisition`); β_c then never lies below the saddle.
         Every β_c is found, unless two lie within half a std.
 
     Returns
     -------
-    array shaped like ``task_diversity``
+    array of the broadcast shape
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "bimodality"; paper, section 4.
 
@@ -251,6 +294,7 @@ def acquisition_probability(
     require(isinstance(memory, Memory), "memory", "be a memory law", memory)
     diversity = task.task_diversity if task_diversity is None else task_diversity
     diversity = real("task_diversity", diversity, minimum=1.0, finite=False)
+    task = task.at(task_diversity=math.inf)
     law = acquisition_distribution(task, beta0_mean, beta0_std, w0)
     if not repeats:
         return law.cdf(2.0 * memory.total_clock(diversity))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from ..task import Task
 
@@ -19,6 +21,7 @@ SCORE_POINTS, LAPLACE_POINTS = 241, 801
 
 
 @by_name
+@elementwise(arrays=("beta", "c2"), ignored=("task_diversity", "dimension"))
 def rough_attention(beta: ArrayLike, task: Task, c2: ArrayLike = 0.5) -> tuple[Array, Array, Array]:
     """Drive and drag of the early system with rough attention, dw/dτ = A(β) − κ w and dβ/dτ = w A′(β).
 
@@ -97,7 +100,8 @@ def _grids(score_std: float) -> tuple[Array, Array, Array, Array]:
     return score, density, np.exp(log_s), np.exp(log_s) * (log_s[1] - log_s[0])
 
 
-def effective_context(task: Task) -> float:
+@elementwise(ignored=("task_diversity", "dimension", "label_std", "copies"))
+def effective_context(task: Task) -> Any:
     """N_eff = 1/⟨Σ_j a_j²⟩ at β = 0: the number of tokens the first attention rests on.
 
     Parameters
@@ -107,7 +111,7 @@ def effective_context(task: Task) -> float:
 
     Returns
     -------
-    float in [1, N]
+    float in [1, N], or array shaped like the task
 
     Source: docs/derivation.md, "rough attention".
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, number, real, require
+from .._arguments import broadcast, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
-from .._numerics.chebyshev import tabulated
 from ..accuracy import ACQUIRED, acquired_beta
 from ..contexts.attention import BETA_MAX
 from ..contexts.labels import Average
 from ..task import Task
 from .integrated import integrated_time
+from .planar import sharp
 from .variation import time_along_path
 
 Array = NDArray[np.float64]
@@ -21,8 +22,6 @@ Array = NDArray[np.float64]
 CLOSED_ERROR, INTEGRATED_ERROR = 2e-3, 1e-4
 #: Initial weights beyond this are refused: at w n/Z of order 1 from the start networks are in no early phase.
 WEIGHT_MAX = 5.0
-#: Starts of one w0 from which on times are interpolated between few of them (to 1e-6) rather than found one by one.
-MANY = 1000
 
 
 @by_name
@@ -37,12 +36,12 @@ def early_drag(task: Task, c2: ArrayLike = 0.5) -> Array:
 
     Returns
     -------
-    array shaped like ``c2``
+    array of the broadcast shape of the task and ``c2``
 
     Raises
     ------
     ValueError
-        If ``c2`` is out of range.
+        If ``c2`` is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "early system".
 
@@ -51,18 +50,25 @@ def early_drag(task: Task, c2: ArrayLike = 0.5) -> Array:
     >>> float(early_drag(Task(context_length=100, copies=2)))
     0.25
     """
-    fluctuation = 0.0 if task.labels == "balanced" else task.label_std**2 / task.copies
-    return np.asarray(fluctuation * real("c2", c2, minimum=0.0, maximum=1.0))
+    fluctuation = np.asarray(0.0 if task.labels == "balanced" else task.label_std**2 / task.copies)
+    fluctuation, c2 = broadcast(task=fluctuation, c2=real("c2", c2, minimum=0.0, maximum=1.0))
+    return np.asarray(fluctuation * c2)
 
 
 @by_name
+@elementwise(
+    arrays=("context_length", "dimension", "label_std", "copies", "beta0", "w0", "accuracy", "until_beta"),
+    smooth=("context_length", "dimension", "label_std", "beta0", "w0", "accuracy", "until_beta"),
+    ignored=("task_diversity",),
+    costly=True,
+)
 def acquisition_time(
     task: Task,
     beta0: ArrayLike,
     w0: ArrayLike = 0.0,
     *,
-    accuracy: float = ACQUIRED,
-    until_beta: float | None = None,
+    accuracy: ArrayLike = ACQUIRED,
+    until_beta: ArrayLike | None = None,
     average: Average = "gaussian",
 ) -> Array:
     """Gradient-flow time to 95 % ICL accuracy without memory (φ = 0): t_ICL → 2 N τ*/m for N → ∞.
@@ -115,37 +121,27 @@ def acquisition_time(
         beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
-    shape, beta0, w0 = beta0.shape, beta0.ravel(), w0.ravel()
-    if until_beta is None:
-        target = acquired_beta(task, accuracy)
-    else:
-        target = number("until_beta", until_beta, minimum=-BETA_MAX, maximum=BETA_MAX)
+    level = acquired_beta(task, accuracy) if until_beta is None else until_beta
+    level = (
+        real("until_beta", level, minimum=-BETA_MAX, maximum=BETA_MAX) if until_beta is not None else np.asarray(level)
+    )
+    beta0, w0, target, _ = broadcast(beta0=beta0, w0=w0, until_beta=level, task=np.empty(task.shape))
+    shape, beta0, w0, target = beta0.shape, beta0.ravel(), w0.ravel(), target.ravel()
     times = np.zeros(beta0.size)
     # w rises from 0 unless the labels are balanced and β0 <= 0
     rises = (w0 > 0.0) | ((w0 == 0.0) & ((beta0 > 0.0) | (task.labels != "balanced")))
     waits = (beta0 < target) | ~rises
-    weights, group, sizes = np.unique(w0, return_inverse=True, return_counts=True)
-    few = waits & (sizes[group] < MANY)
-    times[few] = _times(task, beta0[few], w0[few], target, average)
-    for index in np.flatnonzero(sizes >= MANY):
-        chosen = waits & (group == index)
-        if chosen.any():
-            times[chosen] = _many_times(task, beta0[chosen], float(weights[index]), target, average)
+    times[waits] = _times(task.points(waits), beta0[waits], w0[waits], target[waits], average)
     return times.reshape(shape)
 
 
-def _many_times(task: Task, beta0: Array, w0: float, target: float, average: Average) -> Array:
-    def function(starts: Array) -> Array:
-        return _times(task, starts, np.full(starts.shape, w0), target, average)
-
-    return tabulated(function, beta0)
-
-
-def _times(task: Task, beta0: Array, w0: Array, target: float, average: Average) -> Array:
-    """Closed form where it is trusted, integration elsewhere; for flat arrays of starts."""
+def _times(task: Task, beta0: Array, w0: Array, target: Array, average: Average) -> Array:
+    """Closed form where it is trusted, integration elsewhere; for flat arrays of starts (and tasks)."""
     times, trusted = np.empty(beta0.size), np.zeros(beta0.size, dtype=bool)
     if task.labels != "balanced" and beta0.size:
-        times, trusted = time_along_path(task, beta0, w0, max(target, -BETA_MAX), average)
-    if not trusted.all():
-        times[~trusted] = integrated_time(task, beta0[~trusted], w0[~trusted], target, average)
+        times, trusted = time_along_path(task, beta0, w0, np.maximum(target, -BETA_MAX), average)
+    fine = np.broadcast_to(sharp(task), trusted.shape)  # more nodes only where they are needed
+    for left in (~trusted & fine, ~trusted & ~fine):
+        if left.any():
+            times[left] = integrated_time(task.points(left), beta0[left], w0[left], target[left], average)
     return times

@@ -25,8 +25,8 @@ PASSES, CHANGE = 3, 5e-4
 CUT, LEFT_OUT = -4.0, 1e-3
 
 
-def time_along_path(task: Task, beta0: Array, w0: Array, target: float, average: Average) -> tuple[Array, Mask]:
-    """Time until β passes ``target`` with w > 0, for flat arrays of starts, and where it is trusted.
+def time_along_path(task: Task, beta0: Array, w0: Array, target: Array | float, average: Average) -> tuple[Array, Mask]:
+    """Time until β passes ``target`` with w > 0, for flat arrays of starts (and tasks), and where it is trusted.
 
     Trusted is a time whose path parameter rises all the way, whose last pass changed it by less than :data:`CHANGE`,
     whose integrand the nodes resolve that well, and whose part below the cut, if there is one, is early throughout.
@@ -42,16 +42,17 @@ def time_along_path(task: Task, beta0: Array, w0: Array, target: float, average:
     crosses = np.abs(beta_along(last, path.constant, drag) - target) < 1e-9
     points, integral, coefficients = _integration(PATH_NODES)
     constant = np.broadcast_to(path.constant[:, None], (beta0.size, PATH_NODES))
+    task_along, drag_along = task.expanded(), np.expand_dims(drag, -1)  # (point, node)
     pace, change = np.zeros_like(constant), np.zeros_like(beta0)
     trusted = crosses & (last > first) & ((first == path.start) | _early(task, beta0, w0, drag))
     with np.errstate(all="ignore"):  # a path that cannot be trusted may be anything
         for _ in range(PASSES + 1):
             half = 0.5 * (last - first)
             y = first[:, None] + half[:, None] * (points + 1.0)
-            beta = beta_along(np.nan_to_num(y), constant, drag)
-            w = weight_along(y, beta, drag)
-            dw, dbeta = planar_rates(w, beta, task, average, LABEL_NODES)
-            dy = dw + drag * np.exp(-beta) * dbeta
+            beta = beta_along(np.nan_to_num(y), constant, drag_along)
+            w = weight_along(y, beta, drag_along)
+            dw, dbeta = planar_rates(w, beta, task_along, average, LABEL_NODES)
+            dy = dw + drag_along * np.exp(-beta) * dbeta
             trusted &= (dy > 0.0).all(axis=1)
             before, pace = pace, half[:, None] / dy
             change = np.abs(pace - before) @ integral[-1]  # pointwise: a time may be right by accident
@@ -68,7 +69,7 @@ def time_along_path(task: Task, beta0: Array, w0: Array, target: float, average:
     return time, trusted
 
 
-def _early(task: Task, beta0: Array, w0: Array, drag: float) -> Mask:
+def _early(task: Task, beta0: Array, w0: Array, drag: Array | float) -> Mask:
     """Whether what the early system leaves out below the cut, all of it at β0, at w0 or at the cut, is below
     :data:`LEFT_OUT`: overlaps, saturation by w and by e^β, and Z = N − m + m e^β where N stands for it, which counts in
     the lag of w behind β, (e^β/κ)² of the time and so 1/:data:`CUT`² at the cut."""
@@ -77,7 +78,7 @@ def _early(task: Task, beta0: Array, w0: Array, drag: float) -> Mask:
     # a start with w0 < 0 may lie below the cut at any β0
     share = np.exp(np.minimum(beta0, 700.0)) * task.copies / task.context_length
     lag = 2.0 * task.copies / (task.context_length * CUT**2)
-    deep = lag <= LEFT_OUT and 0.25 * drag * task.copies <= LEFT_OUT * task.context_length
+    deep = (lag <= LEFT_OUT) & (0.25 * drag * task.copies <= LEFT_OUT * task.context_length)
     return deep & (overlap <= LEFT_OUT) & (saturation <= LEFT_OUT) & (share <= LEFT_OUT)
 
 

@@ -45,7 +45,7 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     >>> copies[:2].tolist(), probability[:2].round(3).tolist()
     ([1, 2], [0.906, 0.09])
     """
-    require(task.task_diversity > 1, "task", "have task_diversity > 1", task.task_diversity)
+    require(task.single().task_diversity > 1, "task", "have task_diversity > 1", task.task_diversity)
     size, chance = task.context_length - task.copies, 1.0 / task.task_diversity
     extra = np.arange(max(size, 1))
     choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(size - extra + 1)

@@ -58,6 +58,7 @@ def label_sum_nodes(
     require(known, "average", 'be "gaussian" or "binomial"', average)
     nodes = integer("nodes", nodes, minimum=1)
     bias = number("bias", bias, minimum=-1.0, maximum=1.0)
+    task.single()
     return _nodes(task.labels, task.context_length, task.copies, float(task.label_std), average, nodes, bias)
 
 

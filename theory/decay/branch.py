@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
 from ..memory.law import PowerLawMemory
@@ -21,6 +22,8 @@ POINTS = 2001
 TOP = 12.0
 #: Least margin that counts: at −30 ICL would have to unlearn.
 LEAST_MARGIN = -30.0
+#: What of a task plays no part here.
+IGNORED = ("task_diversity", "dimension", "label_std")
 
 
 def branch_point(task: Task, beta: ArrayLike) -> tuple[Array, Array]:
@@ -37,7 +40,7 @@ def branch_point(task: Task, beta: ArrayLike) -> tuple[Array, Array]:
 
     Returns
     -------
-    w, a : arrays shaped like ``beta``
+    w, a : arrays of the broadcast shape of the task and ``beta``
 
     Raises
     ------
@@ -53,8 +56,7 @@ def branch_point(task: Task, beta: ArrayLike) -> tuple[Array, Array]:
     (2.1, 0.23)
     """
     _require_plain(task)
-    beta = real("beta", beta, minimum=0.0, exclusive=True)
-    others = (task.context_length - task.copies) / task.copies
+    beta, others = broadcast(beta=real("beta", beta, minimum=0.0, exclusive=True), task=np.asarray(_others(task)))
     with np.errstate(over="ignore"):
         a = 1.0 / (1.0 + others * np.exp(-beta))
         w = np.sqrt(beta * (1.0 + np.exp(beta) / others))  # 1/(1 − a) = 1 + 1/ρ
@@ -111,7 +113,7 @@ def fold_margin(task: Task, decay: ArrayLike) -> Array:
 
     Returns
     -------
-    array shaped like ``decay``
+    array of the broadcast shape of the task and ``decay``
         ``nan`` where the branch has no fold: N/m is so small, or λ so large, that ICL fades without one.
 
     Raises
@@ -130,6 +132,7 @@ def fold_margin(task: Task, decay: ArrayLike) -> Array:
     return fold_point(task, decay)[1]
 
 
+@elementwise(arrays=("decay",), smooth=("context_length", "decay"), ignored=IGNORED, costly=True)
 def fold_point(task: Task, decay: ArrayLike) -> tuple[Array, Array]:
     """β_c and φ_c of :func:`fold_margin`."""
     decay = real("decay", decay, minimum=0.0, exclusive=True)
@@ -160,6 +163,7 @@ def _beta_at(task: Task, decay: Array, margin: Array, end: Array) -> Array:
 
 
 @by_name
+@elementwise(arrays=("decay", "margin"), smooth=("context_length", "decay", "margin"), ignored=IGNORED, costly=True)
 def loss_product(task: Task, decay: ArrayLike, margin: ArrayLike) -> Array:
     """L_ICL L_IWL = λ w/a on the branch at margin φ: the tie between the two losses after acquisition.
 
@@ -201,16 +205,26 @@ def loss_product(task: Task, decay: ArrayLike, margin: ArrayLike) -> Array:
     return np.where(inside, decay * w / a, np.nan)
 
 
-def _top(task: Task) -> float:
-    return math.log((task.context_length - task.copies) / task.copies) + TOP
+def _others(task: Task) -> Array | float:
+    return (task.context_length - task.copies) / task.copies
+
+
+def _top(task: Task) -> Array | float:
+    return np.log(_others(task)) + TOP
 
 
 def _require_plain(task: Task) -> None:
-    plain = task.labels == "iid" and task.score_std == 0.0
+    plain = task.labels == "iid" and not np.any(task.score_std)
     require(plain, "task", "have i.i.d. labels and flat attention here", task)
 
 
 @by_name
+@elementwise(
+    arrays=("task_diversity", "decay", "acquired_margin"),
+    smooth=("context_length", "task_diversity", "decay", "acquired_margin"),
+    ignored=("dimension", "label_std"),
+    costly=True,
+)
 def mean_transience_time(
     task: Task,
     memory: PowerLawMemory,
@@ -261,26 +275,22 @@ def mean_transience_time(
         acquired_margin=real("acquired_margin", acquired_margin, minimum=0.0, finite=False),
         task_diversity=real("task_diversity", given, minimum=1.0, finite=False),
     )
+    task = task.at(task_diversity=math.inf)
     ends, folds = fold_point(task, decay)
-    points = zip(*(x.flat for x in (decay, margin, diversity, ends, folds)), strict=True)
-    times = [_duration(task, memory, *(float(value) for value in point)) for point in points]
-    return np.array(times, dtype=np.float64).reshape(decay.shape)
+    times = np.where(np.isnan(folds), np.nan, np.where(margin >= folds, 0.0, np.inf))
+    lasts = (margin < folds) & np.isfinite(diversity)
+    if lasts.any():
+        times[lasts] = _durations(task, memory, decay[lasts], margin[lasts], diversity[lasts], ends[lasts])
+    return times
 
 
-def _duration(
-    task: Task, memory: PowerLawMemory, decay: float, start: float, diversity: float, end: float, fold: float
-) -> float:
-    """∫ dI a/(λ w) over the branch, in β: smooth at the fold, where dφ/dβ = 0."""
-    if math.isnan(fold):
-        return math.nan
-    if start >= fold:
-        return 0.0
-    if math.isinf(diversity):
-        return math.inf
-    begin = float(_beta_at(task, np.array(decay), np.array(start), np.array(end)))
+def _durations(task: Task, memory: PowerLawMemory, decay: Array, start: Array, diversity: Array, end: Array) -> Array:
+    """∫ dI a/(λ w) over the branch, in β: smooth at the fold, where dφ/dβ = 0. For flat arrays."""
+    begin = _beta_at(task, decay, start, end)
     x, weights = legendre(120)
     half = 0.5 * (begin - end)
-    beta = end + half * (x + 1.0)
+    beta = end[:, None] + half[:, None] * (x + 1.0)
+    decay, diversity = decay[:, None], diversity[:, None]
     w, a = branch_point(task, beta)
     margin = branch_margin(task, decay, beta)
     # −dφ/dβ from φ = ln(a/λw − 1) − w a, with a′ = a(1 − a) and w′/w = (1/β + a)/2, as w² = β/(1 − a)
@@ -288,4 +298,4 @@ def _duration(
     ratio = a / (decay * w)
     falls = -(ratio * (1.0 - a - growth) / (ratio - 1.0) - w * a * (1.0 - a + growth))
     clock_rate = 1.0 / memory.field(margin, np.ones_like(margin), diversity)  # dI/dφ
-    return float(half * weights @ (clock_rate * falls * a / w) / decay)
+    return half * ((clock_rate * falls * a / (w * decay)) @ weights)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from .._arguments import broadcast, number, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from ..acquisition.time import early_drag
 from ..contexts.attention import Attended, attended_label, context_nodes
@@ -37,7 +38,8 @@ DECAY_MIN, DECAY_MAX = 1e-10, 1e100
 class FixedPoint:
     """A fixed point of (w, β) at margin φ, and the growth rates of small deviations (``eigenvalues``, ascending).
 
-    Rates are per unit of gradient-flow time. Made by :func:`fixed_points`, :func:`fold` and :func:`acquisition_fold`.
+    All are floats, or arrays of one shape where it was made of arrays. Rates are per unit of gradient-flow time. Made
+    by :func:`fixed_points`, :func:`fold` and :func:`acquisition_fold`.
 
     Source: docs/derivation.md, "transience".
 
@@ -47,13 +49,13 @@ class FixedPoint:
     True
     """
 
-    w: float
-    beta: float
-    margin: float
-    eigenvalues: tuple[float, float]
+    w: Any
+    beta: Any
+    margin: Any
+    eigenvalues: tuple[Any, Any]
 
     @property
-    def stable(self) -> bool:
+    def stable(self) -> Any:
         """Whether every deviation decays."""
         return self.eigenvalues[1] < 0.0
 
@@ -66,7 +68,8 @@ class Branch(NamedTuple):
     margin: Array
 
 
-def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, ...]:
+@elementwise(single=("decay", "margin"), ignored=("task_diversity",))
+def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[FixedPoint, ...]:
     """All fixed points with w > 0 of the averaged field with decay, in ascending β.
 
         E_n[σ(−u) a] = λ w,     w E_n[σ(−u) ∂a/∂β] = λ β
@@ -76,19 +79,20 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     Parameters
     ----------
     task : Task
-    decay : float, λ in [1e−10, 1e100]
+    decay : array_like, λ in [1e−10, 1e100]
         Weight decay of w and β alike, per unit of gradient-flow time.
-    margin : float in (−30, 80)
+    margin : array_like in (−30, 80)
         Memory margin φ, held fixed: it moves slowly compared with (w, β).
 
     Returns
     -------
     tuple of FixedPoint
+        Of arrays of the broadcast shape if an argument is one: as many as there are anywhere, NaN where one lacks.
 
     Raises
     ------
     ValueError
-        If ``decay`` is not one number in that range, or ``margin`` out of range.
+        If ``decay`` or ``margin`` is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "transience"; paper, section 5.
 
@@ -98,21 +102,23 @@ def fixed_points(task: Task, decay: float, margin: float) -> tuple[FixedPoint, .
     [True, False, True]
     """
     margin = number("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
-    branch = branch_of(task, _decay(decay))
+    decay = _decay(decay)
+    branch = branch_of(task, decay)
     gap = branch.margin - margin
     found = []
     for i in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
         beta = np.linspace(branch.beta[i], branch.beta[i + 1], 21)
         for _ in range(2 * ZOOMS):  # twice: β itself is wanted, not an extremum
-            local = branch_at(task, float(decay), beta)
+            local = branch_at(task, decay, beta)
             j = int(np.flatnonzero(np.diff(np.sign(local.margin - margin)))[0])
             beta = np.linspace(beta[j], beta[j + 1], 21)
-        point = branch_at(task, float(decay), np.array([0.5 * (beta[0] + beta[-1])]))
-        found.append(_fixed_point(task, float(decay), float(point.w[0]), float(point.beta[0]), margin))
+        point = branch_at(task, decay, np.array([0.5 * (beta[0] + beta[-1])]))
+        found.append(_fixed_point(task, decay, float(point.w[0]), float(point.beta[0]), margin))
     return tuple(found)
 
 
-def fold(task: Task, decay: float) -> FixedPoint | None:
+@elementwise(single=("decay",), smooth=("context_length", "dimension", "decay"), ignored=("task_diversity",))
+def fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     """The fold that ends the ICL branch: the largest margin φ_c at which ICL persists against weight decay.
 
     There the Jacobian of the averaged field with decay is singular. φ_c = ln(1/λ) − 2.7 for N = 100.
@@ -120,19 +126,19 @@ def fold(task: Task, decay: float) -> FixedPoint | None:
     Parameters
     ----------
     task : Task
-    decay : float, λ in [1e−10, 1e100]
+    decay : array_like, λ in [1e−10, 1e100]
 
     Returns
     -------
     FixedPoint, or None where there is no fold: the decay is so strong that ICL has no branch of its own, or N is so
     small (N <= 10 for one copy) that ICL fades without one. With balanced labels the branch leaves (0, 0) at
     φ = ln(m/(λ (N + T)) − 1) and turns at the fold; there is no fold where it bends towards smaller φ at once.
-    β is good to 1e-5, φ to 1e-9.
+    β is good to 1e-5, φ to 1e-9. If an argument is an array, a FixedPoint of arrays, NaN for None.
 
     Raises
     ------
     ValueError
-        If ``decay`` is not one number in that range.
+        If ``decay`` is out of that range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "transience".
 
@@ -144,7 +150,8 @@ def fold(task: Task, decay: float) -> FixedPoint | None:
     return _folds(task, _decay(decay))[1]
 
 
-def acquisition_fold(task: Task, decay: float) -> FixedPoint | None:
+@elementwise(single=("decay",), smooth=("context_length", "dimension", "decay"), ignored=("task_diversity",))
+def acquisition_fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     """The fold that ends the branch without ICL: the margin φ_a below which the network cannot help acquiring ICL.
 
     Memory that passes φ_a before ICL is acquired traps the network short of it. Early system, K → ∞: φ_a = 0 at the
@@ -189,7 +196,9 @@ def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Arra
     0.01048
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    c1, kappa = broadcast(c1=real("c1", c1, minimum=0.0, maximum=1.0), c2=early_drag(task, c2))
+    c1, kappa, _ = broadcast(
+        c1=real("c1", c1, minimum=0.0, maximum=1.0), c2=early_drag(task, c2), task=np.empty(task.shape)
+    )
     # (√(κ² + 8e) − κ)/2, without the difference of two large numbers
     root = 4.0 * math.e / (np.hypot(kappa, math.sqrt(8.0 * math.e)) + kappa)
     return task.copies * c1 / task.context_length * root
@@ -294,5 +303,5 @@ def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float)
     return FixedPoint(w, beta, margin, (float(low), float(high)))
 
 
-def _decay(decay: float) -> float:
+def _decay(decay: ArrayLike) -> float:
     return number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, number, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
@@ -35,6 +36,7 @@ LEAST_LEVEL = 1e-6
 
 
 @by_name
+@elementwise(arrays=("task_diversity", "decay", "budget", "beta0", "w0"))
 def phase(
     task: Task,
     memory: PowerLawMemory,
@@ -95,6 +97,7 @@ def phase(
         w0=real("w0", w0, minimum=-5.0, maximum=5.0),
         task_diversity=diversity_of(task, task_diversity),
     )
+    task = task.at(task_diversity=math.inf)
     points = zip(decay.flat, budget.flat, beta0.flat, w0.flat, diversity.flat, strict=True)
     phases = [_phase(task, memory, *(float(value) for value in point)) for point in points]
     return np.array(phases, dtype="<U9").reshape(decay.shape)
@@ -128,7 +131,13 @@ def acquired_with_decay(
     return arrival(context_equations(task, context_nodes(task), change), start, level, last)
 
 
-def tail_time(task: Task, decay: float, beta0: float) -> float:
+@by_name
+@elementwise(
+    single=("decay", "beta0"),
+    smooth=("context_length", "label_std", "decay", "beta0"),
+    ignored=("task_diversity", "dimension"),
+)
+def tail_time(task: Task, decay: ArrayLike, beta0: ArrayLike) -> Any:
     """t_ICL ≈ (2N/m) ∫ dβ/[e^{2β}/(κ + λ′) − λ′β] from β0 to 95 % accuracy: the long tail, cut by decay. K → ∞.
 
     Deep in the drag branch w follows β, w = e^β/(κ + λ′), with λ′ = 2Nλ/m the decay per unit clock. Then β creeps at
@@ -139,14 +148,15 @@ def tail_time(task: Task, decay: float, beta0: float) -> float:
     ----------
     task : Task
         i.i.d. labels.
-    decay : float, 0 <= λ < λ_c
+    decay : array_like, 0 <= λ < λ_c
         Weight decay of w and β, below :func:`critical_decay`.
-    beta0 : float, |β0| <= 300
+    beta0 : array_like, |β0| <= 300
         The law is for β0 ≪ ln κ.
 
     Returns
     -------
-    float, gradient-flow time; ``inf`` where the integrand has a zero on the way: a fixed point holds β back
+    float, gradient-flow time, or array of the broadcast shape
+        ``inf`` where the integrand has a zero on the way: a fixed point holds β back
 
     Raises
     ------
@@ -162,13 +172,13 @@ def tail_time(task: Task, decay: float, beta0: float) -> float:
     """
     kappa = float(early_drag(task))
     require(kappa > 0.0, "task", "have i.i.d. labels with label_std > 0 here", task)
-    beta0 = number("beta0", beta0, minimum=-300.0, maximum=300.0)
+    start = number("beta0", beta0, minimum=-300.0, maximum=300.0)
     per_clock = 2.0 * task.context_length / task.copies * number("decay", decay, minimum=0.0)
     level = acquired_beta(task)
-    if beta0 >= level:
+    if start >= level:
         return 0.0
     # smooth in β on the scale 1, and steep, like e^{−2β}, only towards β0
-    edges = np.linspace(beta0, level, max(2, math.ceil(4.0 * (level - beta0))))
+    edges = np.linspace(start, level, max(2, math.ceil(4.0 * (level - start))))
     x, weights = legendre(20)
     half = 0.5 * np.diff(edges)[:, None]
     beta = edges[:-1, None] + half * (x + 1.0)

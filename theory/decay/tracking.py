@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
 from .._arguments import broadcast, number, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
 from ..contexts.attention import BETA_MAX
@@ -109,7 +110,13 @@ def conserved_weight(
 
 
 @by_name
-def weight_after_acquisition(task: Task, clock: ArrayLike, w: float, beta: float) -> Array:
+@elementwise(
+    single=("w", "beta"),
+    arrays=("clock",),
+    smooth=("context_length", "clock", "w", "beta"),
+    ignored=("task_diversity", "dimension", "label_std"),
+)
+def weight_after_acquisition(task: Task, clock: ArrayLike, w: ArrayLike, beta: ArrayLike) -> Array:
     """w when the memory's own clock has gained ``clock`` since (w_1, β_1), without decay: a is followed from there on.
 
         w² − w_1² = 2 (β − β_1) + 2m (e^β − e^{β_1})/(N − m),    I − I_1 = ∫ dβ/[w a (1 − a)],  a = 1/(1 + ρ)
@@ -123,12 +130,12 @@ def weight_after_acquisition(task: Task, clock: ArrayLike, w: float, beta: float
         i.i.d. labels, flat attention; D → ∞ is taken, and the target left out of the softmax.
     clock : array_like, I − I_1 >= 0
         Gained by I_K(φ), the memory's clock at its margin (:meth:`PowerLawMemory.clock`).
-    w, beta : float, w > 0
+    w, beta : array_like, w > 0
         State to start from, that at acquisition for example.
 
     Returns
     -------
-    array shaped like ``clock``
+    array of the broadcast shape
 
     Raises
     ------

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import broadcast, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
 from ..field import mean_residual
@@ -81,11 +82,27 @@ def transience_time(
     [0.196, 0.194]
     """
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
-    decay, margin, diversity = broadcast(
-        decay=decays(decay),
-        acquired_margin=real("acquired_margin", acquired_margin, minimum=0.0, finite=False),
+    return _transience_time(
+        task,
+        memory,
+        decays(decay),
+        real("acquired_margin", acquired_margin, minimum=0.0, finite=False),
         task_diversity=diversity_of(task, task_diversity),
     )
+
+
+@elementwise(
+    single=("decay",),
+    arrays=("task_diversity", "acquired_margin"),
+    smooth=("context_length", "dimension", "task_diversity", "decay", "acquired_margin"),
+    costly=True,
+)
+def _transience_time(
+    task: Task, memory: PowerLawMemory, decay: Array, acquired_margin: Array, *, task_diversity: Array
+) -> Array:
+    decay, margin, diversity = (np.asarray(x) for x in (decay, acquired_margin, task_diversity))
+    decay, margin, diversity = broadcast(decay=decay, acquired_margin=margin, task_diversity=diversity)
+    task = task.at(task_diversity=math.inf)
     points = zip(decay.flat, margin.flat, diversity.flat, strict=True)
     times = [lasting(task, memory, *(float(value) for value in point)) for point in points]
     return np.array(times, dtype=np.float64).reshape(decay.shape)

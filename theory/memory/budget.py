@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._numerics.chebyshev import tabulated
+from .._numerics.chebyshev import interpolated
 from .._numerics.quadrature import legendre
 from .law import PowerLawMemory
 
@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 #: Values from which on they are interpolated between few, to 1e-6 in the share.
 MANY = 1000
+#: Panels in ln ln(T/2I*) at first.
+FIRST = 16
 #: Greatest ln(T/2I*) that is told from infinity; the margin there is about as large.
 LOG_MAX = 600.0
 
@@ -40,7 +42,7 @@ def _shares(memory: PowerLawMemory, excess: Array) -> Array:
     """s at each ln(T/2I*) > 0, a flat array."""
     if excess.size < MANY:
         return _share_at(memory, excess)
-    return np.asarray(tabulated(lambda x: _share_at(memory, np.exp(x)), np.log(excess)))
+    return interpolated(lambda x: _share_at(memory, np.exp(x[0]))[:, None], np.log(excess)[None, :], [FIRST])[:, 0]
 
 
 def _share_at(memory: PowerLawMemory, excess: Array) -> Array:

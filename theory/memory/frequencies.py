@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from .._arguments import broadcast, integer, number, real, require
+from .._elementwise import elementwise
 from .._labels import by_name
 from ..accuracy import acquired_beta
 from ..acquisition.integrated import arrival, context_equations
@@ -63,7 +64,8 @@ def item_frequencies(task_diversity: int, skew: float) -> Array:
 
 
 @by_name
-def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time: ArrayLike) -> Array:
+@elementwise(single=("task_diversity", "skew"), arrays=("time",), smooth=("skew", "time"))
+def skewed_clock(memory: PowerLawMemory, task_diversity: ArrayLike, skew: ArrayLike, time: ArrayLike) -> Array:
     """I_K(t) of the memory alone when item k, seen with frequency p_k, is memorised at the rate K p_k r_K.
 
         dφ_k/dt = K p_k r_K (1 + φ_k/p)^q σ(−φ_k),    I_K(t) = ∫ Σ_k p_k σ(−φ_k) dt
@@ -78,14 +80,14 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     Parameters
     ----------
     memory : PowerLawMemory
-    task_diversity : int, K >= 1
-    skew : float, α >= 0
+    task_diversity : array_like of integers, K >= 1
+    skew : array_like, α >= 0
     time : array_like, >= 0
         Gradient-flow time.
 
     Returns
     -------
-    array shaped like ``time``
+    array of the broadcast shape
 
     Raises
     ------
@@ -102,7 +104,8 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     True
     """
     time = real("time", time, minimum=0.0)
-    share = item_frequencies(task_diversity, skew) * task_diversity
+    diversity = integer("task_diversity", task_diversity, minimum=1)
+    share = item_frequencies(diversity, number("skew", skew, minimum=0.0)) * diversity
     # time along one item's path in units of 1/rate: H(φ) = ∫ (1 + e^φ)/(1 + φ/p)^q dφ, tabulated once for all items
     margin = 600.0 * np.linspace(0.0, 1.0, POINTS) ** 3
     q, scale = memory.growth_exponent, memory.margin_scale
@@ -112,14 +115,14 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: int, skew: float, time:
     steps = half * (((1.0 + np.exp(inner)) / (1.0 + inner / scale) ** q) @ weights)
     log_elapsed = np.log(np.cumsum(steps))
     with np.errstate(divide="ignore", over="ignore"):
-        scaled = time[..., None] * share * float(memory.rate(task_diversity))
+        scaled = time[..., None] * share * float(memory.rate(diversity))
         log_scaled = np.log(scaled)
     # ln φ against ln H: straight at either end
     reached = np.exp(np.interp(log_scaled, log_elapsed, np.log(margin[1:])))
     # before the first entry H(φ) = 2φ
     reached = np.where(log_scaled < log_elapsed[0], 0.5 * scaled, reached)
     left = (1.0 + reached / scale) ** (1.0 - q)
-    total = float(memory.total_clock(task_diversity))
+    total = float(memory.total_clock(diversity))
     return total * (1.0 - left.mean(-1))
 
 
@@ -130,13 +133,14 @@ class SkewedContexts(NamedTuple):
     square ⟨(m + n)²⟩ = N + N (N − 1) b² of the label sum in the frame of the target's label.
     """
 
-    copies: float
-    lean: float
-    label_sum: float
-    label_square: float
+    copies: Any
+    lean: Any
+    label_sum: Any
+    label_square: Any
 
 
-def skewed_contexts(task: Task, skew: float) -> SkewedContexts:
+@elementwise(single=("skew",), ignored=("dimension",))
+def skewed_contexts(task: Task, skew: ArrayLike) -> SkewedContexts:
     """⟨m⟩, b, ⟨m + n⟩ and ⟨(m + n)²⟩ under p_k ∝ k^{−α}, labels of consecutive items alternating (ℓ_1 = +1).
 
     At β = 0 they are the drive and, times c2/N, the drag of the early system. The lean makes both grow: at K = 1000,
@@ -146,11 +150,12 @@ def skewed_contexts(task: Task, skew: float) -> SkewedContexts:
     ----------
     task : Task
         One copy, i.i.d. labels; finite, integer K.
-    skew : float, α >= 0
+    skew : array_like, α >= 0
 
     Returns
     -------
     SkewedContexts
+        Of arrays of the broadcast shape, if an argument is one.
 
     Raises
     ------
@@ -165,7 +170,7 @@ def skewed_contexts(task: Task, skew: float) -> SkewedContexts:
     >>> round(contexts.copies, 2), round(contexts.lean, 3)
     (4.52, 0.102)
     """
-    frequency, label = _frequencies(task, skew)
+    frequency, label = _frequencies(task, number("skew", skew, minimum=0.0))
     n, lean = task.context_length, float(frequency @ label)
     return SkewedContexts(
         1.0 + (n - 1) * float(frequency @ frequency), lean, 1.0 + (n - 1) * lean**2, n + n * (n - 1) * lean**2
@@ -183,7 +188,8 @@ def _frequencies(task: Task, skew: float) -> tuple[Array, Array]:
 
 
 @by_name
-def skewed_clock_at_acquisition(task: Task, skew: float, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
+@elementwise(single=("skew",), arrays=("beta0", "w0"), smooth=("dimension", "skew", "beta0", "w0"), costly=True)
+def skewed_clock_at_acquisition(task: Task, skew: ArrayLike, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     """I* under p_k ∝ k^{−α}: the memory's clock, at φ = 0, when ICL is acquired in contexts of such items.
 
     The averaged field is integrated over targets k of probability p_k, m = 1 + Binomial(N − 1, p_k) copies, and a
@@ -194,7 +200,7 @@ def skewed_clock_at_acquisition(task: Task, skew: float, beta0: ArrayLike, w0: A
     ----------
     task : Task
         As for :func:`skewed_contexts`.
-    skew : float, α >= 0
+    skew : array_like, α >= 0
     beta0, w0 : array_like, |β0| <= 300, |w0| <= 5
 
     Returns

@@ -118,6 +118,7 @@ class Run:
         for field in fields(self):
             object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
         require(isinstance(self.task, Task), "task", "be a Task", self.task)
+        self.task.single()
         k = self.task.task_diversity
         require(isinstance(self.network, str), "network", "be a name or a factory", self.network)
         if self.foreign:

@@ -178,7 +178,7 @@ def test_long_tail():
     ("call", "name"),
     [
         (lambda: threshold(TASK, MEMORY, np.nan), "beta0"),
-        (lambda: threshold(TASK, MEMORY, [0.0, 1.0]), "beta0"),
+        (lambda: threshold(TASK, MEMORY, [0.0, -np.inf]), "beta0"),
         (lambda: threshold(TASK, "memory", 0.0), "memory"),
         (lambda: threshold(TASK, MEMORY, 0.0, clock=-1.0), "clock"),
         (lambda: threshold(TASK, MEMORY, 0.0, budget=0.0), "budget"),

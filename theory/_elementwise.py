@@ -1,0 +1,180 @@
+"""Functions of one task and single numbers, called with arrays: one call for each of few, few calls for many."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import wraps
+from inspect import BoundArguments, signature
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._arguments import broadcast, named, numbers
+from ._leaves import Leaves, build, joined, leaves
+from ._numerics.chebyshev import NODES, interpolated
+from .task import COUNTS, NUMBERS, Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Array = NDArray[np.float64]
+Points = dict[str, Array]
+
+#: Points from which on they are interpolated, where a call is needed for each of more than :data:`FEW`, and where one
+#: call finds them all.
+MANY, FEW, TOGETHER = 200, 24, 1000
+#: Panels at first along one argument, or each of several, that a call takes arrays of; of others there is one.
+FIRST, FIRST_OF_SEVERAL = 16, 4
+
+
+def elementwise(
+    *,
+    single: Iterable[str] = (),
+    arrays: Iterable[str] = (),
+    smooth: Iterable[str] = (),
+    ignored: Iterable[str] = (),
+    costly: bool = False,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function of one task, and of one number for each of ``single``, take arrays in them, which broadcast.
+
+    ``arrays`` are the task's numbers and arguments of which it takes flat arrays. Without one elsewhere it is called as
+    it is;
+    else once for each task and set of numbers, and what it returns is put together: numbers to an array of the
+    broadcast shape, tuples, dictionaries and dataclasses to one of arrays, None to NaN. Values at many points are
+    interpolated in the task's numbers and arguments named by ``smooth``, to 1e-6 where their logarithms are smooth,
+    rather than found by a call each, and those of a ``costly`` function also where one call finds them all. ``ignored``
+    are the task's numbers that it does not look at.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        known = signature(function)
+
+        @wraps(function)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                bound = known.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # says what is wrong with the arguments
+            given = bound.arguments
+            task_columns = _of_task(given.get("task"))
+            columns = task_columns | {
+                name: numbers(name, given[name]) for name in (*single, *arrays) if _several(given.get(name))
+            }
+            rough = _rough(given)
+            keys = tuple(n for n in columns if n not in ignored and (n in rough or n not in arrays))
+            calls = Calls(function, bound, keys, costly)
+            shape = broadcast(**columns)[0].shape if columns else ()
+            few = not costly or math.prod(shape) < TOGETHER
+            if not calls.keys and not task_columns and few:
+                return function(*args, **kwargs)
+            passive = {name: column.flat[0] for name, column in task_columns.items() if name in ignored and column.size}
+            if passive:
+                given["task"] = given["task"].at(**passive)
+            if math.prod(shape) == 0:
+                return np.empty(shape)  # pyright: ignore[reportReturnType]
+            points = {name: np.broadcast_to(x, shape).ravel() for name, x in columns.items() if name not in ignored}
+            if not points:  # nothing that counts differs
+                name, column = next(iter(columns.items()))
+                points, calls.keys = {name: np.full(math.prod(shape), column.flat[0])}, (name,)
+            for column in points.values():  # no number equals NaN: the first is refused before any are compared
+                if np.isnan(column).any():
+                    calls.each({name: x[[np.argmax(np.isnan(column))]] for name, x in points.items()})
+            return build(calls.at(points, set(smooth) - rough), shape)
+
+        return wrapped
+
+    return decorate
+
+
+def _several(value: object) -> bool:
+    return not named(value) and np.ndim(value) > 0  # pyright: ignore[reportArgumentType]
+
+
+def _of_task(task: object) -> Points:
+    if not isinstance(task, Task):
+        return {}
+    return {name: np.asarray(getattr(task, name), dtype=np.float64) for name in NUMBERS if np.ndim(getattr(task, name))}
+
+
+def _rough(given: dict[str, Any]) -> set[str]:
+    """What a function is not smooth in, whatever it says: sums over N labels have no meaning between integers."""
+    over = {**given.get("over", {}), **given}
+    counted = over.get("average") == "binomial" or over.get("repeats", False)
+    drawn = np.any(np.asarray(getattr(given.get("task"), "score_std", 0.0)) > 0.0)
+    return {"context_length", "copies"} if counted or drawn else set()
+
+
+class Calls:
+    """Calls of a function with single numbers in the places of ``keys``, and arrays in the others."""
+
+    def __init__(
+        self, function: Callable[..., Any], bound: BoundArguments, keys: tuple[str, ...], costly: bool
+    ) -> None:
+        self.function, self.bound, self.keys, self.costly = function, bound, keys, costly
+
+    def at(self, points: Points, smooth: set[str]) -> Leaves:
+        """What is returned at points, flat columns of one length."""
+        if not self._many(points):
+            return self.each(points)
+        # where a number is infinite, or nothing is smooth in it, other points tell nothing
+        apart = [np.where(np.isfinite(x), 0.0, x) if name in smooth else x for name, x in points.items()]
+        groups = _groups(np.array(apart))
+        found = []
+        for members in groups:
+            part = {name: column[members] for name, column in points.items()}
+            axes = [name for name in points if name in smooth and part[name].min() < part[name].max()]
+            many = self._many(part) and NODES ** len(axes) < members.size
+            found.append(self.between(part, axes) if many and axes else self.each(part))
+        return joined(found, groups)
+
+    def _many(self, points: Points) -> bool:
+        """Whether interpolation may need fewer calls, or fewer points, than there are."""
+        size = next(iter(points.values())).size
+        if not self.keys:
+            return self.costly and size >= TOGETHER
+        return size >= MANY and np.unique(np.array([points[name] for name in self.keys]), axis=1).shape[1] > FEW
+
+    def between(self, points: Points, axes: list[str]) -> Leaves:
+        """Interpolated along ``axes``, at whose nodes the task's numbers need not be integers."""
+        logs = {name: points[name].min() > 0.0 and points[name].max() > 2.0 * points[name].min() for name in axes}
+        # what is out of range is refused here, since nodes may lie within it
+        ends = np.array([end for column in points.values() for end in (column.argmin(), column.argmax())])
+        sample = self.each({name: column[ends] for name, column in points.items()})
+
+        def function(nodes: Array) -> Array:
+            here = {name: np.full(nodes.shape[1], column[0]) for name, column in points.items()}
+            here |= {name: np.exp(x) if logs[name] else x for name, x in zip(axes, nodes, strict=True)}
+            return self.each(here).matrix(sample)
+
+        at = np.array([np.log(points[name]) if logs[name] else points[name] for name in axes])
+        several = FIRST if len(axes) == 1 else FIRST_OF_SEVERAL
+        return sample.filled(interpolated(function, at, [1 if name in self.keys else several for name in axes]))
+
+    def each(self, points: Points) -> Leaves:
+        """One call for all points that differ in what the function takes arrays of."""
+        size = next(iter(points.values())).size
+        groups = _groups(np.array([points[name] for name in self.keys])) if self.keys else [np.arange(size)]
+        shared = not set(points) > set(self.keys)
+        return joined([leaves(self._call(points, members), members.size, shared) for members in groups], groups)
+
+    def _call(self, points: Points, members: NDArray[np.intp]) -> Any:
+        place = {name: _number(name, points[name][members[0]]) for name in self.keys}
+        columns = place | {name: column[members] for name, column in points.items() if name not in self.keys}
+        given = self.bound.arguments
+        here = {name: columns.get(name, value) for name, value in given.items()}
+        if isinstance(given.get("task"), Task):
+            here["task"] = given["task"].at(**{name: value for name, value in columns.items() if name in NUMBERS})
+        call = BoundArguments(self.bound.signature, OrderedDict(here))
+        return self.function(*call.args, **call.kwargs)
+
+
+def _number(name: str, value: float) -> float:
+    return int(value) if name in COUNTS and float(value).is_integer() else float(value)
+
+
+def _groups(table: Array) -> list[NDArray[np.intp]]:
+    """Points that have the same numbers, as indices of columns."""
+    _, which, sizes = np.unique(table, axis=1, return_inverse=True, return_counts=True)
+    return np.split(np.argsort(which.ravel(), kind="stable"), np.cumsum(sizes)[:-1])
