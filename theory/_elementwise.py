@@ -160,7 +160,7 @@ class Calls:
         return joined([leaves(self._call(points, members), members.size, shared) for members in groups], groups)
 
     def _call(self, points: Points, members: NDArray[np.intp]) -> Any:
-        place = {name: _number(name, points[name][members[0]]) for name in self.keys}
+        place = {name: _number(name, float(points[name][members[0]])) for name in self.keys}
         columns = place | {name: column[members] for name, column in points.items() if name not in self.keys}
         given = self.bound.arguments
         here = {name: columns.get(name, value) for name, value in given.items()}
@@ -171,7 +171,7 @@ class Calls:
 
 
 def _number(name: str, value: float) -> float:
-    return int(value) if name in COUNTS and float(value).is_integer() else float(value)
+    return int(value) if name in COUNTS and value.is_integer() else value
 
 
 def _groups(table: Array) -> list[NDArray[np.intp]]:

@@ -158,7 +158,7 @@ def _squared_norms(dimension: float) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 @elementwise(single=("accuracy",), smooth=("context_length", "dimension", "accuracy"))
-def _single_level(task: Task, accuracy: float) -> Any:
+def _single_level(task: Task, accuracy: Any) -> Any:
     """:func:`acquired_beta` of one task, where it may be a root."""
     if task.labels == "iid" and task.score_std == 0.0:
         return acquired_beta(task, accuracy)

@@ -104,17 +104,13 @@ def test_an_array_call_is_the_scalar_calls(name):
     same(found, elements(scalars, points.shape), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - ONE_BY_ONE))
-@pytest.mark.parametrize("argument", ["n", "k", "d", "x"])
+@pytest.mark.parametrize("name", sorted(set(FORMS) - ONE_BY_ONE - COSTLY - {"time, balanced"}))
+@pytest.mark.parametrize("argument", ["n", "x"])
 def test_many_values_are_those_of_scalar_calls(name, argument):
-    if name in COSTLY and argument != "x":
-        return
     base = {"n": 100, "k": 1000.0, "d": 63.0, "x": 0.3}
     rng = np.random.default_rng(7)
     many = {"n": rng.integers(20, 1000, 1500), "k": np.exp(rng.uniform(5, 11, 1500)), "d": rng.uniform(15, 500, 1500),
             "x": rng.uniform(-0.5, 0.5, 1500)}[argument]  # fmt: skip
-    if name in ("repeated items", "icl_field, repeats") and argument == "n":
-        many = many[many < 40]
     found = FORMS[name](**base | {argument: many})
     where = [0, len(many) // 3, len(many) - 1]
     scalars = elements([FORMS[name](**base | {argument: many[i].item()}) for i in where], (len(where),))

@@ -28,13 +28,14 @@ def interpolated(function: Callable[[Array], Array], x: Array, first: Sequence[i
     panels = _first_panels(x, first)
     members = _members(x, np.arange(x.shape[1]), panels)
     result: Array | None = None
+    left: list[NDArray[np.intp]] = []
     for level in range(LEVELS * len(x)):
         nodes = np.concatenate([_nodes(panel) for panel in panels], axis=1)
         values = function(nodes).reshape(len(panels), *(NODES,) * len(x), -1)
         if result is None:
             result = np.empty((x.shape[1], values.shape[-1]))
         bad: list[Array] = []
-        left: list[NDArray[np.intp]] = []
+        left = []
         for panel, own, value in zip(panels, members, values, strict=True):
             coefficients, logs, worst = _coefficients(value)
             if worst is None:
@@ -90,7 +91,7 @@ def _transform() -> tuple[Array, Array]:
 def _coefficients(values: Array) -> tuple[Array, NDArray[np.bool_], int | None]:
     """Coefficients (…, value) of a panel, which of its values they are logarithms of, and the axis that fails most."""
     axes = tuple(range(values.ndim - 1))
-    logs = (values > 0.0).all(axis=axes)
+    logs = np.asarray((values > 0.0).all(axis=axes))
     with np.errstate(divide="ignore", invalid="ignore"):
         taken = np.where(logs, np.log(np.where(logs, values, 1.0)), values)
         scale = np.where(logs, 1.0, np.maximum(np.abs(values).max(axis=axes), 1e-300))

@@ -295,7 +295,9 @@ def acquisition_probability(
     diversity = task.task_diversity if task_diversity is None else task_diversity
     diversity = real("task_diversity", diversity, minimum=1.0, finite=False)
     task = task.at(task_diversity=math.inf)
-    law = acquisition_distribution(task, beta0_mean, beta0_std, w0)
+    law = acquisition_distribution(
+        task, number("beta0_mean", beta0_mean), number("beta0_std", beta0_std), number("w0", w0)
+    )
     if not repeats:
         return law.cdf(2.0 * memory.total_clock(diversity))
     start = number("w0", w0)
