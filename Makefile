@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait bench-scaling gpu figures docs clean
+.PHONY: run test test-fast lint reproduce bench bench-train bench-ode bench-wait bench-forms bench-scaling gpu figures docs clean
 
 run: $(VENV)/installed
 	$(BIN)/iclrace validate --preset laptop --out results/laptop
@@ -41,6 +41,9 @@ bench-ode: $(VENV)/developing
 
 bench-wait: $(VENV)/installed
 	$(BIN)/python -m benchmarks.wait --write benchmarks/RESULTS.md
+
+bench-forms: $(VENV)/installed
+	$(BIN)/python -m benchmarks.closed_forms --write benchmarks/RESULTS.md
 
 bench-scaling: $(VENV)/installed
 	$(BIN)/python -m benchmarks.scaling --write benchmarks/RESULTS.md
