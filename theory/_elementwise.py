@@ -89,7 +89,10 @@ def elementwise(
 
 
 def _several(value: object) -> bool:
-    return not named(value) and np.ndim(value) > 0  # pyright: ignore[reportArgumentType]
+    try:
+        return not named(value) and np.ndim(value) > 0  # pyright: ignore[reportArgumentType]
+    except ValueError:
+        return False  # ragged: the function itself refuses it
 
 
 def _of_task(task: object) -> Points:

@@ -74,7 +74,7 @@ class Task:
             value = getattr(self, field.name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, field.name, value.item())
-            elif field.name in NUMBERS and np.ndim(value) > 0:
+            elif field.name in NUMBERS and (isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0):
                 object.__setattr__(self, field.name, _array(field.name, value))
         n, m, s = self.context_length, self.copies, self.label_std
         self._check("context_length", _integral(n) & (n >= 2) if _numeric(n) else False, "be an integer N >= 2")
