@@ -105,6 +105,7 @@ def _folder(results: Results) -> dict[str, Any]:
         "saw": [(_together(several), several[0][1].inputs) for several in saw.values()],
         "origin": [(str(name).replace("_", " "), _listed(value)) for name, value in summary.provenance.items()],
         "commands": reproduce(results),
+        "validations": reproduce(results)[:-2],
     }
 
 
