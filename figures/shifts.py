@@ -9,14 +9,17 @@ from matplotlib.axes import Axes
 
 from ..validate import Claims
 from ..validate.experiments.shifts import KNOBS, SHIFT
-from ..validate.place import SYMBOLS
 from ..validate.values import Value
 from . import picture, style
 from .catalogue import FIGURES
 from .picture import Picture
 from .results import Results
 
-_WORDS = {"residual_scale": "memory alone", "beta0": "ICL alone", "rate_ratio": "both"}
+_WORDS = {
+    "residual_scale": "length of the target in the residual, $c$ (memory alone)",
+    "beta0": r"score of a copy at the start, $\beta_0$ (ICL alone)",
+    "rate_ratio": "perceptron's learning rate over the attention's, $r$ (both)",
+}
 _COLOURS = {"reduced transformer": style.THEORY, "layer-normed perceptrons": style.OTHER}
 _NAMES = {"layer-normed perceptrons": "independent circuits"}
 
@@ -68,7 +71,7 @@ def prepare(results: Results) -> Picture:
         first = next(iter(by.values()))
         measured = [None if one is None else one.measured for one in first]
         predicted = {method: [None if one is None else one.predicted for one in said] for method, said in by.items()}
-        panels.append(partial(draw, levels, measured, predicted, f"{SYMBOLS[knob]} ({_WORDS[knob]})"))
+        panels.append(partial(draw, levels, measured, predicted, _WORDS[knob]))
     panels[0] = partial(_with_legend, panels[0])
     caption = (
         "How far one knob moves K* of the transformer from that of the base (residual 1, β0 = 0, r = 1), with as many "
