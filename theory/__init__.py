@@ -4,11 +4,12 @@ from .accuracy import acquired_beta, finite_accuracy, icl_accuracy
 from .acquisition.balanced import balanced_saddle
 from .acquisition.clock import acquisition_clock
 from .acquisition.distribution import AcquisitionDistribution, acquisition_distribution
+from .acquisition.finite import delayed_time, time_of_clock
 from .acquisition.fresh import fresh_share_time
 from .acquisition.ladder import Rung, ladder
 from .acquisition.mills import log_mills_ratio, mills_ratio
 from .acquisition.momentum import momentum_delay
-from .acquisition.race import acquisition_probability, clock_at_acquisition, delayed_time, repeat_saddle, time_of_clock
+from .acquisition.race import acquisition_probability, clock_at_acquisition, repeat_saddle
 from .acquisition.rough import effective_context, rough_attention
 from .acquisition.time import acquisition_time, early_drag
 from .contexts.burstiness import copies_distribution

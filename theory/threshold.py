@@ -13,7 +13,8 @@ from ._elementwise import elementwise
 from ._labels import by_name
 from ._numerics.roots import root
 from .acquisition.clock import acquisition_clock
-from .acquisition.race import clock_at_acquisition, time_of_clock
+from .acquisition.finite import time_of_clock
+from .acquisition.race import clock_at_acquisition
 from .acquisition.time import early_drag
 from .estimate import CONFIDENCE, Estimate
 from .memory.budget import diversity_at_budget
@@ -112,8 +113,7 @@ def _of_power_law(
         return Estimate.exact(threshold_values(task, memory, budget=budget, clock=clock))
     reading = clock_at_acquisition(task, beta0, w0)
     value = threshold_values(task, memory, budget=budget, clock=reading)
-    slower = reading * _most_drag(task, beta0, w0)
-    at_end = threshold_values(task, memory, budget=budget, clock=slower)
+    at_end = threshold_values(task, memory, budget=budget, clock=reading * _most_drag(task, beta0, w0))
     high = np.where(np.isfinite(value), np.maximum(value, at_end), value)
     ends = (value, high) if value.ndim else (float(value), float(high))
     return Estimate(ends[0], *ends, confidence=1.0 if np.all(np.isfinite(value)) else CONFIDENCE)

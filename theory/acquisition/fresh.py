@@ -11,7 +11,7 @@ from .._labels import by_name
 from .._numerics.roots import root
 from ..memory.law import PowerLawMemory
 from ..memory.measured import MeasuredMemory
-from .race import time_of_clock
+from .finite import time_of_clock
 
 
 @by_name

@@ -56,7 +56,8 @@ def branch_point(task: Task, beta: ArrayLike) -> tuple[Array, Array]:
     (2.1, 0.23)
     """
     _require_plain(task)
-    beta, others = broadcast(beta=real("beta", beta, minimum=0.0, exclusive=True), task=np.asarray(_others(task)))
+    beta = real("beta", beta, minimum=0.0, exclusive=True)
+    beta, others = broadcast(beta=beta, task=np.asarray((task.context_length - task.copies) / task.copies))
     with np.errstate(over="ignore"):
         a = 1.0 / (1.0 + others * np.exp(-beta))
         w = np.sqrt(beta * (1.0 + np.exp(beta) / others))  # 1/(1 − a) = 1 + 1/ρ
@@ -205,12 +206,8 @@ def loss_product(task: Task, decay: ArrayLike, margin: ArrayLike) -> Array:
     return np.where(inside, decay * w / a, np.nan)
 
 
-def _others(task: Task) -> Array | float:
-    return (task.context_length - task.copies) / task.copies
-
-
 def _top(task: Task) -> Array | float:
-    return np.log(_others(task)) + TOP
+    return np.log((task.context_length - task.copies) / task.copies) + TOP
 
 
 def _require_plain(task: Task) -> None:

@@ -86,8 +86,7 @@ def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[Fixed
 
     Returns
     -------
-    tuple of FixedPoint
-        Of arrays of the broadcast shape if an argument is one: as many as there are anywhere, NaN where one lacks.
+    tuple of FixedPoint; if an argument is an array, of arrays: as many as there are anywhere, NaN where one lacks
 
     Raises
     ------
@@ -102,7 +101,7 @@ def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[Fixed
     [True, False, True]
     """
     margin = number("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
-    decay = _decay(decay)
+    decay = number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
     branch = branch_of(task, decay)
     gap = branch.margin - margin
     found = []
@@ -147,7 +146,7 @@ def fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     >>> round(fold(Task(context_length=100), 1e-3).margin, 2)
     4.22
     """
-    return _folds(task, _decay(decay))[1]
+    return _folds(task, number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX))[1]
 
 
 @elementwise(single=("decay",), smooth=("context_length", "dimension", "decay"), ignored=("task_diversity",))
@@ -162,7 +161,7 @@ def acquisition_fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     >>> acquisition_fold(Task(context_length=100), 1e-3).margin > 0.0
     True
     """
-    return _folds(task, _decay(decay))[0]
+    return _folds(task, number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX))[0]
 
 
 @by_name
@@ -196,9 +195,8 @@ def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Arra
     0.01048
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    c1, kappa, _ = broadcast(
-        c1=real("c1", c1, minimum=0.0, maximum=1.0), c2=early_drag(task, c2), task=np.empty(task.shape)
-    )
+    c1, kappa = real("c1", c1, minimum=0.0, maximum=1.0), early_drag(task, c2)
+    c1, kappa, _ = broadcast(c1=c1, c2=kappa, task=np.empty(task.shape))
     # (√(κ² + 8e) − κ)/2, without the difference of two large numbers
     root = 4.0 * math.e / (np.hypot(kappa, math.sqrt(8.0 * math.e)) + kappa)
     return task.copies * c1 / task.context_length * root
@@ -275,8 +273,7 @@ def _folds(task: Task, decay: float) -> tuple[FixedPoint | None, FixedPoint | No
     branch = branch_of(task, decay)
     change = np.diff(branch.margin)
     rises, falls = change > ROUNDING, change < -ROUNDING
-    inside = np.abs(branch.margin) < MARGINS[1] - 1.0
-    inside &= branch.margin > MARGINS[0] + 1.0
+    inside = (np.abs(branch.margin) < MARGINS[1] - 1.0) & (branch.margin > MARGINS[0] + 1.0)
     if not rises.any():
         return None, None
     first = int(rises.argmax())
@@ -301,7 +298,3 @@ def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float)
     jacobian = -loss_hessian(w, beta, task, margin)[:2, :2] - decay * np.eye(2)
     low, high = np.linalg.eigvalsh(jacobian)  # a gradient flow: the Jacobian is symmetric
     return FixedPoint(w, beta, margin, (float(low), float(high)))
-
-
-def _decay(decay: ArrayLike) -> float:
-    return number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
