@@ -57,6 +57,10 @@ def _scale(file: Any, name: str, size: int, number: int, is_variable: bool) -> A
     return one
 
 
+#: What an HDF5 header holds of one attribute, in bytes, is 64 KiB with its name.
+_LONGEST = 60_000
+
+
 def _write_variable(file: Any, name: str, variable: "xr.Variable", compressed: bool) -> Any:
     """The HDF5 dataset of an encoded ``variable``, its dimensions yet unnamed."""
     import h5py
@@ -75,8 +79,17 @@ def _write_variable(file: Any, name: str, variable: "xr.Variable", compressed: b
 
 
 def _write_attributes(holder: Any, attributes: Mapping[Any, Any]) -> None:
+    """Strings at their own length, if it fits: others lie in a heap, in which HDF5 loops for ever if damaged."""
+    import h5py
+
     for name, value in attributes.items():
-        holder.attrs[str(name)] = value if isinstance(value, str) else np.atleast_1d(value)
+        text = value.encode() if isinstance(value, str) else b""
+        if text and len(text) < _LONGEST:
+            holder.attrs.create(str(name), text, dtype=h5py.string_dtype("utf-8", len(text)))
+        elif isinstance(value, str):
+            holder.attrs[str(name)] = value
+        else:
+            holder.attrs[str(name)] = np.atleast_1d(value)
 
 
 def unpack(path: Path) -> "xr.Dataset":
@@ -87,6 +100,7 @@ def unpack(path: Path) -> "xr.Dataset":
 
     with h5py.File(path, "r") as file:
         variables: dict[str, xr.Variable] = {}
+        numbered = _numbered(file)
         for name, one in file.items():
             if not isinstance(one, h5py.Dataset):
                 raise ValueError(f"{name!r} is a group")
@@ -94,21 +108,39 @@ def unpack(path: Path) -> "xr.Dataset":
                 continue
             text = h5py.check_string_dtype(one.dtype) is not None
             values = one.asstr()[()] if text else one[()]
-            dimensions = (name,) if one.is_scale else [_dimension(file, one, axis) for axis in range(one.ndim)]
+            dimensions = (name,) if one.is_scale else _dimensions(file, one, numbered)
             variables[name] = xr.Variable(dimensions, values, _read_attributes(one))
         decoded, attributes, coordinates = conventions.decode_cf_variables(variables, _read_attributes(file))
     return xr.Dataset(decoded, attrs=attributes).set_coords(coordinates & decoded.keys()).load()
 
 
-def _dimension(file: Any, one: Any, axis: int) -> str:
-    """The name of the scale along an axis of an HDF5 dataset."""
-    (scale,) = one.attrs["DIMENSION_LIST"][axis]
-    return file[scale].name.lstrip("/")
+def _numbered(file: Any) -> dict[int, str]:
+    """Names of the scales by their numbers."""
+    return {
+        int(one.attrs["_Netcdf4Dimid"]): name
+        for name, one in file.items()
+        if "_Netcdf4Dimid" in one.attrs and getattr(one, "is_scale", False)
+    }
+
+
+def _dimensions(file: Any, one: Any, numbered: Mapping[int, str]) -> list[str]:
+    """Names of the scales along the axes of an HDF5 dataset: by their numbers, or by reference where it has none.
+
+    The numbers stand in the attribute itself; references lie in a heap, in which HDF5 loops for ever if it is damaged.
+    """
+    if "_Netcdf4Coordinates" in one.attrs and numbered:
+        found = [numbered[int(number)] for number in one.attrs["_Netcdf4Coordinates"]]
+        if len(found) != one.ndim:
+            raise ValueError(f"{one.name!r} has {one.ndim} axes and {len(found)} dimensions")
+        return found
+    return [file[scale].name.lstrip("/") for (scale,) in one.attrs["DIMENSION_LIST"]] if one.ndim else []
 
 
 def _read_attributes(holder: Any) -> dict[str, Any]:
     """Attributes without those of the format; those of one element as that element, as NetCDF knows no other."""
-    read = {name: holder.attrs[name] for name in holder.attrs if name not in _FORMAT}
-    return {
-        name: value[0] if isinstance(value, np.ndarray) and value.size == 1 else value for name, value in read.items()
-    }
+    return {name: _plain(holder.attrs[name]) for name in holder.attrs if name not in _FORMAT}
+
+
+def _plain(value: Any) -> Any:
+    value = value[0] if isinstance(value, np.ndarray) and value.size == 1 else value
+    return value.decode() if isinstance(value, bytes) else value
