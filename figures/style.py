@@ -82,6 +82,8 @@ def shades(values: Sequence[Any]) -> list[Any]:
 def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
     """Label a logarithmic x axis at values that were scanned, at most ``most`` of them, none on top of another."""
     scanned = np.sort(np.asarray(values, dtype=float))
+    if not scanned.size:
+        return
     room = (scanned[-1] / scanned[0]) ** (1.0 / (most + 1))
     ticks = scanned[:1]
     for one in scanned[:: max(1, -(-len(scanned) // most))]:
