@@ -1,5 +1,7 @@
 """When ICL is acquired below K*, where a share of the training sequences has fresh items."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

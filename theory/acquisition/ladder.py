@@ -1,5 +1,7 @@
 """The approximation ladder: the acquisition time at every rung between the exact field and the Mills ratio."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
