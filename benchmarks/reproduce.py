@@ -85,16 +85,12 @@ def _equal(now: xr.Dataset, stored: xr.Dataset) -> bool:
     return all(np.array_equal(now[name], stored[name], equal_nan=True) for name in stored.data_vars)
 
 
-#: Moments of predicted laws are integrals that are solved to 1e-9.
-TOLERANCES = {"measured": ROUNDING, "predicted": 1e-9}
-
-
-def close(before: Value | None, after: Value | None, rounding: float = ROUNDING) -> bool:
-    """Equal but for the rounding of sums, which differs between processors; of what is solved, for the solver's."""
+def close(before: Value | None, after: Value | None) -> bool:
+    """Equal but for the rounding of sums, which differs between processors."""
     if before is None or after is None or type(before) is not type(after):
         return before is after
     pairs = zip(asdict(before).values(), asdict(after).values(), strict=True)
-    return all(a == b or (isinstance(a, float) and math.isclose(a, b, rel_tol=rounding)) for a, b in pairs)
+    return all(a == b or (isinstance(a, float) and math.isclose(a, b, rel_tol=ROUNDING)) for a, b in pairs)
 
 
 def main() -> None:
@@ -109,7 +105,7 @@ def main() -> None:
                 count += 1
                 before, after = getattr(stored, field), getattr(now, field)
                 same += before == after
-                if not close(before, after, TOLERANCES[field]) or (field == "measured" and stored.seeds != now.seeds):
+                if not close(before, after) or (field == "measured" and stored.seeds != now.seeds):
                     wrong.append(
                         f"{preset}, {stored.experiment}, {stored.quantity} ({stored.method}): {before} → {after}"
                     )
