@@ -14,11 +14,11 @@ import typer
 from . import __version__
 from .cli_figures import explorer, figure, report
 from .cli_mine import own_preset
-from .cli_options import CsvFile, Json, real, several, whole
+from .cli_options import TABLE, flag, option, real, several, text, whole, with_options
 from .cli_predict import predict
 from .cli_results import everything, results, rivals, status
 from .cli_simulate import simulate
-from .cli_tables import print_rows, show, working, write_rows
+from .cli_tables import print_rows, show_as, working, write_rows
 from .cli_theory import curves, exponents
 from .cli_train import train
 
@@ -27,6 +27,9 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 # What typer returns, in place of raising it, for a KeyboardInterrupt.
 _INTERRUPTED = 130
+
+#: Options of ``--preset mine`` alone, besides --network and --task-diversity.
+_OF_MINE = ("items", "width", "context_length", "dimension", "learning_rate", "budget", "seeds")
 
 DONE, ERROR, BAD_ARGUMENT, VERDICT_FAILED = 0, 1, 2, 3
 
@@ -57,82 +60,58 @@ def options(
 
 
 @app.command()
-def validate(
-    preset: Annotated[
-        str,
-        typer.Option(
-            help="What to train: smoke, laptop, workstation, replication, paper-cpu, paper, foreign, a TOML file, or "
-            "mine: K* of the network given by --network."
-        ),
-    ] = "laptop",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for results, results/PRESET by default; an interrupted run in it is continued."),
-    ] = None,
-    task_diversity: Annotated[
-        list[float] | None, several("--task-diversity", "-K", help="K of the scans, instead of the preset's.")
-    ] = None,
-    experiment: Annotated[
-        list[str] | None, typer.Option("--experiment", "-e", help="Names of the experiments to run; all by default.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda or cuda:1.")] = "cpu",
-    executor: Annotated[
-        str | None,
-        typer.Option(help="Train in jobs of dask, tcp://host:port, slurm or local; else in this process."),
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Option(help="Why predictions or bars changed after training; kept beside the old ones.")
-    ] = None,
-    hours: Annotated[
-        float | None, real(help="End after so many hours, with all saved; the same command goes on.")
-    ] = None,
-    network: Annotated[
-        str | None, typer.Option(help="With --preset mine: the network, as package.module:factory.")
-    ] = None,
-    items: Annotated[
-        str | None, typer.Option(help="With --preset mine: items (R, D), as package.module:array.")
-    ] = None,
-    context_length: Annotated[
-        int | None, whole("--context-length", "-N", help="With --preset mine: context pairs N.")
-    ] = None,
-    dimension: Annotated[int | None, whole("--dimension", "-D", help="With --preset mine: item dimension D.")] = None,
-    width: Annotated[int | None, whole(help="With --preset mine: width handed to the factory.")] = None,
-    learning_rate: Annotated[float | None, real(help="With --preset mine: learning rate of plain SGD.")] = None,
-    budget: Annotated[float | None, real(help="With --preset mine: time at which training ends.")] = None,
-    seeds: Annotated[int | None, whole(help="With --preset mine: networks at each K.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be trained, and its cost.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit with code 3 if a verdict fails.")] = False,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(
+    preset=text(
+        help="What to train: smoke, laptop, workstation, replication, paper-cpu, paper, foreign, a TOML file, or "
+        "mine: K* of the network given by --network.",
+        default="laptop",
+    ),
+    out=option(Path, help="Folder for results, results/PRESET by default; an interrupted run in it is continued."),
+    task_diversity=several("--task-diversity", "-K", help="K of the scans, instead of the preset's."),
+    experiment=option(list[str], "--experiment", "-e", help="Names of the experiments to run; all by default."),
+    device=text(help="Where to train: cpu, cuda or cuda:1.", default="cpu"),
+    executor=text(help="Train in jobs of dask, tcp://host:port, slurm or local; else in this process."),
+    reason=text(help="Why predictions or bars changed after training; kept beside the old ones."),
+    hours=real(help="End after so many hours, with all saved; the same command goes on."),
+    network=text(help="With --preset mine: the network, as package.module:factory."),
+    items=text(help="With --preset mine: items (R, D), as package.module:array."),
+    context_length=whole("--context-length", "-N", help="With --preset mine: context pairs N."),
+    dimension=whole("--dimension", "-D", help="With --preset mine: item dimension D."),
+    width=whole(help="With --preset mine: width handed to the factory."),
+    learning_rate=real(help="With --preset mine: learning rate of plain SGD."),
+    budget=real(help="With --preset mine: time at which training ends."),
+    seeds=whole(help="With --preset mine: networks at each K."),
+    dry_run=flag("--dry-run", "Print what would be trained, and its cost."),
+    strict=option(bool, help="Exit with code 3 if a verdict fails.", default=False),
+    **TABLE,
+)
+def validate(given: Any) -> None:
     """Calibrate, predict, train networks, measure, and print a verdict on every prediction."""
-    out = out or Path("results") / Path(preset).stem
-    own = {
-        "task_diversity": task_diversity if preset == "mine" else None, "items": items, "width": width,
-        "context_length": context_length, "dimension": dimension, "learning_rate": learning_rate, "budget": budget,
-        "seeds": seeds,
-    }  # fmt: skip
-    chosen_preset = own_preset(preset, network, {name: value for name, value in own.items() if value is not None})
-    scan = None if preset == "mine" else task_diversity or None
-    if dry_run:
+    preset, task_diversity, experiments = given.preset, given.task_diversity or None, given.experiment or None
+    out = given.out or Path("results") / Path(preset).stem
+    own = {name: value for name in _OF_MINE if (value := getattr(given, name)) is not None}
+    if preset == "mine" and given.task_diversity is not None:
+        own, task_diversity = {"task_diversity": given.task_diversity, **own}, None
+    chosen_preset = own_preset(preset, given.network, own)
+    if given.dry_run:
         from .cli_results import plan_rows
         from .validate import RunStore
         from .validate.plan import costs
         from .validate.run import chosen
         from .validate.training.deadline import time_limit
 
-        with time_limit(hours):  # refuses what the call itself would
+        with time_limit(given.hours):  # refuses what the call itself would
             pass
-        picked = chosen(chosen_preset, scan, experiment or None)
+        picked = chosen(chosen_preset, task_diversity, experiments)
         parts = costs(picked.experiments, RunStore(out), picked.looks)
-        show(f"preset {preset}, into {out}", plan_rows(parts), None, as_json, csv_file, None)
+        show_as(given, f"preset {preset}, into {out}", plan_rows(parts))
         return
     from . import validate as room
 
     try:
         report = room.run(
-            chosen_preset, out, task_diversity=scan, experiments=experiment or None, device=device,
-            executor=executor, reason=reason, hours=hours,
+            chosen_preset, out, task_diversity=task_diversity, experiments=experiments, device=given.device,
+            executor=given.executor, reason=given.reason, hours=given.hours,
         )  # fmt: skip
     except room.OutOfTime as over:
         print(over)
@@ -141,9 +120,9 @@ def validate(
 
     with working("drawing figures"):
         pictures, _ = figures.save_all(figures.Results(out), out, of_results=True)
-    if csv_file is not None:
-        write_rows(csv_file, report.claims.rows())
-    if as_json:
+    if given.csv_file is not None:
+        write_rows(given.csv_file, report.claims.rows())
+    if given.as_json:
         print(json.dumps(json.loads((out / "summary.json").read_text("utf-8"))))
     else:
         from .figures.verdicts import COLUMNS, cells
@@ -152,7 +131,7 @@ def validate(
         title = f"iclrace, preset {report.preset.name}: {report.preset.description}"
         print_rows(title, [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in named])
         print(f"Written to {out}: summary.json, predictions.json, datasets (*.nc), {len(pictures)} figures (*.png)")
-    if strict and report.failed:
+    if given.strict and report.failed:
         raise typer.Exit(VERDICT_FAILED)
 
 

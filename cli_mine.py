@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .cli_options import option_name
+
 if TYPE_CHECKING:
     from .validate import Preset
 
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
 def own_preset(preset: str, network: str | None, settings: dict[str, Any]) -> str | Preset:
     """The preset of the network that --network names; the name of any other preset, which takes no such options."""
     if preset != "mine":
-        told = {"network": network, **settings}
-        given = next((name for name, value in told.items() if value is not None), None)
+        options = {"network": network, **settings}
+        given = next((name for name, value in options.items() if value is not None), None)
         if given is not None:
-            raise typer.BadParameter(f"be left out: the preset is {preset}, not mine", param_hint=_option(given))
+            raise typer.BadParameter(f"be left out: the preset is {preset}, not mine", param_hint=option_name(given))
         return preset
     if network is None:
         raise typer.BadParameter("be given with --preset mine, as package.module:factory", param_hint="--network")
@@ -25,7 +27,3 @@ def own_preset(preset: str, network: str | None, settings: dict[str, Any]) -> st
 
     sys.path.insert(0, "")  # modules of the folder that the command is called in
     return mine(network, **settings)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

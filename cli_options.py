@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,24 +25,24 @@ def numbers(text: str | float) -> list[float]:
     """The numbers of ``25,50,inf`` and of ``10:100:10``, which is 10, 20, … 100 with both ends; whole ones as int."""
     if not isinstance(text, str):  # a default, which is a number already
         return [text]
-    found: list[float] = []
+    listed: list[float] = []
     for part in text.split(","):
         try:
-            ends = [float(one) for one in part.split(":")]
+            ends = [float(end) for end in part.split(":")]
         except ValueError:
             ends = []
         if len(ends) == 3:
-            found += [float(f"{ends[0] + i * ends[2]:.12g}") for i in range(_count(*ends))]
+            listed += [float(f"{ends[0] + i * ends[2]:.12g}") for i in range(_count(*ends))]
         elif len(ends) == 1:
-            found += ends
-        if len(ends) not in (1, 3) or not found:
+            listed += ends
+        if len(ends) not in (1, 3) or not listed:
             raise typer.BadParameter(f"must be numbers such as 25,50,100 or 10:100:10, but it is {text!r}")
-    return [int(one) if abs(one) < _EXACT and one == int(one) else one for one in found]
+    return [int(number) if abs(number) < _EXACT and number == int(number) else number for number in listed]
 
 
 def reals(text: str | float) -> list[float]:
-    """The same numbers, all of them floats: a run is stored under the numbers that it was given, 1 or 1.0."""
-    return [float(one) for one in numbers(text)]
+    """The same numbers as floats, so that a run has one address whether 1 or 1.0 was given."""
+    return [float(number) for number in numbers(text)]
 
 
 def _count(first: float, last: float, step: float) -> int:
@@ -54,23 +55,34 @@ def _count(first: float, last: float, step: float) -> int:
 
 def _joined(values: list[Any] | None) -> list[float] | None:
     """All values of an option that was given once or several times."""
-    return None if values is None else [one for part in values for one in (numbers(part) if _single(part) else part)]
+    if values is None:
+        return None
+    return [number for part in values for number in (part if isinstance(part, list) else numbers(part))]
 
 
-def _single(part: Any) -> bool:
-    return not isinstance(part, list)
+def option(kind: Any, *names: str, help: str, default: Any = None, **settings: Any) -> tuple[Any, Any]:
+    """An option for :func:`with_options`: its annotation and its default; the argument's own name is its first."""
+    annotation = kind | None if default is None else kind
+    return Annotated[annotation, typer.Option(*names, help=help, **settings)], default
 
 
-def several(*names: str, help: str, parser: Callable[[Any], list[Any]] = numbers) -> Any:
+text = partial(option, str)
+
+
+def flag(name: str, help: str) -> tuple[Any, Any]:
+    return option(bool, name, help=help, default=False)
+
+
+def several(*names: str, parser: Callable[[Any], list[Any]] = numbers, **settings: Any) -> tuple[Any, Any]:
     """An option whose value is a list, a range, or several of either."""
-    return typer.Option(*names, parser=parser, callback=_joined, metavar="NUMBERS", help=help)
+    return option(list[float], *names, parser=parser, callback=_joined, metavar="NUMBERS", **settings)
 
 
-#: The same for what a run is stored under.
+#: The same as floats, for settings that a run is stored under.
 values = partial(several, parser=reals)
 
 
-def _one(kind: Callable[[str], float], called: str) -> Any:
+def _single(kind: Callable[[str], float], called: str) -> Callable[..., tuple[Any, Any]]:
     """An option whose value is one number."""
 
     def parse(text: str | float) -> float:
@@ -79,25 +91,49 @@ def _one(kind: Callable[[str], float], called: str) -> Any:
         except ValueError:
             raise typer.BadParameter(f"must be one {called}, but it is {text!r}") from None
 
-    return partial(typer.Option, parser=parse, metavar=called.split()[-1].upper())
+    return partial(option, kind, parser=parse, metavar=called.split()[-1].upper())
 
 
-whole, real = _one(int, "whole number"), _one(float, "number")
+whole, real = _single(int, "whole number"), _single(float, "number")
 
 
 def combinations(**options: Sequence[Any]) -> Iterator[tuple[dict[str, Any], SimpleNamespace]]:
-    """Every combination of the options' values, the last one's fastest: what varies in it, for a row, and all of it."""
+    """Every combination of the options' values, the last option fastest: those that vary, for a row, and all."""
     varied = [name for name, values in options.items() if len(values) > 1]
-    for ones in product(*options.values()):
-        at = dict(zip(options, ones, strict=True))
+    for values in product(*options.values()):
+        at = dict(zip(options, values, strict=True))
         yield {name: at[name] for name in varied}, SimpleNamespace(**at)
 
 
-def told(values: Sequence[Any]) -> str:
-    """The values of an option as a title tells them."""
+def lists(given: Any, order: str) -> dict[str, Any]:
+    """The named options, in this order, for :func:`combinations`."""
+    return {name: getattr(given, name) for name in order.split()}
+
+
+def in_words(values: Sequence[Any]) -> str:
+    """The values of an option, for a title."""
     return ", ".join(
-        "∞" if one == math.inf else f"{one:g}" if isinstance(one, int | float) else str(one) for one in values
+        "∞" if value == math.inf else f"{value:g}" if isinstance(value, int | float) else str(value) for value in values
     )
+
+
+def with_options(**table: tuple[Any, Any]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """Give a command these options in this order, each as (annotation, default); it is called with their values."""
+
+    def decorate(command: Callable[[Any], None]) -> Callable[..., None]:
+        def called(**values: Any) -> None:
+            command(SimpleNamespace(**values))
+
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        parameters = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in table.items()
+        ]
+        called.__annotations__ = {name: annotation for name, (annotation, _) in table.items()}
+        called.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+        return called
+
+    return decorate
 
 
 def writable(option: str, *endings: str) -> Callable[[Path | None], Path | None]:
@@ -123,6 +159,11 @@ def _either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def option_name(argument: str) -> str:
+    """How an argument is called on the command line: ``--task-diversity``."""
+    return f"--{argument.replace('_', '-')}"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 CsvFile = Annotated[
     Path | None, typer.Option("--csv", callback=writable("--csv"), help="Also write the table to this file.")
@@ -131,3 +172,6 @@ PlotFile = Annotated[
     Path | None,
     typer.Option("--plot", callback=writable("--plot", *PICTURES), help="Also draw the curve: .png, .svg or .pdf."),
 ]
+
+TABLE = {"as_json": (Json, False), "csv_file": (CsvFile, None)}
+OUTPUTS = {**TABLE, "plot": (PlotFile, None)}

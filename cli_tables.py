@@ -74,6 +74,11 @@ def show(
         draw(rows, axes, plot, title)
 
 
+def show_as(given: Any, title: str, rows: list[dict[str, Any]], axes: Axes | None = None) -> None:
+    """The same, in the ways that the options of a command ask for."""
+    show(title, rows, axes, given.as_json, given.csv_file, getattr(given, "plot", None))
+
+
 def draw(rows: Sequence[dict[str, Any]], axes: Axes, path: Path, title: str = "") -> None:
     """The curve of a table, in the look of the package's figures."""
     from .figures import save
@@ -117,7 +122,7 @@ def _cell(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def dataset_rows(found: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:
+def dataset_rows(dataset: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:
     """The named variables of a dataset, one row a point of their axes."""
-    frame = found[list(names)].to_dataframe().reset_index()
+    frame = dataset[list(names)].to_dataframe().reset_index()
     return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]

@@ -5,29 +5,32 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .cli_options import CsvFile, Json, PlotFile, combinations, several
-from .cli_tables import print_rows, show, write_rows
+from .cli_options import OUTPUTS, CsvFile, Json, combinations, flag, lists, option, several, text, with_options
+from .cli_tables import print_rows, show_as, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
 
-Lengths = Annotated[list[float], several("--context-length", "-N", help="Context pairs N: 25,50,100 or 20:200:20.")]
-Dimensions = Annotated[list[float], several("--dimension", "-D", help="Item dimension D, or inf.")]
-Betas = Annotated[list[float], several("--beta0", help="Initial attention strength β0: --beta0=-1,0,1.")]
-Budgets = Annotated[list[float], several("--budget", help="Gradient-flow time at which training stops; inf for never.")]
-InitialWeights = Annotated[list[float], several("--w0", help="Initial readout weight w0.")]
-Labels = Annotated[str, typer.Option("--labels", help="Context labels: iid or balanced.")]
-Copies = Annotated[list[int], several("--copies", help="Copies of the target in the context (burstiness).")]
-Amplitudes = Annotated[list[float], several("--amplitude", "-A", help="A of I_K(∞) = A K^ν.")]
-Exponents = Annotated[list[float], several("--exponent", help="ν of I_K(∞) = A K^ν.")]
+lengths = partial(several, "--context-length", "-N", help="Context pairs N: 25,50,100 or 20:200:20.")
+betas = partial(several, help="Initial attention strength β0: --beta0=-1,0,1.")
+budgets = partial(several, help="Gradient-flow time at which training stops; inf for never.")
 
 #: A and ν of the memory where none is given.
 AMPLITUDE, NU = [3.9], [0.7]
+POWER_LAW = {
+    "amplitude": several("--amplitude", "-A", help="A of I_K(∞) = A K^ν.", default=AMPLITUDE),
+    "exponent": several(help="ν of I_K(∞) = A K^ν.", default=NU),
+}
+INITIAL_WEIGHT = {"w0": several(help="Initial readout weight w0.", default=[0.0])}
+DIMENSION = {"dimension": several("--dimension", "-D", help="Item dimension D, or inf.", default=[math.inf])}
+LABELS = {"labels": text(help="Context labels: iid or balanced.", default="iid")}
+COPIES = {"copies": several(help="Copies of the target in the context (burstiness).", default=[1])}
 #: The time at which training stops where none is given: that of the explorer when it opens.
 BUDGET = 1e5
 #: Above this a time is longer than any training, and a K* more items than could ever be drawn.
@@ -35,74 +38,54 @@ MEANINGLESS = 1e12
 
 
 @curves.command("acquisition")
-def acquisition_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],
-    beta0: Betas = [-1, 0, 1],
-    w0: InitialWeights = [0.0],
-    dimension: Dimensions = [math.inf],
-    labels: Labels = "iid",
-    copies: Copies = [1],
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-    plot: PlotFile = None,
-) -> None:
+@with_options(
+    context_length=lengths(default=[25, 50, 100, 200, 400]),
+    beta0=betas(default=[-1, 0, 1]),
+    **INITIAL_WEIGHT, **DIMENSION, **LABELS, **COPIES, **OUTPUTS,
+)  # fmt: skip
+def acquisition_curve(given: Any) -> None:
     """Time to acquire ICL for K → ∞, in gradient-flow time, to 95 % accuracy."""
     from .theory import acquisition_time
 
     rows: list[dict[str, Any]] = []
-    settings = {"w0": w0, "copies": copies, "beta0": beta0, "dimension": dimension, "context_length": context_length}
-    for varied, at in combinations(**settings):
-        time = float(acquisition_time(one_task(at, labels), at.beta0, at.w0))
+    for varied, at in combinations(**lists(given, "w0 copies beta0 dimension context_length")):
+        time = float(acquisition_time(one_task(at, given.labels), at.beta0, at.w0))
         rows.append({**_always(at), **varied, "acquisition_time": time})
     _add_notes(rows, [_note_on_time(row["acquisition_time"]) for row in rows])
-    axes = ("context_length", "acquisition_time")
-    show("t_ICL for K → ∞, gradient-flow time", rows, axes, as_json, csv_file, plot)
+    show_as(given, "t_ICL for K → ∞, gradient-flow time", rows, ("context_length", "acquisition_time"))
 
 
 @curves.command("threshold")
-def threshold_curve(
-    context_length: Lengths = [25, 50, 100, 200, 400],
-    beta0: Betas = [-1, 0, 1],
-    w0: InitialWeights = [0.0],
-    amplitude: Amplitudes = AMPLITUDE,
-    exponent: Exponents = NU,
-    memory: Annotated[
-        Path | None,
-        typer.Option(
-            help="Measured memory in place of A K^ν: a CSV of task_diversity, time, c1, or stored perceptrons (.nc)."
-        ),
-    ] = None,
-    dimension: Dimensions = [math.inf],
-    labels: Labels = "iid",
-    copies: Copies = [1],
-    budget: Budgets = [BUDGET],
-    repeats: Annotated[bool, typer.Option("--repeats", help="Count the items that repeat in contexts.")] = False,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-    plot: PlotFile = None,
-) -> None:
+@with_options(
+    context_length=lengths(default=[25, 50, 100, 200, 400]),
+    beta0=betas(default=[-1, 0, 1]),
+    **INITIAL_WEIGHT, **POWER_LAW,
+    memory=option(
+        Path, help="Measured memory in place of A K^ν: a CSV of task_diversity, time, c1, or stored perceptrons (.nc)."
+    ),
+    **DIMENSION, **LABELS, **COPIES,
+    budget=budgets(default=[BUDGET]),
+    repeats=flag("--repeats", "Count the items that repeat in contexts."),
+    **OUTPUTS,
+)  # fmt: skip
+def threshold_curve(given: Any) -> None:
     """Task-diversity threshold K*: below it the network memorises, above it it learns in context by the budget."""
     from .theory import threshold
 
-    law = None if memory is None else _measured(memory)
-    if law is not None and (amplitude, exponent) != (AMPLITUDE, NU):
+    law = None if given.memory is None else _measured(given.memory)
+    if law is not None and (given.amplitude, given.exponent) != (AMPLITUDE, NU):
         raise typer.BadParameter("must be left out where --memory is given", param_hint="--amplitude and --exponent")
     rows: list[dict[str, Any]] = []
-    settings = {
-        "amplitude": amplitude, "exponent": exponent, "w0": w0, "copies": copies, "beta0": beta0,
-        "dimension": dimension, "budget": budget, "context_length": context_length,
-    }  # fmt: skip
-    for varied, at in combinations(**settings):
-        task, known = one_task(at, labels), law or power_law(at.amplitude, at.exponent)
-        found = threshold(task, known, at.beta0, at.w0, budget=at.budget, repeats=repeats).value
-        rows.append({**_always(at), "budget": at.budget, **varied, "threshold": found})
-    _add_notes(rows, [_note_on_threshold(row, repeats) for row in rows])
-    ends = ", ".join("an infinite time" if end == math.inf else f"t = {end:g}" for end in budget)
-    laws = [f"{a:g} K^{nu:g}" for a, nu in product(amplitude, exponent)]
-    law_in_words = f"I_K(∞) = {', '.join(laws)}" if law is None else f"the memory of {memory}"
-    title = f"K* after {ends}, for {law_in_words}"
-    axes = ("context_length", "threshold")
-    show(title, rows, axes, as_json, csv_file, plot)
+    order = "amplitude exponent w0 copies beta0 dimension budget context_length"
+    for varied, at in combinations(**lists(given, order)):
+        task, memory = one_task(at, given.labels), law or power_law(at)
+        value = threshold(task, memory, at.beta0, at.w0, budget=at.budget, repeats=given.repeats).value
+        rows.append({**_always(at), "budget": at.budget, **varied, "threshold": value})
+    _add_notes(rows, [_note_on_threshold(row, given.repeats) for row in rows])
+    ends = ", ".join("an infinite time" if end == math.inf else f"t = {end:g}" for end in given.budget)
+    laws = [f"{a:g} K^{nu:g}" for a, nu in product(given.amplitude, given.exponent)]
+    law_in_words = f"I_K(∞) = {', '.join(laws)}" if law is None else f"the memory of {given.memory}"
+    show_as(given, f"K* after {ends}, for {law_in_words}", rows, ("context_length", "threshold"))
 
 
 def _add_notes(rows: list[dict[str, Any]], notes: list[str]) -> None:
@@ -168,14 +151,15 @@ def one_task(at: Any, labels: str = "iid", task_diversity: float = math.inf) -> 
 
 
 def _always(at: Any) -> dict[str, Any]:
-    """What every row tells, whether it varies or not."""
+    """The columns of every row, whether they vary or not."""
     return {name: getattr(at, name) for name in ("context_length", "dimension", "beta0")}
 
 
-def power_law(amplitude: float, exponent: float) -> Any:
+def power_law(at: Any) -> Any:
+    """The memory law of one combination of options."""
     from .theory import PowerLawMemory
 
-    return PowerLawMemory(amplitude, exponent)
+    return PowerLawMemory(at.amplitude, at.exponent)
 
 
 def _measured(path: Path) -> Any:

@@ -8,7 +8,6 @@ and Wanner, volume II, section IV.7). The equations are autonomous: only γ, a_i
 import numpy as np
 
 ORDER = 5
-DENSE_ORDER = 4
 STAGES = 8
 GAMMA = 0.21193756319429014
 
