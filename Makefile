@@ -30,10 +30,10 @@ lint: $(VENV)/developing
 reproduce: $(VENV)/installed
 	$(BIN)/python -m benchmarks.reproduce --retrain
 
-bench: $(VENV)/developing
-	$(BIN)/python -m benchmarks.training
+bench: bench-train
 
-bench-train: bench
+bench-train: $(VENV)/developing
+	$(BIN)/python -m benchmarks.training --write benchmarks/RESULTS.md
 
 bench-ode: $(VENV)/developing
 	$(PIP) install -c constraints.txt torch==2.13.0 -e ".[bench]" || echo "some peers cannot be installed (numbalsoda needs gfortran and cmake)"

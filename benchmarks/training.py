@@ -1,6 +1,6 @@
 """Time of one step of stochastic gradient descent, per network: stacked networks against plain PyTorch, side by side.
 
-    python -m benchmarks.training [--repeats R]    # about 3 minutes; prints the table of RESULTS.md
+    python -m benchmarks.training [--repeats R] [--write RESULTS.md]    # about 3 minutes
 
 The plain side is what the protocol says in PyTorch: a ``Dataset`` that draws one sequence, a ``DataLoader``, a
 plain module with full causal attention, ``torch.optim.SGD``, one network. The floor is the time that the perceptron's
@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +29,8 @@ from iclrace.validate import Run
 from iclrace.validate.networks.computation import threads_for
 from iclrace.validate.networks.modules import Transformer, context_tokens, target_tokens
 from iclrace.validate.training.trainer import EnsembleTrainer
+
+from .sections import markdown, write_section
 
 PAPER = Run("transformer", Task(99, 10_000, 63), 0, width=512, learning_rate=0.01, batch_size=128, test_size=10)
 LAPTOP = Run("transformer", Task(31, 1024, 31), 0, width=128, learning_rate=0.1, batch_size=64, test_size=10)
@@ -80,8 +84,7 @@ def stacked(run: Run, networks: int, steps: int) -> Callable[[], float]:
     def measure() -> float:
         start = time.perf_counter()
         with threads_for(trainer.work):
-            for _ in range(steps):
-                trainer._train_step()
+            trainer.train(steps)
         return (time.perf_counter() - start) / (steps * networks)
 
     return measure
@@ -128,7 +131,7 @@ def peak_megabytes_per_network(run: Run, networks: int) -> float:
         "import sys, resource, benchmarks.training as b; n, name = int(sys.argv[1]), sys.argv[2]; "
         "run = getattr(b, name).with_(test_size=2000 if name == 'PAPER' else 1000); "
         "t = b.EnsembleTrainer([run.with_(seed=s) for s in range(n)]); t._evaluate(0); "
-        "[t._train_step() for _ in range(3)]; "
+        "t.train(3); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     name = "PAPER" if run is PAPER else "LAPTOP"
@@ -143,7 +146,7 @@ def peak_megabytes_per_network(run: Run, networks: int) -> float:
     return (peak[1] - peak[0]) * 1.024e-3 / (networks - 1)
 
 
-def rows(name: str, run: Run, networks: Sequence[int], repeats: int) -> Iterator[str]:
+def rows(name: str, run: Run, networks: Sequence[int], repeats: int) -> Iterator[list[str]]:
     """The table's rows for one run: all sides in turn, the first turn not counted (it compiles and fills caches)."""
     sides = {"plain": plain(run, 4)}
     for count in networks:
@@ -158,29 +161,49 @@ def rows(name: str, run: Run, networks: Sequence[int], repeats: int) -> Iterator
         k = run.task.task_diversity
         diversity = "K → ∞" if math.isinf(k) else f"K = {k:,.0f}"
         label = f"{name}, {diversity}, {count} network{'s' if count > 1 else ''}"
-        columns = (label, shown["plain"], shown[f"stacked {count}"], gain, shown[f"floor {count}"], f"{share:.0%}")
-        yield "| " + " | ".join(columns) + " |"
+        yield [label, shown["plain"], shown[f"stacked {count}"], gain, shown[f"floor {count}"], f"{share:.0%}"]
 
 
 def _median_and_range(values: Sequence[float]) -> str:
     return f"{np.median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; ms per step and network, median (range)\n")
-    print(
-        "| scale | plain | stacked | plain / stacked | floor | share of the floor's speed |\n|---|---|---|---|---|---|"
-    )
+def speeds(repeats: int) -> str:
+    """The table of times; its rows are printed as they are measured."""
+    found = []
     for name, run, networks in (("paper", PAPER, (1, 4)), ("laptop", LAPTOP, (1, 28))):
         for k in (run.task.task_diversity, math.inf):
             for row in rows(name, run.with_(task_diversity=k), networks, repeats):
-                print(row, flush=True)
-    print("\n| scale | MB per network held between steps | MB that one network more adds to the peak |\n|---|---|---|")
-    for name, run, count in (("paper", PAPER, 4), ("laptop", LAPTOP, 28)):
-        print(f"| {name} | {tensor_megabytes(run):.1f} | {peak_megabytes_per_network(run, count):.1f} |", flush=True)
+                print("  ".join(row), flush=True)
+                found.append(row)
+    columns = ["scale", "plain", "stacked", "plain / stacked", "floor", "share of the floor's speed"]
+    return markdown(columns, found)
+
+
+def memory() -> str:
+    """The table of memory."""
+    found = [
+        [name, f"{tensor_megabytes(run):.1f}", f"{peak_megabytes_per_network(run, count):.1f}"]
+        for name, run, count in (("paper", PAPER, 4), ("laptop", LAPTOP, 28))
+    ]
+    return markdown(["scale", "MB per network held between steps", "MB that one network more adds to the peak"], found)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--write", type=Path, help="Markdown file with a marked place for the tables")
+    options = parser.parse_args(arguments)
+    threads = torch.get_num_threads()
+    tables = f"{speeds(options.repeats)}\n\n{memory()}"
+    measured = (
+        f"ms per step and network, median of {options.repeats} (low to high), {threads} threads on {os.cpu_count()} "
+        f"cores, torch {torch.__version__}, float32; load {os.getloadavg()[0]:.1f} at the end."
+    )
+    text = f"{measured}\n\n{tables}"
+    print(text)
+    if options.write:
+        write_section(text, options.write, "bench-train")
 
 
 if __name__ == "__main__":

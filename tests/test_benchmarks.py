@@ -22,7 +22,7 @@ def test_a_table_takes_the_place_of_the_one_before_and_touches_nothing_else(tmp_
     assert page.read_text("utf-8") == written
 
 
-@pytest.mark.parametrize("command", ["bench-ode", "bench-wait", "bench-scaling"])
+@pytest.mark.parametrize("command", ["bench-ode", "bench-train", "bench-wait", "bench-scaling"])
 def test_results_have_a_place_for_every_command_that_writes_one(command, tmp_path):
     page = tmp_path / "RESULTS.md"
     page.write_text((ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8"), "utf-8")

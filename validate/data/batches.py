@@ -37,8 +37,9 @@ class Table:
         return chosen.view(*index.shape, *values.shape[2:])
 
     def select(self, networks: Tensor | slice) -> Table:
-        """The table of the networks that go on (their positions along S)."""
-        return Table(self.items[networks], self.labels[networks])
+        """The table of the networks that go on (their positions along S); of neighbours a view, with what is cached."""
+        derived = {name: value[networks] for name, value in self.derived.items()} if isinstance(networks, slice) else {}
+        return Table(self.items[networks], self.labels[networks], derived)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _box_muller(radial: Array, angular: Array, scale: Any, first: Array, second:
         second[lane] = radius * angle * _even(angle * angle, _SINE)
 
 
-@compiled_and_kept(Path(__file__), parallel=True, **_OPTIONS)
+@compiled_and_kept(Path(__file__), parallel=True, nogil=True, **_OPTIONS)
 def normals(keys: Array, step: int, stream: int, size: int, count: int, scale: float) -> Array:
     """Float32 numbers N(0, scale²), (S, size, count): ``count`` for each of ``size`` sequences of every network.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -259,7 +260,17 @@ class Sequences:
 
     def select(self, networks: list[int]) -> None:
         """Keep only these networks."""
-        index = torch.tensor(networks, device=self.device)
+        self._keep(networks, torch.tensor(networks, device=self.device))
+
+    def part(self, networks: slice) -> Sequences:
+        """The sequences of neighbouring networks alone: views of the same table, and a generator of their own."""
+        part = copy(self)
+        part._keep(range(len(self.seeds))[networks], networks)
+        part.draws.workers = None  # the other cores have networks of their own
+        return part
+
+    def _keep(self, networks: Sequence[int], index: Tensor | slice) -> None:
+        """Keep these networks, in two spellings."""
         self.seeds = [self.seeds[s] for s in networks]
         self.draws = Draws(self.seeds, self.device, self.dtype, self.portable)
         self.task_diversity = [self.task_diversity[s] for s in networks]

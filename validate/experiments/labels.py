@@ -19,7 +19,7 @@ from ..place import At, place
 from ..protocol import Jobs, Trained, memories_in, networks_in
 from ..training.config import Run, addresses
 from ..training.memory import MemoryTraining
-from ..training.trainer import initial_beta
+from ..training.starts import initial_beta
 from ..values import Value
 from .runs import grid
 

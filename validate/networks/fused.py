@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.batches import Batch, OverlapBatch
+from ..data.batches import Batch, OverlapBatch, Table
 from . import kernels
 from .modules import target_tokens
 from .stacked import LAYER_NORM_EPSILON, Parameters, perceptron, perceptron_layers
@@ -29,6 +29,10 @@ class FusedTransformer:
 
     def __init__(self, residual_scale: float = 1.0) -> None:
         self.residual_scale = residual_scale
+
+    def prepare(self, table: Table) -> None:
+        """Compute what is derived from the table, once for all of its networks."""
+        _prepared(table)
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z, (S, B), twice, as :meth:`.stacked.TransformerEnsemble.forward`."""
@@ -93,6 +97,9 @@ class FusedMinimal:
     def __init__(self, target_in_softmax: bool = False) -> None:
         self.target_in_softmax = target_in_softmax
 
+    def prepare(self, table: Table) -> None:
+        """Nothing is derived from the table."""
+
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z and memory φ, each (S, B)."""
         targets = batch.table.rows(batch.table.items, batch.target)
@@ -143,12 +150,8 @@ class _Attention:
     def __init__(self, batch: Batch, own: Tensor) -> None:
         table = batch.table
         kernels.set_threads_for(batch.context.numel() * own.shape[-1])
-        if "rows" not in table.derived:
-            given = table.derived.get("padded")
-            rows = kernels.pad_rows(_flat(table.items).numpy()) if given is None else _flat(given).numpy()
-            moments = kernels.row_moments(rows, table.items.shape[-1], LAYER_NORM_EPSILON)
-            table.derived.update(rows=torch.from_numpy(rows), moments=torch.from_numpy(moments))
-        held = (table.derived["rows"], table.labels.reshape(-1), table.derived["moments"])
+        rows, moments = _prepared(table)
+        held = (_flat(rows), table.labels.reshape(-1), _flat(moments))
         self.rows = tuple(t.numpy() for t in (*held, _flat(table.offset(batch.context)), _flat(own)))
 
     def forward(self, direction: Tensor) -> Tensor:
@@ -158,6 +161,18 @@ class _Attention:
     def backward(self, error: Tensor) -> Tensor:
         out = kernels.attend_backward(*self.rows, self.weights, self.average, _flat(error).numpy())
         return torch.from_numpy(out).view_as(error)
+
+
+def _prepared(table: Table) -> tuple[Tensor, Tensor]:
+    """Padded rows (S, K, P) and the moments of their tokens (S, K, 2)."""
+    if "rows" not in table.derived:
+        given = table.derived.get("padded")
+        rows = kernels.pad_rows(_flat(table.items).numpy()) if given is None else _flat(given).numpy()
+        moments = kernels.row_moments(rows, table.items.shape[-1], LAYER_NORM_EPSILON)
+        shape = table.labels.shape
+        table.derived["rows"] = torch.from_numpy(rows).view(*shape, -1)
+        table.derived["moments"] = torch.from_numpy(moments).view(*shape, -1)
+    return table.derived["rows"], table.derived["moments"]
 
 
 def _flat(values: Tensor) -> Tensor:

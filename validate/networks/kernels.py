@@ -12,12 +12,15 @@ deviation r, so that x̂·u = r (x·u_items + u_label − m Σu) and no normalis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import config, prange, set_num_threads
+from numba.np.ufunc.parallel import threading_layer
 from numpy.typing import NDArray
 
 from ...simulate.kernel.cache import compiled_and_kept
@@ -29,15 +32,36 @@ _LANES = 16
 _FASTMATH = {"contract", "reassoc"}
 # A division by zero gives infinity, as everywhere: it must not raise in a thread of a diverged network.
 _OPTIONS = {"fastmath": _FASTMATH, "error_model": "numpy"}
-_compiled: Callable[[Any], Any] = compiled_and_kept(Path(__file__), parallel=True, **_OPTIONS)
+# Without Python's lock, so that networks trained side by side do not wait for each other.
+_compiled: Callable[[Any], Any] = compiled_and_kept(Path(__file__), parallel=True, nogil=True, **_OPTIONS)
 
 # Products below which one core does all: on a busy machine threads wait for each other longer than the work takes.
 _WORK_WORTH_THREADS = 2**18
 
 
+_here = threading.local()
+
+
 def set_threads_for(work: int) -> None:
     """Let what follows run on all cores, or on one core if its ``work``, in products, is small."""
-    set_num_threads(config.NUMBA_NUM_THREADS if work >= _WORK_WORTH_THREADS else 1)  # pyright: ignore
+    alone = work < _WORK_WORTH_THREADS or getattr(_here, "alone", False)
+    set_num_threads(1 if alone else config.NUMBA_NUM_THREADS)  # pyright: ignore
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Inside, the compiled loops that this thread calls run on its own core, whatever their work."""
+    _here.alone = True
+    set_threads_for(0)
+    try:
+        yield
+    finally:
+        _here.alone = False
+
+
+def can_be_shared() -> bool:
+    """Whether several threads may call compiled loops at once, known after :func:`launch`."""
+    return threading_layer() != "workqueue"
 
 
 def padded_width(dimension: int) -> int:

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from ...theory.accuracy import ACQUIRED
 from ..data.items import items_named
-from ..data.seeds import Purpose, derive_seed
 from ..data.sequences import Sequences
 from ..measure.order_parameters import ORDER, READINGS, SEQUENCES, stacked_order_parameters
-from ..networks.computation import Differentiated, computation_of, ensemble_of, rates_and_decays, threads_for
-from ..networks.stacked import MinimalEnsemble, Parameters, sequence_tokens
+from ..networks.computation import Differentiated, computation_of, rates_and_decays, threads_for
+from ..networks.stacked import Parameters, sequence_tokens
 from .config import Run
 from .evaluation import METRICS, curves, evaluate
+from .parts import Part, divided, take_side_by_side
 from .recording import Steps, can_be_recorded
+from .starts import initial_parameters
 from .store import as_tensor
 
 #: What is finite as long as a network has not diverged.
@@ -70,36 +71,14 @@ class EnsembleTrainer:
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
         self.computation = computation_of(first, self.portable)
-        self.parameters = self._initial_parameters()
+        start = initial_parameters(self.runs)
+        self.parameters = {name: value.to(self.device, dtype) for name, value in start.items()}
         self._prepare()
 
     @property
     def memory(self) -> Parameters:
         """What the optimiser remembers; plain SGD nothing."""
         return self.computation.optimiser.memory if isinstance(self.computation, Differentiated) else {}
-
-    def _initial_parameters(self) -> Parameters:
-        first, seeds, dimension = self.first, [run.seed for run in self.runs], int(self.first.task.dimension)
-        ensemble = ensemble_of(first)
-        if isinstance(ensemble, MinimalEnsemble):
-            w0, beta0 = [run.w0 for run in self.runs], [initial_beta(run) for run in self.runs]
-            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers, w0, beta0)
-        else:
-            parameters = ensemble.initialise(seeds, dimension, first.width, first.layers)
-            for name, value in parameters.items():
-                if name.endswith(("query.weight", "key.weight")):
-                    value.mul_(first.attention_scale)
-            self._lead_with_copies(parameters)
-        return {name: value.to(self.device, self.dtype) for name, value in parameters.items()}
-
-    def _lead_with_copies(self, parameters: Parameters) -> None:
-        """W_Q ← W_Q + 3b W_K, b = √2 β0/d: W_Kᵀ W_K is 1/3 of the identity, so a copy scores b d/√2 = β0 more."""
-        if not any(run.network == "transformer" and run.beta0 for run in self.runs):
-            return
-        key = parameters["attention.key.weight"]
-        size, scale = key.shape[-1], self.first.attention_scale
-        factor = torch.tensor([3 * math.sqrt(2) * (run.beta0 or 0.0) / (size * scale**2) for run in self.runs])
-        parameters["attention.query.weight"].add_(factor[:, None, None] * key)
 
     def _prepare(self) -> None:
         """Everything that follows from the runs still active: data, test sets, rates."""
@@ -147,11 +126,20 @@ class EnsembleTrainer:
         with threads_for(self.work):
             self._evaluate(self.step // every)
             self._stop(self.step // every)
-            for _ in range(every if self.active else 0):
-                self._train_step()
+            if self.active:
+                self.train(every)
         self.seconds[present] += (time.perf_counter() - started) / len(present)
 
-    @torch.no_grad()
+    def train(self, steps: int) -> None:
+        """Take so many steps: networks side by side where that pays, otherwise in step."""
+        parts = () if self.portable else divided(self._whole)
+        if parts:
+            take_side_by_side(parts, range(self.step, self.step + steps))
+            self.step += steps
+        else:
+            for _ in range(steps):
+                self._train_step()
+
     def _train_step(self) -> None:
         if self.steps is None:
             self._take(self.step)
@@ -160,8 +148,14 @@ class EnsembleTrainer:
         self.step += 1
 
     def _take(self, step: int | Tensor) -> None:
-        loss = self.computation.step(self.parameters, self.rates, self.decays, self.sequences.batch(step))
-        self.loss_sum.index_add_(0, self.places, loss.double())
+        self._whole.take(step)
+
+    @property
+    def _whole(self) -> Part:
+        """All networks that are still trained."""
+        return Part(
+            self.computation, self.parameters, self.rates, self.decays, self.sequences, self.places, self.loss_sum
+        )
 
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations
@@ -288,10 +282,3 @@ class EnsembleTrainer:
 def _has_order(run: Run) -> bool:
     """Whether the order parameters of the reduced transformer are defined for the network."""
     return run.network == "transformer" and run.depth == 1
-
-
-def initial_beta(run: Run) -> float:
-    """β0 of a minimal run: as given, or a draw from N(0, 1) that belongs to the run's seed."""
-    if run.beta0 is not None:
-        return run.beta0
-    return float(np.random.default_rng(derive_seed(run.seed, Purpose.INITIALISATION, 1)).standard_normal())

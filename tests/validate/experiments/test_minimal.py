@@ -26,7 +26,7 @@ from iclrace.validate.measure.intervals import slope
 from iclrace.validate.predict.threshold import predict_coupled, predict_repeats
 from iclrace.validate.presets import minimal, minimal_paper
 from iclrace.validate.protocol import measure
-from iclrace.validate.training.trainer import initial_beta
+from iclrace.validate.training.starts import initial_beta
 
 RUN = Run("minimal", Task(25, dimension=63), seed=0, width=64, learning_rate=0.3, budget=200.0, evaluate_every=2.0)
 AMPLITUDE, EXPONENT = 1.2, 0.7  # a made-up memory law I_K = A K^ν

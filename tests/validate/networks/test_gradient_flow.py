@@ -11,7 +11,7 @@ from scipy import stats
 from iclrace.theory import Task
 from iclrace.validate import Run, acquisition_times, train
 from iclrace.validate.networks.modules import MinimalModel
-from iclrace.validate.training.trainer import initial_beta
+from iclrace.validate.training.starts import initial_beta
 
 RUN = Run(
     "minimal", Task(12, math.inf, 15), 0, width=16, learning_rate=0.3, batch_size=64, budget=3000.0, evaluate_every=1.2,
