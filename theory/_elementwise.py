@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ._arguments import broadcast, named, numbers
 from ._leaves import Leaves, build, joined, leaves
-from ._numerics.chebyshev import NODES, interpolated
+from ._numerics.chebyshev import LEVELS, NODES, interpolated
 from .task import COUNTS, NUMBERS, Task
 
 P = ParamSpec("P")
@@ -27,6 +27,8 @@ Points = dict[str, Array]
 MANY, FEW, TOGETHER = 200, 24, 1000
 #: Panels at first along one argument, or each of several, that a call takes arrays of; of others there is one.
 FIRST, FIRST_OF_SEVERAL = 16, 4
+#: Halvings of a panel where few panels are begun with, as each point costs more than a call.
+DEEP = 14
 
 
 def elementwise(
@@ -36,6 +38,7 @@ def elementwise(
     smooth: Iterable[str] = (),
     ignored: Iterable[str] = (),
     costly: bool = False,
+    first: int | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function of one task, and of one number for each of ``single``, take arrays in them, which broadcast.
 
@@ -44,8 +47,8 @@ def elementwise(
     else once for each task and set of numbers, and what it returns is put together: numbers to an array of the
     broadcast shape, tuples, dictionaries and dataclasses to one of arrays, None to NaN. Values at many points are
     interpolated in the task's numbers and arguments named by ``smooth``, to 1e-6 where their logarithms are smooth,
-    rather than found by a call each, and those of a ``costly`` function also where one call finds them all. ``ignored``
-    are the task's numbers that it does not look at.
+    rather than found by a call each, and those of a ``costly`` function also where one call finds them all, from
+    ``first`` panels along what it takes arrays of. ``ignored`` are the task's numbers that it does not look at.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -64,7 +67,7 @@ def elementwise(
             }
             rough = _rough(given)
             keys = tuple(n for n in columns if n not in ignored and (n in rough or n not in arrays))
-            calls = Calls(function, bound, keys, costly)
+            calls = Calls(function, bound, keys, costly, first)
             shape = broadcast(**columns)[0].shape if columns else ()
             few = not costly or math.prod(shape) < TOGETHER
             if not calls.keys and not task_columns and few:
@@ -113,9 +116,14 @@ class Calls:
     """Calls of a function with single numbers in the places of ``keys``, and arrays in the others."""
 
     def __init__(
-        self, function: Callable[..., Any], bound: BoundArguments, keys: tuple[str, ...], costly: bool
+        self,
+        function: Callable[..., Any],
+        bound: BoundArguments,
+        keys: tuple[str, ...],
+        costly: bool,
+        first: int | None = None,
     ) -> None:
-        self.function, self.bound, self.keys, self.costly = function, bound, keys, costly
+        self.function, self.bound, self.keys, self.costly, self.first = function, bound, keys, costly, first
 
     def at(self, points: Points, smooth: set[str]) -> Leaves:
         """What is returned at points, flat columns of one length."""
@@ -152,8 +160,9 @@ class Calls:
             return self.each(here).matrix(sample)
 
         at = np.array([np.log(points[name]) if logs[name] else points[name] for name in axes])
-        several = FIRST if len(axes) == 1 else FIRST_OF_SEVERAL
-        return sample.filled(interpolated(function, at, [1 if name in self.keys else several for name in axes]))
+        several = self.first or (FIRST if len(axes) == 1 else FIRST_OF_SEVERAL)
+        panels = [1 if name in self.keys else several for name in axes]
+        return sample.filled(interpolated(function, at, panels, DEEP if self.first else LEVELS))
 
     def each(self, points: Points) -> Leaves:
         """One call for all points that differ in what the function takes arrays of."""
@@ -179,5 +188,7 @@ def _number(name: str, value: float) -> float:
 
 def _groups(table: Array) -> list[NDArray[np.intp]]:
     """Points that have the same numbers, as indices of columns."""
+    if np.array_equal(table, np.broadcast_to(table[:, :1], table.shape)):
+        return [np.arange(table.shape[1])]
     _, which, sizes = np.unique(table, axis=1, return_inverse=True, return_counts=True)
     return np.split(np.argsort(which.ravel(), kind="stable"), np.cumsum(sizes)[:-1])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import broadcast, real, require
+from ._elementwise import elementwise
 from .acquisition.race import clock_at_acquisition
 from .memory.law import PowerLawMemory
 from .task import Task
 from .threshold import threshold_values
 
 Array = NDArray[np.float64]
+
+#: Half-width in β0 of the difference that gives d ln I*/dβ0.
+STEP = 1e-3
 
 
 def threshold_slopes(
@@ -55,9 +58,10 @@ def threshold_slopes(
     [2.08, 1.73, 1.5, 1.43]
     """
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
-    star = threshold_values(task, memory, beta0, w0, budget=budget)
-    clock, budget, star = broadcast(
-        beta0=clock_at_acquisition(task, beta0, w0), budget=real("budget", budget, finite=False), star=star
+    clock, slope = _clock_and_slope(task, beta0, w0)
+    star = threshold_values(task, memory, budget=budget, clock=clock)
+    clock, slope, budget, star = broadcast(
+        beta0=clock, slope=slope, budget=real("budget", budget, finite=False), star=star
     )
     known = np.isfinite(star) & (clock > 0.0)
     diversity, reading = np.where(known, star, 1.0), np.where(known, clock, 0.0)
@@ -68,16 +72,24 @@ def threshold_slopes(
     slopes = {
         "clock": factor,
         "context_length": factor,
-        "beta0": factor * _log_slope(lambda x: clock_at_acquisition(task, x, w0), real("beta0", beta0)),
+        "beta0": factor * slope,
         "amplitude": np.where(known, -1.0 / memory.exponent, np.nan),
         "rate_ratio": np.where(known, 1.0 / memory.exponent, np.nan),
     }
     return slopes if star.ndim else {name: float(slope) for name, slope in slopes.items()}
 
 
-def _log_slope(function: Callable[[Array], Array], x: Array, step: float = 1e-3) -> Array:
-    """d ln f/dx by central difference."""
-    above, below = function(x + step), function(x - step)
+@elementwise(
+    arrays=("context_length", "dimension", "label_std", "copies", "beta0", "w0"),
+    smooth=("context_length", "dimension", "label_std", "beta0", "w0"),
+    ignored=("task_diversity",),
+    costly=True,
+)
+def _clock_and_slope(task: Task, beta0: ArrayLike, w0: ArrayLike) -> tuple[Array, Array]:
+    """I* and d ln I*/dβ0, by central difference; NaN where I* is infinite at either end."""
+    beta0, w0, _ = broadcast(beta0=real("beta0", beta0), w0=real("w0", w0), task=np.empty(task.shape))
+    below, clock, above = clock_at_acquisition(task, np.stack([beta0 - STEP, beta0, beta0 + STEP]), w0)
     known = np.isfinite(above) & np.isfinite(below)
     above, below = np.where(known, above, 1.0), np.where(known, below, 1.0)
-    return np.where(known, (np.log(above) - np.log(below)) / (2.0 * step), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return clock, np.where(known, (np.log(above) - np.log(below)) / (2.0 * STEP), np.nan)

@@ -175,7 +175,8 @@ def test_phases_and_times_broadcast():
     assert over_diversity.tolist() == ["no ICL", "transient"]
     assert phase(TASK, MEMORY, 0.0, 1e5, [-4.0, 0.0]).tolist() == ["no ICL", "lasting"]
     times = transience_time(TASK, MEMORY, decay, [0.0, 2.0], task_diversity=1000)
-    assert times.shape == (3, 2) and times[1, 1] == transience_time(TASK, MEMORY, 1e-3, 2.0)
+    assert times.shape == (3, 2)
+    assert times[1, 1] == pytest.approx(float(transience_time(TASK, MEMORY, 1e-3, 2.0)), rel=1e-12)
     np.testing.assert_allclose(
         critical_decay(TASK, [[0.5], [0.25]], [0.5, 1.0])[1, 0], critical_decay(TASK) / 2, rtol=1e-15
     )

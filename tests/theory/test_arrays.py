@@ -61,10 +61,10 @@ FORMS = {
     "weight_after_acquisition": lambda n, k, d, x: theory.weight_after_acquisition(Task(n, k, d), 16.0 + x, 2.0, 2.8),
 }
 #: Those of which many are found one by one: whole ones, or each with a law of its own.
-ONE_BY_ONE = {"acquisition_probability", "effective_context", "fixed_points", "icl_accuracy, rough", "ladder", "phase",
+ONE_BY_ONE = {"acquisition_probability", "effective_context", "icl_accuracy, rough", "ladder", "phase",
               "rough_attention", "time, binomial", "threshold, measured"}  # fmt: skip
 #: Of these one call takes a tenth of a second.
-COSTLY = {"fold", "acquisition_fold", "transience_time", "repeated items", "icl_field, repeats"}
+COSTLY = {"repeated items", "icl_field, repeats"}
 
 
 def leaves(result):

@@ -39,7 +39,7 @@ def sharp(task: Task) -> NDArray[np.bool_]:
     return np.asarray(task.label_std > SHARP * np.sqrt(task.context_length - task.copies))
 
 
-def _deviations(task: Task, average: Average, nodes: int | None) -> tuple[Array, Array, Array, Array | float]:
+def deviations(task: Task, average: Average, nodes: int | None) -> tuple[Array, Array, Array, Array | float]:
     """x with its weights times (1, x) and (1, x, x²), and the unit σ_n in which n − ⟨n⟩ = σ_n x."""
     others = task.context_length - task.copies
     if task.labels == "balanced":
@@ -60,7 +60,7 @@ def _moments(average: Average, nodes: int, others: int) -> tuple[Array, Array, A
     return x, np.stack([weight, weight * x], axis=1), np.stack([weight, weight * x, weight * x**2], axis=1)
 
 
-def _coefficients(beta: Array, task: Task, unit: Array | float) -> tuple[Array, ...]:
+def coefficients(beta: Array, task: Task, unit: Array | float) -> tuple[Array, ...]:
     """ā and σ_n g with their first two derivatives: a, g, a′, g′, a″, g″."""
     beta = np.clip(beta, -BETA_MAX, BETA_MAX)
     copies, others = task.copies, task.context_length - task.copies
@@ -82,8 +82,8 @@ def planar_rates(
     w: Array, beta: Array, task: Task, average: Average = "gaussian", nodes: int | None = None
 ) -> tuple[Array, Array]:
     """dw/dt and dβ/dt at points (w, β), arrays of one shape, to which the task's broadcast. Flat attention only."""
-    x, weights, _, unit = _deviations(task, average, nodes)
-    a, g, a1, g1, _, _ = _coefficients(beta, task, unit)
+    x, weights, _, unit = deviations(task, average, nodes)
+    a, g, a1, g1, _, _ = coefficients(beta, task, unit)
     moments = np.tanh(0.5 * w[..., None] * (a[..., None] + g[..., None] * x)) @ weights
     t0, t1 = moments[..., 0], moments[..., 1]
     return 0.5 * (a - (a * t0 + g * t1)), 0.5 * w * (a1 - (a1 * t0 + g1 * t1))
@@ -91,8 +91,8 @@ def planar_rates(
 
 def planar_flow(w: Array, beta: Array, task: Task, average: Average = "gaussian") -> Flow:
     """Rates and Jacobian at points (w, β), arrays of one shape, as the task's. Flat attention only."""
-    x, weights, squares, unit = _deviations(task, average, None)
-    a, g, a1, g1, a2, g2 = _coefficients(beta, task, unit)
+    x, weights, squares, unit = deviations(task, average, None)
+    a, g, a1, g1, a2, g2 = coefficients(beta, task, unit)
     tanh = np.tanh(0.5 * w[..., None] * (a[..., None] + g[..., None] * x))
     moments, bends = tanh @ weights, (1.0 - tanh**2) @ squares
     t0, t1, s0, s1, s2 = moments[..., 0], moments[..., 1], bends[..., 0], bends[..., 1], bends[..., 2]

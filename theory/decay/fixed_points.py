@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
-from .._arguments import broadcast, number, real, require
+from .._arguments import broadcast, real, require
 from .._elementwise import elementwise
 from .._labels import by_name
 from ..acquisition.time import early_drag
-from ..contexts.attention import Attended, attended_label, context_nodes
-from ..contexts.labels import NODES
-from ..field import force
-from ..loss import curvatures, loss_hessian
 from ..task import Task
+from .curve import MARGINS, Curve, Tasks, curves, eigenvalues
+from .turns import ACQUISITION, LOSS, crossing, turned, turns, with_turns
 
 Array = NDArray[np.float64]
 
-#: Points of the curve of fixed points, and passes of the zoom on its extrema. The fold's β is found to 1e-6 and its
-#: margin, an extremum, to 1e-11.
-POINTS, ZOOMS = 241, 3
-#: Range of margins searched: at −30 ICL would have to unlearn, at 80 its residual is 1e-35.
-MARGINS = (-30.0, 80.0)
-#: Change of φ between neighbours on the branch that counts as one; rounding leaves 1e-13 of it.
-ROUNDING = 1e-9
+#: Fixed points at one margin, at most.
+MOST = 5
 #: Decay outside this range is refused: below, rounding makes folds of its own; above, squares of it overflow.
 DECAY_MIN, DECAY_MAX = 1e-10, 1e100
+
+
+#: How the folds take arrays.
+FOLDS: dict[str, Any] = {
+    "arrays": ("context_length", "dimension", "label_std", "copies", "decay"),
+    "smooth": ("context_length", "dimension", "label_std", "decay"),
+    "ignored": ("task_diversity",),
+    "costly": True,
+    "first": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,6 @@ class FixedPoint:
         return self.eigenvalues[1] < 0.0
 
 
-class Branch(NamedTuple):
-    """The curve of fixed points with β as its coordinate: w and φ are single-valued functions of β > 0."""
-
-    beta: Array
-    w: Array
-    margin: Array
-
-
-@elementwise(single=("decay", "margin"), ignored=("task_diversity",))
 def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[FixedPoint, ...]:
     """All fixed points with w > 0 of the averaged field with decay, in ascending β.
 
@@ -100,23 +92,38 @@ def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[Fixed
     >>> [point.stable for point in fixed_points(Task(context_length=100), decay=1e-3, margin=3.5)]
     [True, False, True]
     """
-    margin = number("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
-    decay = number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
-    branch = branch_of(task, decay)
-    gap = branch.margin - margin
-    found = []
-    for i in np.flatnonzero(gap[:-1] * gap[1:] < 0.0):
-        beta = np.linspace(branch.beta[i], branch.beta[i + 1], 21)
-        for _ in range(2 * ZOOMS):  # twice: β itself is wanted, not an extremum
-            local = branch_at(task, decay, beta)
-            j = int(np.flatnonzero(np.diff(np.sign(local.margin - margin)))[0])
-            beta = np.linspace(beta[j], beta[j + 1], 21)
-        point = branch_at(task, decay, np.array([0.5 * (beta[0] + beta[-1])]))
-        found.append(_fixed_point(task, decay, float(point.w[0]), float(point.beta[0]), margin))
-    return tuple(found)
+    found = _fixed_points(task, decay, margin)
+    number = sum(bool(np.any(np.isfinite(one.w))) for one in found)
+    return tuple(found[:number])
 
 
-@elementwise(single=("decay",), smooth=("context_length", "dimension", "decay"), ignored=("task_diversity",))
+@elementwise(
+    arrays=("context_length", "dimension", "label_std", "copies", "decay", "margin"),
+    smooth=("context_length", "dimension", "label_std", "decay", "margin"),
+    ignored=("task_diversity",),
+    costly=True,
+    first=1,
+)
+def _fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[FixedPoint, ...]:
+    """:func:`fixed_points`, and NaN up to :data:`MOST` of them."""
+    margin = real("margin", margin, minimum=MARGINS[0], maximum=MARGINS[1], exclusive=True)
+    decay = real("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
+    margin, decay, _ = broadcast(margin=margin, decay=decay, task=np.empty(task.shape))
+    shape, level, tasks = decay.shape, margin.reshape(-1, 1), Tasks(task, decay.ravel())
+    curve = with_turns(tasks, curves(tasks))
+    crossings = (curve.margin[:, :-1] - level) * (curve.margin[:, 1:] - level) < 0.0
+    order = np.argsort(~crossings, axis=1, kind="stable")[:, :MOST]
+    states = np.full((5, MOST, level.size), np.nan)
+    for k in range(MOST):
+        which = np.flatnonzero(np.take_along_axis(crossings, order[:, k : k + 1], axis=1)[:, 0])
+        if which.size:
+            part, first = tasks.of(which), order[which, k][:, None]
+            ends = [Curve(*(array[which] for array in curve)).at(first + i) for i in (0, 1)]
+            states[:, k, which] = _states(part, crossing(part, ends[0], ends[1], level[which]))
+    return tuple(_fixed_point(states[:, k].reshape(5, *shape)) for k in range(MOST))
+
+
+@elementwise(**FOLDS)
 def fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     """The fold that ends the ICL branch: the largest margin φ_c at which ICL persists against weight decay.
 
@@ -146,10 +153,10 @@ def fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     >>> round(fold(Task(context_length=100), 1e-3).margin, 2)
     4.22
     """
-    return _folds(task, number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX))[1]
+    return _fold(task, decay, LOSS)
 
 
-@elementwise(single=("decay",), smooth=("context_length", "dimension", "decay"), ignored=("task_diversity",))
+@elementwise(**FOLDS)
 def acquisition_fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     """The fold that ends the branch without ICL: the margin φ_a below which the network cannot help acquiring ICL.
 
@@ -161,7 +168,7 @@ def acquisition_fold(task: Task, decay: ArrayLike) -> FixedPoint | None:
     >>> acquisition_fold(Task(context_length=100), 1e-3).margin > 0.0
     True
     """
-    return _folds(task, number("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX))[0]
+    return _fold(task, decay, ACQUISITION)
 
 
 @by_name
@@ -202,99 +209,30 @@ def critical_decay(task: Task, c1: ArrayLike = 0.5, c2: ArrayLike = 0.5) -> Arra
     return task.copies * c1 / task.context_length * root
 
 
-def branch_at(task: Task, decay: float, beta: Array, near: Branch | None = None) -> Branch:
-    """w and φ of the fixed point at each β > 0, by Newton in both, from ``near`` or from a bisection in φ.
-
-    At given (β, φ), E[σ(−φ − w a) a] falls with w while λ w rises: one w. With it, w E[σ(−u) ∂a/∂β] falls with φ: one
-    φ, clipped to :data:`MARGINS`. Along β both are smooth, through the folds as well, so that neighbours on a branch
-    already known (``near``) are within Newton's reach.
-    """
-    context = context_nodes(task, "gaussian", NODES)
-    attended, weight = attended_label(beta, task, context), context.weight
-    if near is None:
-        w, margin = _bisected(attended, weight, decay, beta)
-    else:
-        w, margin = np.interp(beta, near.beta, near.w), np.interp(beta, near.beta, near.margin)
-    for _ in range(5):
-        point = (w[:, None], attended, margin[:, None], weight)
-        (dw, dbeta, _), (ww, wb, wf, _, bf, _) = force(*point), curvatures(*point)
-        drive, pull = dw - decay * w, dbeta - decay * beta
-        drive_w, drive_margin, pull_w, pull_margin = -ww - decay, -wf, -wb, -bf
-        determinant = drive_w * pull_margin - drive_margin * pull_w
-        inside = (margin > MARGINS[0] + 0.01) & (margin < MARGINS[1] - 0.01) & (determinant != 0.0)
-        determinant = np.where(inside, determinant, 1.0)
-        w = w - np.where(inside, (drive * pull_margin - drive_margin * pull) / determinant, 0.0)
-        margin = margin - np.where(inside, (drive_w * pull - drive * pull_w) / determinant, 0.0)
-    return Branch(beta, w, margin)
+def _fold(task: Task, decay: ArrayLike, which: int) -> FixedPoint | None:
+    """The fold of acquisition (0) or loss (1); None for a single pair without one."""
+    decay = real("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
+    decay, _ = broadcast(decay=decay, task=np.empty(task.shape))
+    tasks = Tasks(task, decay.ravel())
+    curve = curves(tasks)
+    index = turns(curve)[which]
+    states = np.full((5, index.size), np.nan)
+    known = np.flatnonzero(index)
+    if known.size:
+        part = tasks.of(known)
+        states[:, known] = _states(part, turned(part, Curve(*(array[known] for array in curve)), index[known], which))
+        states[4, known] = np.where(np.isnan(states[0, known]), np.nan, 0.0)  # the Jacobian is singular there
+    found = _fixed_point(states.reshape(5, *decay.shape))
+    return None if decay.ndim == 0 and np.isnan(found.w) else found
 
 
-def _bisected(attended: Attended, weight: Array, decay: float, beta: Array) -> tuple[Array, Array]:
-    """w and φ at each β, φ to 1e-4."""
-    low, high = np.full(beta.shape, MARGINS[0]), np.full(beta.shape, MARGINS[1])
-    w = np.full(beta.shape, 1.0)
-    for _ in range(20):
-        margin = 0.5 * (low + high)
-        w = _readout(attended.value, weight, decay, margin, w)
-        pull = force(w[:, None], attended, margin[:, None], weight)[1] - decay * beta
-        low, high = np.where(pull > 0.0, margin, low), np.where(pull > 0.0, high, margin)
-    margin = 0.5 * (low + high)
-    return _readout(attended.value, weight, decay, margin, w), margin
+def _states(tasks: Tasks, point: Curve) -> Array:
+    """w, β, φ and the eigenvalues (component, point) at a curve of one point each."""
+    low, high = eigenvalues(tasks, point)
+    return np.array([point.w[:, 0], point.beta[:, 0], point.margin[:, 0], low[:, 0], high[:, 0]])
 
 
-def _readout(a: Array, weight: Array, decay: float, margin: Array, guess: Array) -> Array:
-    """The w of E[σ(−φ − w a) a] = λ w, by Newton within a bracket, from ``guess``."""
-    low = np.zeros_like(margin)
-    high = expit(-margin) * np.maximum(a @ weight, 0.0) / decay + 1e-300  # the drive is largest at w = 0
-    w = np.where((guess > low) & (guess < high), guess, 0.5 * high)
-    for _ in range(60):
-        residual = expit(-(margin[:, None] + w[:, None] * a))
-        excess = (residual * a) @ weight - decay * w
-        slope = -(residual * (1.0 - residual) * a**2) @ weight - decay
-        low, high = np.where(excess > 0.0, w, low), np.where(excess > 0.0, high, w)
-        newton = w - excess / slope
-        following = np.where((newton > low) & (newton < high), newton, 0.5 * (low + high))
-        if np.all(np.abs(following - w) <= 1e-9 * (1.0 + w)):
-            return following
-        w = following
-    return w
-
-
-@lru_cache(maxsize=128)
-def branch_of(task: Task, decay: float) -> Branch:
-    """The curve from β = 0.02 to well beyond the fold (β ≈ ln N − 1), where φ falls below any of interest."""
-    # without ICL β falls off like e^{−φ}; a balanced branch starts at β = 0, where e^β − 1 loses its digits
-    low = np.geomspace(1e-9 if task.labels == "iid" else 1e-3, 0.02, 40, endpoint=False)
-    return branch_at(task, decay, np.concatenate([low, np.linspace(0.02, math.log(task.context_length) + 8.0, POINTS)]))
-
-
-@lru_cache(maxsize=128)
-def _folds(task: Task, decay: float) -> tuple[FixedPoint | None, FixedPoint | None]:
-    """Least φ (acquisition) and the largest φ beyond it (loss); None where φ(β) has no such extremum."""
-    branch = branch_of(task, decay)
-    change = np.diff(branch.margin)
-    rises, falls = change > ROUNDING, change < -ROUNDING
-    inside = (np.abs(branch.margin) < MARGINS[1] - 1.0) & (branch.margin > MARGINS[0] + 1.0)
-    if not rises.any():
-        return None, None
-    first = int(rises.argmax())
-    last = first + int(falls[first:].argmax())
-    lowest = _extremum(task, decay, branch, first, 1.0) if inside[first] else None
-    return lowest, _extremum(task, decay, branch, last, -1.0) if inside[last] else None
-
-
-def _extremum(task: Task, decay: float, branch: Branch, index: int, sign: float) -> FixedPoint | None:
-    if index in (0, branch.beta.size - 1):
-        return None
-    fine, best = branch, index
-    for _ in range(ZOOMS):
-        fine = branch_at(task, decay, np.linspace(fine.beta[best - 1], fine.beta[best + 1], 41), fine)
-        best = int(np.clip(np.argmin(sign * fine.margin), 1, 39))
-    if not MARGINS[0] < fine.margin[best] < MARGINS[1]:
-        return None  # Newton left the range: no extremum, but the rounding of a branch whose w vanishes
-    return _fixed_point(task, decay, float(fine.w[best]), float(fine.beta[best]), float(fine.margin[best]))
-
-
-def _fixed_point(task: Task, decay: float, w: float, beta: float, margin: float) -> FixedPoint:
-    jacobian = -loss_hessian(w, beta, task, margin)[:2, :2] - decay * np.eye(2)
-    low, high = np.linalg.eigvalsh(jacobian)  # a gradient flow: the Jacobian is symmetric
-    return FixedPoint(w, beta, margin, (float(low), float(high)))
+def _fixed_point(states: Array) -> FixedPoint:
+    """Of floats or arrays (component, ...)."""
+    w, beta, margin, low, high = states if states.ndim > 1 else map(float, states)
+    return FixedPoint(w, beta, margin, (low, high))

@@ -110,7 +110,7 @@ def _phase(
     time = float(reached.time[0])
     if math.isinf(time) or time > budget:
         return NO_ICL
-    lost = time + lasting(task, memory, decay, max(float(reached.state[2, 0]), 0.0), diversity)
+    lost = time + float(lasting(task, memory, decay, max(float(reached.state[2, 0]), 0.0), diversity))
     # without a fold ICL is acquired only in passing
     return TRANSIENT if math.isnan(lost) or lost < budget else LASTING
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,15 +9,16 @@ from .._arguments import broadcast, real, require
 from .._elementwise import elementwise
 from .._labels import by_name
 from .._numerics.quadrature import legendre
-from ..field import mean_residual
 from ..memory.law import PowerLawMemory
 from ..task import Task
-from .fixed_points import DECAY_MAX, DECAY_MIN, MARGINS, POINTS, FixedPoint, branch_at, branch_of, fold
-
-if TYPE_CHECKING:
-    from scipy.interpolate import CubicSpline
+from .curve import Curve, Tasks, curve_at, curves, mean_residuals
+from .fixed_points import DECAY_MAX, DECAY_MIN
+from .turns import LOSS, crossing, turned, turns
 
 Array = NDArray[np.float64]
+
+#: Gauss-Legendre nodes of the integral along the branch, which leave 1e-11, and 5e-5 where w runs away (D = 5).
+NODES = 200
 
 
 @by_name
@@ -54,7 +51,7 @@ def transience_time(
     memory : PowerLawMemory
         A measured law knows nothing of the memory after acquisition.
     decay : array_like, λ = 0 or in [1e−10, 1e100]
-        Weight decay of w and β, per unit of gradient-flow time. Each value costs a continuation of the branch.
+        Weight decay of w and β, per unit of gradient-flow time.
     acquired_margin : array_like, φ_acq >= 0
         What is memorised when ICL is acquired, ``memory.margin(clock_at_acquisition(...), K)``; 0 bounds t_loss from
         above.
@@ -82,30 +79,76 @@ def transience_time(
     [0.196, 0.194]
     """
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
-    return _transience_time(
+    return lasting(
         task,
         memory,
         decays(decay),
         real("acquired_margin", acquired_margin, minimum=0.0, finite=False),
-        task_diversity=diversity_of(task, task_diversity),
+        diversity_of(task, task_diversity),
     )
 
 
 @elementwise(
-    single=("decay",),
-    arrays=("task_diversity", "acquired_margin"),
-    smooth=("context_length", "dimension", "task_diversity", "decay", "acquired_margin"),
+    arrays=("context_length", "dimension", "label_std", "copies", "decay", "acquired_margin"),
+    smooth=("context_length", "dimension", "label_std", "decay", "acquired_margin"),
+    ignored=("task_diversity",),
     costly=True,
+    first=1,
 )
-def _transience_time(
-    task: Task, memory: PowerLawMemory, decay: Array, acquired_margin: Array, *, task_diversity: Array
-) -> Array:
-    decay, margin, diversity = (np.asarray(x) for x in (decay, acquired_margin, task_diversity))
-    decay, margin, diversity = broadcast(decay=decay, acquired_margin=margin, task_diversity=diversity)
-    task = task.at(task_diversity=math.inf)
-    points = zip(decay.flat, margin.flat, diversity.flat, strict=True)
-    times = [lasting(task, memory, *(float(value) for value in point)) for point in points]
-    return np.array(times, dtype=np.float64).reshape(decay.shape)
+def scaled_time(task: Task, memory: PowerLawMemory, decay: ArrayLike, acquired_margin: ArrayLike) -> Array:
+    """:func:`transience_time` at K = 1: at others it is longer as the memory is slower."""
+    decay, margin, _ = broadcast(
+        decay=np.asarray(decay), acquired_margin=np.asarray(acquired_margin), task=np.empty(task.shape)
+    )
+    shape, decay, margin = decay.shape, decay.ravel(), margin.ravel()
+    times = np.full(decay.size, np.inf)
+    fades = np.flatnonzero(decay > 0.0)
+    if fades.size:
+        tasks = Tasks(task.points(fades), decay[fades])
+        times[fades] = _durations(tasks, memory, margin[fades])
+    return times.reshape(shape)
+
+
+def _durations(tasks: Tasks, memory: PowerLawMemory, margin: Array) -> Array:
+    """:func:`scaled_time` for flat arrays of decays λ > 0 and margins."""
+    curve = curves(tasks)
+    index = turns(curve)[LOSS]
+    times = np.full(margin.size, np.nan)
+    known = np.flatnonzero(index)
+    if not known.size:
+        return times
+    end = turned(tasks.of(known), Curve(*(array[known] for array in curve)), index[known], LOSS)
+    lost = end.margin[:, 0] <= margin[known]
+    times[known[lost]] = 0.0
+    lasts = (end.margin[:, 0] > margin[known]).nonzero()[0]
+    rows = known[lasts]
+    if rows.size:
+        curve, end = (Curve(*(array[chosen] for array in one)) for one, chosen in ((curve, rows), (end, lasts)))
+        start = _start(tasks.of(rows), curve, end, index[rows], margin[rows][:, None])
+        times[rows] = _along(tasks.of(rows), memory, start, end)
+    return times
+
+
+def _start(tasks: Tasks, curve: Curve, end: Curve, index: NDArray[np.intp], margin: Array) -> Curve:
+    """Where the branch is at ``margin`` (point, 1): φ falls with β beyond the fold."""
+    passed = (curve.margin < margin) & (np.arange(curve.beta.shape[1]) > index[:, None])
+    first = passed.argmax(axis=1)[:, None]
+    before = curve.at(first - 1)
+    left = Curve(*(np.where(first - 1 > index[:, None], one, other) for one, other in zip(before, end, strict=True)))
+    start = crossing(tasks, left, curve.at(first), margin)
+    on_branch = passed.any(axis=1, keepdims=True) & np.isfinite(start.beta)
+    worst = float(margin[~on_branch][0]) if not on_branch.all() else None
+    require(worst is None, "acquired_margin", "lie on the ICL branch", worst)
+    return start
+
+
+def _along(tasks: Tasks, memory: PowerLawMemory, start: Curve, end: Curve) -> Array:
+    """The integral from the start to the fold, in β, in which everything is smooth."""
+    x, weights = legendre(NODES)
+    half = 0.5 * (start.beta - end.beta)
+    points = curve_at(tasks, end.beta + half * (x + 1.0))
+    residual = np.clip(mean_residuals(tasks, points), 0.0, 1.0)
+    return half[:, 0] * ((-points.slope / memory.field(points.margin, residual, 1.0)) @ weights)
 
 
 def decays(decay: ArrayLike) -> Array:
@@ -122,38 +165,10 @@ def diversity_of(task: Task, task_diversity: ArrayLike | None) -> Array:
     return real("task_diversity", given, minimum=1.0, finite=False)
 
 
-def lasting(task: Task, memory: PowerLawMemory, decay: float, acquired_margin: float, task_diversity: float) -> float:
-    """One transience time."""
-    if decay == 0.0 or np.isinf(task_diversity):
-        return np.inf
-    branch = _icl_branch(task, decay)
-    if branch is None:
-        return np.nan
-    if branch[2].margin <= acquired_margin:
-        return 0.0
-    margin_of, residual_of, end = branch
-    # φ falls with β beyond the fold: start where it is φ_acq, and integrate in β, in which everything is smooth
-    starts = [float(b) for b in margin_of.solve(acquired_margin, extrapolate=False) if b > end.beta]
-    require(len(starts) > 0, "acquired_margin", "lie on the ICL branch", acquired_margin)
-    x, weights = legendre(200)
-    half = 0.5 * (starts[0] - end.beta)
-    beta = end.beta + half * (x + 1.0)
-    speed = memory.field(margin_of(beta), np.clip(residual_of(beta), 0.0, 1.0), task_diversity)
-    return float(half * weights @ (-margin_of(beta, 1) / speed))
-
-
-@lru_cache(maxsize=128)
-def _icl_branch(task: Task, decay: float) -> tuple[CubicSpline, CubicSpline, FixedPoint] | None:
-    """The ICL branch up to its fold: φ and the mean residual E[σ(−u)] as splines in β (descending φ), and the fold."""
-    from scipy.interpolate import CubicSpline  # imported late: it is slow to load and not always needed
-
-    end = fold(task, decay)
-    if end is None:
-        return None
-    top = math.log(task.context_length) + 8.0
-    # crowded towards the fold, where dφ/dβ = 0
-    beta = end.beta + (top - end.beta) * np.linspace(0.0, 1.0, POINTS) ** 2
-    branch = branch_at(task, decay, beta, branch_of(task, decay))
-    kept = branch.margin > MARGINS[0] + 1.0
-    residual = mean_residual(branch.w[kept], beta[kept], task, branch.margin[kept])
-    return CubicSpline(beta[kept], branch.margin[kept]), CubicSpline(beta[kept], residual), end
+def lasting(task: Task, memory: PowerLawMemory, decay: ArrayLike, margin: ArrayLike, diversity: ArrayLike) -> Array:
+    """:func:`transience_time` without checks."""
+    decay, margin, diversity = np.asarray(decay), np.asarray(margin), np.asarray(diversity)
+    broadcast(decay=decay, acquired_margin=margin, task_diversity=diversity, task=np.empty(task.shape))
+    slower = memory.rate(1.0) / np.where(np.isinf(diversity), 1.0, memory.rate(diversity))
+    times = np.asarray(scaled_time(task, memory, decay, margin)) * slower
+    return np.where(np.isinf(diversity), np.inf, times)

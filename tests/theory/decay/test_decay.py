@@ -33,15 +33,22 @@ def drift(point, decay, task=TASK):
     return np.array([float(rates[0]) - decay * point.w, float(rates[1]) - decay * point.beta])
 
 
+def growth_rates(point, decay, task=TASK):
+    """Eigenvalues of the flow's Jacobian, from the loss's Hessian."""
+    return np.linalg.eigvalsh(-loss_hessian(point.w, point.beta, task, point.margin)[:2, :2] - decay * np.eye(2))
+
+
 @pytest.mark.parametrize(("decay", "margin"), [(1e-4, 6.52), (3e-4, 5.42), (1e-3, 4.20), (2e-3, 3.50), (5e-3, 2.56)])
 def test_reference_folds(decay, margin):
     """The references were approached by continuation from below, and stop up to 0.015 short of the fold itself."""
     point = fold(TASK, decay)
     assert margin <= point.margin < margin + 0.02
     assert point.margin == pytest.approx(np.log(1.0 / decay) - 2.7, abs=0.05)
-    # it is a fixed point, and its Jacobian is singular: the slow eigenvalue is 1e-5 of the fast one
+    # it is a fixed point, and its Jacobian is singular: β good to 1e-5 leaves the slow rate 1e-5 of the fast one
     assert np.abs(drift(point, decay)).max() < 1e-9 * decay
-    assert abs(point.eigenvalues[1]) < 1e-4 * abs(point.eigenvalues[0])
+    fast, slow = growth_rates(point, decay)
+    assert abs(slow) < 1e-5 * abs(fast)
+    assert point.eigenvalues == (pytest.approx(fast, rel=1e-5), 0.0) and not point.stable
     # at the reference itself w and β are near the quoted 2.15–2.20 and 3.6
     upper = fixed_points(TASK, decay, margin)[-1]
     assert upper.w == pytest.approx(2.17, abs=0.08) and upper.beta == pytest.approx(3.6, abs=0.1)
@@ -66,6 +73,7 @@ def test_fixed_points_are_fixed_and_stable_as_said():
     assert [point.stable for point in points] == [True, False, True]
     for point in points:
         assert np.abs(drift(point, 1e-3)).max() < 1e-9
+        np.testing.assert_allclose(point.eigenvalues, growth_rates(point, 1e-3), rtol=1e-9)
 
         # a small push decays or grows as the eigenvalues say
         def rates(_, state, margin=point.margin):
@@ -112,7 +120,8 @@ def test_fold_of_balanced_contexts(decay):
     found = fold(Task(length, labels="balanced"), decay)
     assert found.margin == pytest.approx(-best.fun, abs=1e-9)
     assert found.beta == pytest.approx(best.x, abs=1e-5)
-    assert found.eigenvalues[1] == pytest.approx(0.0, abs=1e-4 * decay) and found.eigenvalues[0] < -decay
+    assert growth_rates(found, decay, Task(length, labels="balanced"))[1] == pytest.approx(0.0, abs=1e-5 * decay)
+    assert found.eigenvalues[1] == 0.0 and found.eigenvalues[0] < -decay
     assert acquisition_fold(Task(length, labels="balanced"), decay) is None
     if decay < 1.0 / length:  # the branch leaves (0, 0) where the saddle's rate σ(−φ)/N is the decay
         assert margin(1e-6) == pytest.approx(np.log(1.0 / (decay * length) - 1.0), abs=1e-5)
