@@ -53,10 +53,14 @@ def run_chunks(
 ) -> None:
     """Hand chunks to threads, a few ahead of them, so that memory stays bounded and an interrupt is seen at once."""
 
+    # where all trajectories have the same parameters, one row of them stands for all
+    alike = all(value.ndim == 0 for value in layout.parameters.values())
+    shared = kernel.model.parameter_rows(layout.parameters, 1, kernel.levels) if alike else None
+
     def work(start: int) -> int:
         part = slice(start, min(start + size, layout.count))
         y0, parameters = layout.chunk(part)
-        rows_parameters, tables = kernel.model.parameter_rows(parameters, len(y0), kernel.levels)
+        rows_parameters, tables = shared or kernel.model.parameter_rows(parameters, len(y0), kernel.levels)
         rows, marks = blank_rows(y0, span, rows_parameters)
         samples = np.full((len(y0), len(store.times), at.COMPONENTS), np.nan)
         kernel.run(rows, marks, tables, store.times, samples, np.zeros((0, at.RECORD)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -38,8 +38,20 @@ PARAMETERS = (
 #: β below which ICL counts as lost where its level is 0 (balanced labels, D → ∞): decay brings β there, never to 0.
 VANISHED = 1e-4
 
-#: β at which ICL accuracy reaches a level: a root, which every chunk of an ensemble asks for again.
-_acquired_beta = lru_cache(maxsize=1024)(acquired_beta)
+
+@lru_cache(maxsize=1024)
+def _level(accuracy: float, length: int, copies: int, dimension: float, label_std: float, like: Task) -> float:
+    """β at which ICL accuracy reaches a level: a root, which every call asks for again."""
+    std = 1.0 if like.labels == "balanced" else label_std
+    changed = replace(like, context_length=length, copies=copies, dimension=dimension, label_std=std)
+    return float(acquired_beta(changed, accuracy))
+
+
+@lru_cache(maxsize=64)
+def _hermite_nodes(count: int) -> tuple[Array, Array]:
+    """Nodes and weights of the average over a normal number: eigenvalues, which every call asks for again."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    return nodes, weights / weights.sum()
 
 
 @dataclass(frozen=True)
@@ -172,8 +184,7 @@ class CoupledModel:
         """
         if self.contexts is not None:
             return np.ascontiguousarray(self.contexts)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
-        weights = weights / weights.sum()
+        nodes, weights = _hermite_nodes(self.nodes)
         kept = nodes > -1e-12
         return np.ascontiguousarray([nodes[kept], np.where(np.abs(nodes) < 1e-12, 0.5, 1.0)[kept] * weights[kept]])
 
@@ -226,14 +237,8 @@ class CoupledModel:
             distinct, which = np.unique(context, axis=0, return_inverse=True)
         pairs = np.empty((len(distinct), 2))
         for row, (length, copies, dimension, label_std) in zip(pairs, distinct, strict=True):
-            balanced = self.task.labels == "balanced"
-            task = Task(
-                int(length), dimension=dimension, labels=self.task.labels, copies=int(copies),
-                label_std=1.0 if balanced else label_std, target_in_softmax=self.task.target_in_softmax,
-                score_std=self.task.score_std,
-            )  # fmt: skip
-            row[0] = _acquired_beta(task, levels.acquired)
-            row[1] = _acquired_beta(task, levels.lost) if levels.lost != levels.acquired else row[0]  # pyright: ignore[reportArgumentType]
+            context = int(length), int(copies), float(dimension), float(label_std), self.task
+            row[0], row[1] = _level(levels.acquired, *context), _level(levels.lost or levels.acquired, *context)
         return pairs[which, 0], pairs[which, 1]
 
     def check_parameters(self, parameters: Mapping[str, ArrayLike] | None) -> dict[str, Array]:

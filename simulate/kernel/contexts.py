@@ -7,7 +7,7 @@ A fast copy of theory's, as :mod:`.field` is, and bound to it by test. That one 
 context has the same copies and label sums come in pairs; here nothing is assumed of the list.
 """
 
-from .elementary import exp
+from .elementary import exp_within
 from .field import BETA_MAX, EXPONENT_MAX
 from .layout import DECAY_BETA, DECAY_W, HALF_INVERSE_DIMENSION, SCRATCH
 from .memory import MARGIN_MAX, MARGIN_MIN, read_margins, store_growth
@@ -23,9 +23,9 @@ def averaged(setup, quadrature, tables, work, source, target):
     never_inline()
     w, beta = load(work, source), load(work, source + WIDTH)
     clipped = smaller(larger(beta, splat(-BETA_MAX)), splat(BETA_MAX))
-    match = exp(clipped)
+    match = exp_within(clipped)
     half = load(work, HALF_INVERSE_DIMENSION * WIDTH)
-    overlap = exp(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
+    overlap = exp_within(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
     slope = half * clipped * 2.0
     quantiles = read_margins(setup, tables, work, source)
     residual, force, turn = splat(0.0), splat(0.0), splat(0.0)
@@ -38,7 +38,7 @@ def averaged(setup, quadrature, tables, work, source, target):
         below = splat(0.0)
         for quantile in range(quantiles):
             margin = fma(w, attended, load(work, SCRATCH + quantile * WIDTH))
-            below = below + 1.0 / (1.0 + exp(smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))))
+            below = below + 1.0 / (1.0 + exp_within(smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))))
         weighted = below * quadrature[WEIGHT, node]
         residual = residual + weighted
         force, turn = fma(weighted, attended, force), fma(weighted, attended_slope, turn)

@@ -31,13 +31,11 @@ from .simd import (
 WEIGHT_MAX = 250.0
 #: Bounds on the change of a step size, and the safety factor (Hairer, Nørsett, Wanner, section II.4).
 SHRINK_MIN, GROWTH_MAX, SAFETY = 0.2, 10.0, 0.9
-#: Steps in a row with |h λ| beyond half the stability interval (6.1) before a trajectory counts as stiff. Where
-#: stability limits the steps, the error estimate refuses a quarter of them and holds |h λ| between 3.2 and 5.6.
-STIFF_STEPS, STABILITY_EDGE = 15.0, 3.0
-#: Steps inside the region that end such a row.
-SMOOTH_STEPS = 6.0
+#: |h λ| from which on a step counts as limited by stability rather than accuracy, half the stability interval (6.1):
+#: where stability limits the steps, the error estimate refuses a quarter of them and holds |h λ| between 3.2 and 5.6.
+STABILITY_EDGE = 3.0
 #: Fewer remaining steps than this are taken explicitly, stiff or not.
-STIFF_WORTH = 40.0
+STIFF_WORTH = 8.0
 #: What the estimate must stay below (1 otherwise) in a step that is read inside, for an event or an output time: the
 #: dense output is of one order less than the solution.
 INTERIOR = 0.1
@@ -145,15 +143,9 @@ def _in_range(setup, work):
 
 @compiled()
 def _turns_stiff(setup, work, time):
-    """Mask of lanes whose accepted steps have long been at the edge of stability, with many more to go."""
+    """Mask of lanes whose accepted step was at the edge of stability, with many more to go."""
     if setup[at.METHOD] != at.EXPLICIT or setup[at.SWITCH] == 0:
         return splat(0.0)
-    accepted = load(work, at.ACCEPTED)
     at_edge = less(splat(STABILITY_EDGE * STABILITY_EDGE), load(work, at.STIFFNESS))
-    smooth = select(at_edge, splat(0.0), load(work, at.SMOOTH_COUNT) + 1.0)
-    stiff = load(work, at.STIFF_COUNT) + at_edge
-    stiff = select(at_most(splat(SMOOTH_STEPS), smooth), splat(0.0), stiff)
-    store(work, at.SMOOTH_COUNT, select(accepted, smooth, load(work, at.SMOOTH_COUNT)))
-    store(work, at.STIFF_COUNT, select(accepted, stiff, load(work, at.STIFF_COUNT)))
     worth = less(load(work, at.H) * STIFF_WORTH, load(work, at.END) - time)
-    return smaller(smaller(at_most(splat(STIFF_STEPS), stiff), worth), smaller(at_edge, accepted))
+    return smaller(smaller(at_edge, worth), load(work, at.ACCEPTED))

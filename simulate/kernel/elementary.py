@@ -20,8 +20,13 @@ E9, E10, E11 = 2.755724091857897e-06, 2.763263963904103e-07, 2.5110037605963777e
 
 @compiled()
 def exp(x):
-    """e^x = 2^n e^r with n = ⌊x/ln 2⌉ and |r| <= ln(2)/2."""
-    x = smaller(larger(x, splat(EXP_MIN)), splat(EXP_MAX))
+    """e^x, clipped to where it is a normal number."""
+    return exp_within(smaller(larger(x, splat(EXP_MIN)), splat(EXP_MAX)))
+
+
+@compiled()
+def exp_within(x):
+    """e^x = 2^n e^r with n = ⌊x/ln 2⌉ and |r| <= ln(2)/2, for arguments that are known not to need the clip."""
     n = nearest(x * LOG2_E)
     r = fma(n, splat(-LN2_LOW), fma(n, splat(-LN2_HIGH), x))
     p = fma(r, splat(E11), splat(E10))

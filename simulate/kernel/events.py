@@ -52,8 +52,9 @@ def interpolate(work, lane, component, share):
 @compiled()
 def value_inside(work, lane, event, share):
     """The event's function at the fraction ``share`` of the step."""
-    w, beta = interpolate(work, lane, 0, share), interpolate(work, lane, 1, share)
-    return _value(work, lane, event, w, beta, interpolate(work, lane, 2, share))
+    if event == MEMORISED:
+        return _value(work, lane, event, 0.0, 0.0, interpolate(work, lane, 2, share))
+    return _value(work, lane, event, interpolate(work, lane, 0, share), interpolate(work, lane, 1, share), 0.0)
 
 
 @compiled()
@@ -97,10 +98,29 @@ def passing(work, lane, event):
 
 
 @compiled()
+def _before(work, lane, event, at_start):
+    """Fraction, 0 or below, at which an event began that is under way at the start of the step.
+
+    It had not yet gone as far as counts when the step before ended. Secants follow the dense output backwards.
+    """
+    never_inline()
+    if abs(at_start) > work[WATCH + event * WIDTH + lane]:
+        return 0.0
+    late, at_late, early = 0.0, at_start, -1e-3
+    for _ in range(8):
+        at_early = value_inside(work, lane, event, early)
+        if at_early == at_late or abs(at_early) < 1e-15:
+            break
+        late, at_late, early = early, at_early, early - at_early * (early - late) / (at_early - at_late)
+    return early if -1.0 < early < 0.0 else 0.0
+
+
+@compiled()
 def locate(work, lane, event, left, right):
     """Fraction of the step at which the event's function changes sign: the Illinois variant of false position.
 
-    ``left`` and ``right`` are the fractions between which it does, 0 and 1 standing for the states themselves.
+    ``left`` and ``right`` are the fractions between which it does, 0 and 1 standing for the states themselves. What
+    began before the step, too little to count by then, has a fraction below 0.
     """
     never_inline()
     at_left = event_value(work, Y, lane, event) if left == 0.0 else value_inside(work, lane, event, left)
@@ -108,8 +128,10 @@ def locate(work, lane, event, left, right):
     if left == 0.0 and event == LOST and at_left == 0.0:
         # acquired at the start as w rises from 0: β alone says how far the level is
         at_left = work[Y + WIDTH + lane] - work[LEVEL_LOST * WIDTH + lane]
-    if at_left == 0.0 or (at_left > 0.0) == (at_right > 0.0):  # it holds from the start of the step
+    if at_left == 0.0:
         return left
+    if (at_left > 0.0) == (at_right > 0.0):  # it holds from the start of the step
+        return _before(work, lane, event, at_left) if left == 0.0 else left
     side = 0
     for _ in range(100):
         share = (left * at_right - right * at_left) / (at_right - at_left)

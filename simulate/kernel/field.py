@@ -8,7 +8,7 @@ E g/(1 + E g) and E/(g + E), so that their sum and difference share one denomina
 serve both nodes, and nothing cancels.
 """
 
-from .elementary import exp
+from .elementary import exp_within
 from .layout import (
     COPIES,
     DECAY_BETA,
@@ -33,9 +33,9 @@ def coupled(setup, quadrature, tables, work, source, target):
     never_inline()
     w, beta = load(work, source), load(work, source + WIDTH)
     clipped = smaller(larger(beta, splat(-BETA_MAX)), splat(BETA_MAX))
-    match = exp(clipped)
+    match = exp_within(clipped)
     half = load(work, HALF_INVERSE_DIMENSION * WIDTH)
-    others = load(work, OTHERS * WIDTH) * exp(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
+    others = load(work, OTHERS * WIDTH) * exp_within(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
     slope = half * clipped * 2.0
     copy = load(work, COPIES * WIDTH) * match
     mean = load(work, LABEL_MEAN * WIDTH)
@@ -50,15 +50,15 @@ def coupled(setup, quadrature, tables, work, source, target):
 
     quantiles = read_margins(setup, tables, work, source)
     signal = w * attended
-    spread = magnitude(w) * deviation
+    fall = magnitude(w) * deviation * -1.0
     residual, skew = splat(0.0), splat(0.0)
     for quantile in range(quantiles):
         centre = load(work, SCRATCH + quantile * WIDTH) + signal
-        odds = exp(smaller(larger(centre, splat(MARGIN_MIN)), splat(MARGIN_MAX)) * -1.0)
+        odds = exp_within(smaller(larger(centre, splat(MARGIN_MIN)), splat(MARGIN_MAX)) * -1.0)
         squared, twice = fma(odds, odds, splat(1.0)), odds * 2.0
         even, odd = splat(0.0), splat(0.0)
         for node in range(quadrature.shape[1]):
-            g = exp(smaller(spread * quadrature[0, node], splat(SPREAD_MAX)) * -1.0)
+            g = exp_within(larger(fall * quadrature[0, node], splat(-SPREAD_MAX)))
             h = fma(g, g, splat(1.0))
             weighted = splat(quadrature[1, node]) / fma(odds, h, g * squared)
             even = fma(weighted, fma(twice, g, h), even)

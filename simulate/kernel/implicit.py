@@ -5,6 +5,7 @@ from typing import Any
 
 from ...theory._numerics.rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
 from .explicit import inverse_scale
+from .jacobian import entry, jacobian_of
 from .layout import (
     BLOCK,
     COMPONENTS,
@@ -12,7 +13,6 @@ from .layout import (
     DENSE_AT,
     END_RATES,
     ERROR,
-    JACOBIAN,
     NEW_Y,
     RATES,
     STAGE_Y,
@@ -21,41 +21,10 @@ from .layout import (
     H,
     Y,
 )
-from .simd import WIDTH, compiled, compiled_for, fma, larger, load, magnitude, never_inline, splat, store
+from .simd import WIDTH, compiled, compiled_for, fma, larger, load, never_inline, splat, store
 
-#: Half-width of the central differences: the cube root of the rounding, which leaves 4e-11 of truncation and rounding.
-DIFFERENCE = 6e-6
 #: Block of rates (beyond the eight stages and before the one at the end of the step) for what a stage evaluates.
 SPARE = 9
-
-
-@compiled()
-def _matrix(row, column):
-    return JACOBIAN + (row * COMPONENTS + column) * WIDTH
-
-
-@lru_cache
-def _differentiate_of(field: Any) -> Any:
-    """The Jacobian of ``field``."""
-
-    @compiled_for(field)
-    def differentiate(setup, quadrature, tables, work):
-        """∂f_row/∂y_column for the columns w, β[, memory]; the clock drives nothing."""
-        never_inline()
-        for column in range(min(setup[USED], 3)):
-            base = column * WIDTH
-            value = load(work, Y + base)
-            width = larger(magnitude(value), splat(1.0)) * DIFFERENCE
-            for side in range(2):
-                for component in range(COMPONENTS):
-                    store(work, STAGE_Y + component * WIDTH, load(work, Y + component * WIDTH))
-                store(work, STAGE_Y + base, value + width if side == 1 else value - width)
-                field(setup, quadrature, tables, work, STAGE_Y, RATES + (1 + side) * BLOCK)
-            for row in range(setup[USED]):
-                low, high = load(work, RATES + BLOCK + row * WIDTH), load(work, RATES + 2 * BLOCK + row * WIDTH)
-                store(work, _matrix(row, column), (high - low) / (width * 2.0))
-
-    return differentiate
 
 
 @compiled()
@@ -64,10 +33,10 @@ def _invert(setup, work, inverse_step):
     never_inline()
     for row in range(3):
         for column in range(3):
-            entry = load(work, _matrix(row, column)) * -1.0
+            value = load(work, entry(row, column)) * -1.0
             if column >= setup[USED] or row >= setup[USED]:
-                entry = splat(0.0)
-            store(work, RATES + BLOCK + (row * 3 + column) * WIDTH, entry + inverse_step if row == column else entry)
+                value = splat(0.0)
+            store(work, RATES + BLOCK + (row * 3 + column) * WIDTH, value + inverse_step if row == column else value)
     m = RATES + BLOCK
     determinant = splat(0.0)
     for column in range(3):
@@ -76,18 +45,18 @@ def _invert(setup, work, inverse_step):
             product = load(work, m + (up * 3 + left) * WIDTH) * load(work, m + (down * 3 + right) * WIDTH)
             other = load(work, m + (up * 3 + right) * WIDTH) * load(work, m + (down * 3 + left) * WIDTH)
             cofactor = product - other
-            store(work, _matrix(column, row), cofactor)  # transposed
+            store(work, entry(column, row), cofactor)  # transposed
             if row == 0:
                 determinant = fma(load(work, m + column * WIDTH), cofactor, determinant)
     for row in range(3):
         for column in range(3):
-            store(work, _matrix(row, column), load(work, _matrix(row, column)) / determinant)
+            store(work, entry(row, column), load(work, entry(row, column)) / determinant)
 
 
 @lru_cache
 def rosenbrock_step_of(field: Any) -> Any:
     """The Rosenbrock step along ``field``, which leaves its dense output behind."""
-    differentiate = _differentiate_of(field)
+    differentiate = jacobian_of(field)
 
     @compiled_for(field)
     def rosenbrock_step(setup, quadrature, tables, work):
@@ -120,10 +89,10 @@ def rosenbrock_step_of(field: Any) -> Any:
             for row in range(3):
                 total = splat(0.0)
                 for column in range(3):
-                    total = fma(load(work, _matrix(row, column)), load(work, NEW_Y + column * WIDTH), total)
+                    total = fma(load(work, entry(row, column)), load(work, NEW_Y + column * WIDTH), total)
                 store(work, target + row * WIDTH, total)
             # the clock: (1/γh) k = right-hand side + ∂c1/∂memory · k_memory
-            driven = fma(load(work, _matrix(3, 2)), load(work, target + 2 * WIDTH), load(work, NEW_Y + 3 * WIDTH))
+            driven = fma(load(work, entry(3, 2)), load(work, target + 2 * WIDTH), load(work, NEW_Y + 3 * WIDTH))
             store(work, target + 3 * WIDTH, driven * step * GAMMA)
         _close(setup, work)
         field(setup, quadrature, tables, work, NEW_Y, RATES + END_RATES)

@@ -36,10 +36,10 @@ H, TIME, END, UNTIL, PROPOSAL, ERROR, STIFFNESS, RTOL, ATOL = (SCALARS + k * WID
 # inside the step, is out of range, ends for any reason.
 ACTIVE, ACCEPTED, DENSELY, REFUSED, STOPPING, OUTSIDE, ENDING = (SCALARS + k * WIDTH for k in range(9, 16))
 # Counts since the lane was loaded, and what they may reach.
-TAKEN, TRIED, STEPS_LEFT, STIFF_COUNT, SMOOTH_COUNT = (SCALARS + k * WIDTH for k in range(16, 21))
+TAKEN, TRIED, STEPS_LEFT = (SCALARS + k * WIDTH for k in range(16, 19))
 # What an event's function must exceed to happen now (0, or inf for one that cannot), and the next output time.
-WATCH, NEXT_SAMPLE = SCALARS + 21 * WIDTH, SCALARS + 24 * WIDTH
-SCRATCH = SCALARS + 25 * WIDTH
+WATCH, NEXT_SAMPLE = SCALARS + 19 * WIDTH, SCALARS + 22 * WIDTH
+SCRATCH = SCALARS + 23 * WIDTH
 
 # Columns of ``rows``.
 ROW_TIME, ROW_END, ROW_STEP = COMPONENTS, COMPONENTS + 1, COMPONENTS + 2
@@ -73,7 +73,7 @@ RUNNING, COMPLETED, STOPPED, STIFF, STEP_UNDERFLOW, TOO_MANY_STEPS, NOT_FINITE, 
 
 def workspace(quantiles: int, rtol: float, atol: float) -> tuple[np.ndarray, np.ndarray]:
     """``work`` of one thread with harmless numbers in every lane, and the trajectory of each lane (int64, −1: none)."""
-    work = np.zeros(SCRATCH + (quantiles + 1) * WIDTH)
+    work = np.zeros(SCRATCH + 2 * (quantiles + 1) * WIDTH)
     for row in (COPIES, OTHERS, PRESENT):
         work[row * WIDTH : (row + 1) * WIDTH] = 1.0
     work[RTOL : RTOL + WIDTH], work[ATOL : ATOL + WIDTH] = rtol, atol

@@ -1,6 +1,6 @@
 """The memory on a vector of lanes, which every field averages its residual over and drives by it."""
 
-from .elementary import exp, log
+from .elementary import exp, exp_within, log
 from .layout import (
     GROWTH_EXPONENT,
     INVERSE_MARGIN_SCALE,
@@ -21,6 +21,21 @@ GROWTH_MIN = 1e-300
 
 
 @compiled()
+def _reading(tables, work, source, lane):
+    """The reading of the lane's table that stands last at or before its memory state."""
+    table = int(work[TABLE * WIDTH + lane])
+    state = work[source + 2 * WIDTH + lane]
+    low, high = 0, tables.shape[1] - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if tables[table, middle, 0] <= state:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@compiled()
 def _margins(tables, work, source):
     """Margins at the memory states of block ``source`` into SCRATCH (a vector for each quantile), and c1 after them.
 
@@ -28,22 +43,29 @@ def _margins(tables, work, source):
     """
     never_inline()
     quantiles = tables.shape[2] - 2
-    last = tables.shape[1] - 1
     for lane in range(WIDTH):
-        table = tables[int(work[TABLE * WIDTH + lane])]
-        state = work[source + 2 * WIDTH + lane]
-        low, high = 0, last
-        while high - low > 1:
-            middle = (low + high) // 2
-            if table[middle, 0] <= state:
-                low = middle
-            else:
-                high = middle
+        table, low = tables[int(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
+        high = min(low + 1, tables.shape[1] - 1)
         width = table[high, 0] - table[low, 0]
-        share = min(max((state - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
+        share = min(max((work[source + 2 * WIDTH + lane] - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
         for quantile in range(quantiles + 1):
             left, right = table[low, 1 + quantile], table[high, 1 + quantile]
             work[SCRATCH + quantile * WIDTH + lane] = left + share * (right - left)
+
+
+@compiled()
+def _slopes(tables, work, source):
+    """Derivatives of the margins and of c1 by the memory state, behind the margins and c1: 0 beyond the readings."""
+    never_inline()
+    quantiles = tables.shape[2] - 2
+    for lane in range(WIDTH):
+        table, low = tables[int(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
+        state, high = work[source + 2 * WIDTH + lane], min(low + 1, tables.shape[1] - 1)
+        inside = table[low, 0] <= state < table[high, 0]
+        for quantile in range(quantiles + 1):
+            rise = table[high, 1 + quantile] - table[low, 1 + quantile]
+            slope = rise / (table[high, 0] - table[low, 0]) if inside else 0.0
+            work[SCRATCH + (quantiles + 1 + quantile) * WIDTH + lane] = slope
 
 
 @compiled()
@@ -72,8 +94,34 @@ def store_growth(setup, work, source, target, residual, quantiles):
             base = larger(fma(margin, load(work, INVERSE_MARGIN_SCALE * WIDTH), splat(1.0)), splat(GROWTH_MIN))
             growth = growth * exp(load(work, GROWTH_EXPONENT * WIDTH) * log(base))
             clipped_margin = smaller(larger(margin, splat(MARGIN_MIN)), splat(MARGIN_MAX))
-            c1 = 1.0 / (1.0 + exp(clipped_margin))
+            c1 = 1.0 / (1.0 + exp_within(clipped_margin))
         else:
             c1 = load(work, SCRATCH + quantiles * WIDTH)
         store(work, target + 2 * WIDTH, growth)
         store(work, target + 3 * WIDTH, c1)
+
+
+@compiled()
+def read_slopes(setup, tables, work, source, quantiles):
+    """Derivatives of each quantile's margin and of c1 by the memory into SCRATCH, behind what ``read_margins`` left."""
+    kind, behind = setup[KIND], SCRATCH + (quantiles + 1) * WIDTH
+    if kind == MEASURED:
+        _slopes(tables, work, source)
+    elif kind == POWER_LAW:
+        below = 1.0 / (1.0 + exp_within(smaller(larger(load(work, SCRATCH), splat(MARGIN_MIN)), splat(MARGIN_MAX))))
+        store(work, behind, splat(1.0))
+        store(work, behind + WIDTH, below * (below - 1.0))
+    else:
+        store(work, behind, splat(0.0))
+
+
+@compiled()
+def growth_and_slope(setup, work, source, residual):
+    """What the memory grows by per unit of the mean residual, and the derivative of its rate by its state at that."""
+    growth, slope = load(work, MEMORY_RATE * WIDTH), splat(0.0)
+    if setup[KIND] == POWER_LAW:
+        inverse, exponent = load(work, INVERSE_MARGIN_SCALE * WIDTH), load(work, GROWTH_EXPONENT * WIDTH)
+        base = larger(fma(load(work, source + 2 * WIDTH), inverse, splat(1.0)), splat(GROWTH_MIN))
+        growth = growth * exp(exponent * log(base))
+        slope = growth * exponent * inverse / base * residual
+    return growth, slope

@@ -19,7 +19,7 @@ def _mark(setup, rows, work, lane, i, event, share):
     for component in range(at.COMPONENTS):
         column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
         rows[i, column] = interpolate(work, lane, component, share)
-    return share if event == setup[at.STOP] else 2.0
+    return max(share, 0.0) if event == setup[at.STOP] else 2.0
 
 
 @compiled()
