@@ -92,6 +92,7 @@ def judge(setup, work):
     limit = select(inside, splat(INTERIOR * INTERIOR), splat(1.0))
     accepted = smaller(at_most(error, limit), load(work, at.ACTIVE))
     excess = smaller(larger(select(accepted, error, error / limit), splat(1e-30)), splat(1e30))
+    excess = select(at_most(error, splat(1e30)), excess, splat(1e30))  # an error that is not a number is no small one
     if setup[at.METHOD] == at.EXPLICIT:
         factor = SAFETY / square_root(square_root(square_root(square_root(excess))))
     else:

@@ -232,6 +232,17 @@ def test_stiff_tail_is_handed_over(diversity):
     assert run.memory[-1] == pytest.approx(explicit.memory[-1], abs=1e-4)
 
 
+def test_a_step_whose_error_is_not_a_number_is_shortened():
+    """Where 1/(γh) is near an eigenvalue of the growing race, the stiff step goes so far that the field overflows."""
+    memory = PowerLawMemory(amplitude=6.793918156743092, exponent=0.7)
+    model = CoupledModel(
+        Task(98, 6019.636641675855, dimension=31.0), memory, 0.007013718664701574, 0.007013718664701574
+    )
+    y0 = np.array([0.109, 0.294]) + 0.001 * np.random.default_rng(0).random((50, 2))
+    runs = solve_ensemble(model, y0, (0.0, 3000.0), 0.02734, 0.02734, max_steps=1000)
+    assert runs.success.all() and runs.evaluations.max() < 1000
+
+
 def test_events_lie_on_their_level():
     run = solve(reference_phase_model(1000, 1e-3), (0.0, 0.0), (0.0, 1e5), 1e-8, 1e-10)
     from iclrace.theory import icl_accuracy
