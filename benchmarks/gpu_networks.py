@@ -6,9 +6,7 @@ alone first, then predictions, frozen, then networks, measured and judged. What 
 
 from __future__ import annotations
 
-import argparse
 import signal
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 from iclrace.validate import OutOfTime, read_summary, run
 from iclrace.validate.plan import progress
 
-from .gpu_report import Part
+from .gpu_report import begin
 
 #: Figure 6a, 6b, then 6a at the two longer contexts; and a rehearsal of a scan and of acquisition times.
 EXPERIMENTS = {
@@ -47,17 +45,10 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 whether or not the time sufficed; claims that fail are results, too."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--seconds", type=float, default=240.0)
-    parser.add_argument("--out", type=Path, default=Path("results/gpu"))
-    given = parser.parse_args(arguments)
-    started = time.monotonic()
-    part = Part("networks", given.out, given.device, COLUMNS, small=given.small, seconds=given.seconds)
+    given, part = begin("networks", COLUMNS, arguments, __doc__, seconds=240.0)
     preset, experiments = EXPERIMENTS[given.small]
     folder, note, complete = given.out / "networks", "", False
-    seconds = max(1.0, given.seconds - _FOR_CLAIMS - (time.monotonic() - started))
+    seconds = max(1.0, part.seconds_left - _FOR_CLAIMS)
     try:
         run(preset, folder, experiments=experiments, device=given.device, hours=seconds / 3600)
         complete = True

@@ -16,7 +16,6 @@ would have seen, with a power of 90 %, is the smallest factor on all times at wh
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ from iclrace.validate.training.deadline import time_limit
 from iclrace.validate.training.evaluation import METRICS
 from iclrace.validate.training.trainer import EnsembleTrainer
 
-from .gpu_report import Part
+from .gpu_report import begin
 
 LAMBDA, UNIT = 8.0, 2.0**-24
 LEVEL = 0.01
@@ -193,13 +192,7 @@ def passed(row: dict[str, Any]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if the device trains as the CPU does, 1 if a row failed, 3 if one differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--seconds", type=float, default=150.0)
-    parser.add_argument("--out", type=Path, default=Path("results/gpu"))
-    given = parser.parse_args(arguments)
-    part = Part("parity", given.out, given.device, COLUMNS, small=given.small, seconds=given.seconds)
+    given, part = begin("parity", COLUMNS, arguments, __doc__, seconds=150.0)
     for name, run in cases(given.small).items():
         part.row(f"{STEPS * STRETCHES} steps, {name}", lambda run=run: compare(run, given.device, 3))
     run, networks, stores = acquiring(given.small), 16 if given.small else 48, given.out / "runs"

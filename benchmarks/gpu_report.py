@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,17 +103,17 @@ class Part:
     def page(self, content: dict[str, Any]) -> str:
         """The table below a line that says where and when it was measured."""
         where = content["hardware"]
-        told = [where["device"], where["driver"] and f"driver {where['driver']}", f"torch {where['torch']}"]
-        told += [where["cuda"] and f"CUDA {where['cuda']}", content["date"]]
+        measured = [where["device"], where["driver"] and f"driver {where['driver']}", f"torch {where['torch']}"]
+        measured += [where["cuda"] and f"CUDA {where['cuda']}", content["date"]]
         changed = " (changed since)" if where["dirty"] else ""
-        told += [f"commit {where['commit'][:10]}{changed}" if where["commit"] else f"source {where['source']}"]
+        measured += [f"commit {where['commit'][:10]}{changed}" if where["commit"] else f"source {where['source']}"]
         rows = [[shown(row.get(column)) for column in self.columns] for row in self.rows]
         for row, cells in zip(self.rows, rows, strict=True):
             if "failed" in row:
                 cells[-1] = f"failed: {row['failed']}"
         unfinished = "" if content["complete"] else "\n\nNot complete: the same command goes on.\n"
         table = markdown(self.columns, rows)
-        return f"{', '.join(filter(None, told))}\n\n{table}\n{unfinished}\n{content['note']}".strip() + "\n"
+        return f"{', '.join(filter(None, measured))}\n\n{table}\n{unfinished}\n{content['note']}".strip() + "\n"
 
 
 def shown(value: Any) -> str:
@@ -131,3 +132,16 @@ def read(path: Path) -> dict[str, Any]:
         return found if isinstance(found, dict) and isinstance(found.get("rows"), list) else {}
     except (OSError, ValueError):
         return {}
+
+
+def begin(
+    name: str, columns: list[str], arguments: Sequence[str] | None, about: str | None, seconds: float
+) -> tuple[argparse.Namespace, Part]:
+    """The options of a part (where it runs, at which size, for how long at most, where its rows go), and the part."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--seconds", type=float, default=seconds)
+    parser.add_argument("--out", type=Path, default=Path("results/gpu"))
+    given = parser.parse_args(arguments)
+    return given, Part(name, given.out, given.device, columns, small=given.small, seconds=given.seconds)

@@ -10,12 +10,10 @@ tokens, activations, random numbers and gradients come on top. At the paper's si
 
 from __future__ import annotations
 
-import argparse
 import gc
 import math
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from iclrace.validate.training.recording import Steps
 from iclrace.validate.training.trainer import EnsembleTrainer
 
 from .gpu_parity import matrix_products
-from .gpu_report import Part
+from .gpu_report import begin
 from .training import LAPTOP, PAPER
 
 #: µs of a step and network that memory traffic allows at the paper's size, the upper end.
@@ -132,13 +130,7 @@ COLUMNS = ["what", "µs a step and network", "range", "traffic, µs", "× traffi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if all was measured, 1 if a row failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--small", action="store_true")
-    parser.add_argument("--seconds", type=float, default=150.0)
-    parser.add_argument("--out", type=Path, default=Path("results/gpu"))
-    given = parser.parse_args(arguments)
-    part = Part("speed", given.out, given.device, COLUMNS, small=given.small, seconds=given.seconds)
+    given, part = begin("speed", COLUMNS, arguments, __doc__, seconds=150.0)
     speed = bandwidth(given.device, 16 if given.small else 1024)
     rows = plan(given.small, given.device)
     for what, run, networks, mode in rows:
