@@ -32,16 +32,8 @@ def icl_field(
         dw/dt = E_n[σ(−u) a],     dβ/dt = E_n[σ(−u) w ∂a/∂β]
 
     For D → ∞ and one copy, ∂a/∂β = e^β (N − 1 − n)/Z². With ``repeats`` the copies are averaged over as K items bring
-    them (:func:`copies_distribution`). With half of the items of each label, the others lean against the target, which
-    is not among them:
-
-        ⟨ℓ_j⟩ = −1/(K − 1) for j other,    ⟨n⟩ = −(⟨m⟩ − 1),    ⟨m⟩ = 1 + (N − 1)/K for one copy
-
-    So at β = 0 neither drive nor drag knows of repeats, and early
-
-        dw/dτ = ⟨m⟩ e^β − (⟨m⟩ − 1) − κ w,    dβ/dτ = ⟨m⟩ w e^β
-
-    which for ⟨m⟩ ≫ 1 is the saddle of balanced contexts. With balanced labels, copies run up to N/2 and n = −m.
+    them (:func:`copies_distribution`): ⟨m⟩ = 1 + (N − 1)/K for one copy, and the others, among which the target is not,
+    lean against its label, ⟨n⟩ = −(⟨m⟩ − 1). With balanced labels, copies run up to N/2 and n = −m.
 
     Parameters
     ----------

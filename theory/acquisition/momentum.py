@@ -28,16 +28,13 @@ Array = NDArray[np.float64]
 def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     """d: with momentum μ, ICL is acquired when η·steps/(1 − μ) = t_ICL + d ημ/(1 − μ)².
 
-    Heavy-ball steps follow θ̇ = g − ε dg/dt with ε = ημ/(1 − μ)², from a start that lags by ε g. What is left of the
-    early clock, τ*, falls at rate 1 along g (∇τ*·g = −1), so that the lag and the drag of ε add up to
-
-        d = 1 − ∫ ∇τ*·(dg/dτ) dτ  from the start to 95 % accuracy
+        d = 1 − ∫ ∇τ*·(dg/dτ) dτ  from the start to 95 % accuracy, g the early flow, τ* what is left of its clock
           = 1 + (β_e − β0) + ∫_{w0}^{w_e} M(y) dy    without drag
 
-    About 5, and growing like ln N: steps at the end are fast, and momentum always lags by as many. Without drag it is
-    exact for the early system; with it the integral is done along the exact path. Against heavy-ball steps on the
-    averaged field, as the rate goes to 0, it is 4 % high at N = 400, 8 % at 100 and 17 % at 25 (β0 = 0), where the
-    early system overstates the speed at the end; at ε = 4.5 another 10 %, the next order in ε.
+    About 5, and growing like ln N. Without drag it is exact for the early system; with it the integral is done along
+    the exact path. Against heavy-ball steps on the averaged field, as the rate goes to 0, it is 4 % high at N = 400,
+    8 % at 100 and 17 % at 25 (β0 = 0), where the early system overstates the speed at the end; at ε = ημ/(1 − μ)² = 4.5
+    another 10 %, the next order in ε.
 
     Parameters
     ----------

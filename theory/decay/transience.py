@@ -32,16 +32,12 @@ def transience_time(
 ) -> Array:
     """t_loss = ∫_{φ_acq}^{φ_c} dφ/(r_K (1 + φ/p)^q E_n[σ(−u)]), (w, β) on the stable ICL branch at φ.
 
-    The branch ends in a fold at φ_c, where ICL is lost. On it E_n[σ(−u)] ≈ λ w/a, which hardly changes with φ (8.8e-4
-    to 6.7e-4 over φ = 0 … 6.3 at λ = 1e-4), so that the time passes evenly in the memory's clock and
+    The branch ends in a fold at φ_c, where ICL is lost. On it E_n[σ(−u)] ≈ λ w/a hardly changes with φ, so that
 
         t_loss ≈ (I_K(φ_c) − I_K(φ_acq))/(λ w̄)        (:func:`mean_transience_time`, within 0.7 % from φ_acq = 0)
 
-    From a fixed margin t_loss ∝ 1/r_K ∝ K^ν exactly. λ r_K t_loss is no constant: with λ it goes through a maximum
-    (0.194, 0.196, 0.171, 0.144, 0.124 at λ = 1e-3, 1e-4, 1e-6, 1e-8, 1e-10; N = 100, p = 1, φ_acq = 0), as
-    I_K(φ_c) and w̄ grow. From the margin at which ICL is acquired, d ln t_loss/d ln K = ν I_c/(I_c − I*) at fixed w̄.
-
-    From acquisition on the integral is within 2 % of the coupled equations at K = 8000 and 7 % at K = 1000 (N = 100,
+    From a fixed margin t_loss ∝ 1/r_K ∝ K^ν exactly; λ r_K t_loss is no constant, and has a maximum over λ. From
+    acquisition on the integral is within 2 % of the coupled equations at K = 8000 and 7 % at K = 1000 (N = 100,
     λ = 1e-4); below N ≈ 30, ICL accuracy falls through 95 % just before the fold.
 
     Parameters
