@@ -1,4 +1,4 @@
-"""The commands that tell what there is: presets and figures, claims of a folder, and how far a folder has come."""
+"""The commands that list: presets and figures, claims of a folder, and how far a folder has come."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def rivals(
     from .theory._arguments import choice
     from .validate.experiments.outcomes import FINAL
     from .validate.rivals import compare, compare_accuracy, predictors, rival_named
-    from .validate.rivals import conditions as known_at
+    from .validate.rivals import conditions as conditions_of
 
     own = [rival_named(name) for name in more or ()]
     if quantity == FINAL:
         choice("part", part, ["whole"])
-    said = "K*" if quantity == FINAL else quantity  # the accuracy follows from K*
-    known = known_at(folder, said, network, part)
-    found = (compare_accuracy if quantity == FINAL else compare)(known, predictors(known, said, own), against)
+    predicted = "K*" if quantity == FINAL else quantity  # the accuracy follows from K*
+    known = conditions_of(folder, predicted, network, part)
+    found = (compare_accuracy if quantity == FINAL else compare)(known, predictors(known, predicted, own), against)
     rows = found.by_condition() if conditions else found.rows()
     left = f", {found.left_out} more without two ends" if found.left_out else ""
     title = f"{quantity} of the {network} at {len(found.known)} conditions of {folder}{left}"

@@ -62,7 +62,7 @@ def show(
     csv_file: Path | None,
     plot: Path | None,
 ) -> None:
-    """Print the rows, and write them to whatever else was asked for."""
+    """Print the rows, and write them to the files that the options name."""
     if as_json:
         finite = [{name: v if _in_json(v) else str(v) for name, v in row.items()} for row in rows]
         print(json.dumps(finite))

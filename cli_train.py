@@ -110,7 +110,7 @@ def train(given: Any) -> None:
 
 
 def _runs(given: Any) -> tuple[list[dict[str, Any]], list[Run]]:
-    """A run for every combination of the options and every seed, and beside each what tells it from the others."""
+    """A run for every combination of the options and every seed, and the settings in which each differs."""
     from .theory import Task
     from .validate import Run
 

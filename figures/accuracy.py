@@ -25,7 +25,7 @@ _BASE = {
     "context_length": 15, "rate_ratio": 1.0, "dimension": 31.0, "width": 128, "attention_scale": 1.0, "copies": 1,
     "residual_scale": 1.0,
 }  # fmt: skip
-#: Words for those whose symbol says little in a picture.
+#: Words for coordinates whose symbols a reader would not recognise.
 _CHANGES = {
     "rate_ratio": "rate of memory × {:g}", "attention_scale": "initial $W_Q$, $W_K$ × {:g}", "copies": "{:g} copies",
     "residual_scale": "residual × {:g}",
@@ -34,14 +34,14 @@ _CHANGES = {
 
 def every_scan(results: Results, experiments: Sequence[str]) -> list[Scan]:
     """The scans of all these experiments that the folder holds; ``MissingResults`` if it holds none."""
-    found = [scan for name in experiments if results.select(experiment=name) for scan in scans(results, name)]
-    if not found:
+    every = [scan for name in experiments if results.select(experiment=name) for scan in scans(results, name)]
+    if not every:
         raise results.missing(*experiments)
-    return found
+    return every
 
 
 def accuracies(
-    found: Sequence[Scan], method: str, predicted: str, of: str = "", *, title: Callable[[Scan], str] | None = None,
+    scanned: Sequence[Scan], method: str, predicted: str, of: str = "", *, title: Callable[[Scan], str] | None = None,
     networks: str = "", theory: Callable[[Scan], Curve | None] = lambda _: None, **layout: Any,
 ) -> Picture:  # fmt: skip
     """One panel a scan, with K* by one method, in the words ``predicted``; whose networks the caption is ``of``."""
@@ -50,12 +50,12 @@ def accuracies(
             draw_accuracy, scan.runs, scan.predicted("K*", method=method), theory=theory(scan),
             title=scan.title if title is None else title(scan),
         )
-        for scan in found
+        for scan in scanned
     ]  # fmt: skip
     caption = (
         f"Final accuracy{of} on novel items with a copy in the context (ICL) and on training items without one (IWL); "
         f"lines are means. Dashed with band: K* {predicted}. "
-        f"{networks or picture.networks(*(scan.runs for scan in found))}."
+        f"{networks or picture.networks(*(scan.runs for scan in scanned))}."
     )
     return Picture(caption, panels, **layout)
 
@@ -126,10 +126,10 @@ def prepare_paper(results: Results) -> Picture:
 def _conditions(results: Results, figure: str, method: str) -> Picture:
     """Conditions that two experiments share are drawn once."""
     every = every_scan(results, FIGURES[figure].experiments)
-    found = list({condition(scan.at): scan for scan in reversed(every)}.values())[::-1]
+    distinct = list({condition(scan.at): scan for scan in reversed(every)}.values())[::-1]
     return accuracies(
-        found, method, f"of the {method}", " of the transformer", title=lambda scan: condition(scan.at),
-        networks=_together(found), height=2.2, columns=2, shared=False, width=2.0,
+        distinct, method, f"of the {method}", " of the transformer", title=lambda scan: condition(scan.at),
+        networks=_together(distinct), height=2.2, columns=2, shared=False, width=2.0,
     )  # fmt: skip
 
 
@@ -144,11 +144,11 @@ def condition(at: Mapping[str, object]) -> str:
     return ", ".join([f"N = {at['context_length']}", *changed, *end])
 
 
-def _together(found: Sequence[Scan]) -> str:
+def _together(scanned: Sequence[Scan]) -> str:
     """The networks of all scans in one phrase: their number, and what they range over."""
     ranges = [
-        f"{SYMBOLS[name]} = {picture.span([scan.at[name] for scan in found])}"
+        f"{SYMBOLS[name]} = {picture.span([scan.at[name] for scan in scanned])}"
         for name in ("context_length", "dimension", "width", "budget")
     ]
-    count = sum(scan.runs.sizes["task_diversity"] * scan.runs.sizes["seed"] for scan in found)
+    count = sum(scan.runs.sizes["task_diversity"] * scan.runs.sizes["seed"] for scan in scanned)
     return ", ".join([f"{count} transformers", *ranges])

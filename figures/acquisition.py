@@ -44,10 +44,10 @@ def draw(
             ax.plot(at, seen, marker, color=colours[label], markerfacecolor="none", markersize=3.5, label=label)
             if label not in predicted:
                 ax.plot(list(times), [_median(t) for t in times.values()], color=colours[label], linewidth=0.7)
-        found = sum(int(np.isfinite(t).sum()) for times in series.values() for t in times.values())
-        style.logarithmic(ax, found, "no network acquires ICL within its budget")
+        finite = sum(int(np.isfinite(t).sum()) for times in series.values() for t in times.values())
+        style.logarithmic(ax, finite, "no network acquires ICL within its budget")
         ax.set(xlabel=xlabel, ylabel="time to acquire ICL")
-        if found:
+        if finite:
             style.label_ticks(ax, sorted({x for times in series.values() for x in times}), most=7)
         style.legend_above(ax, title, 2)
     return ax
@@ -131,7 +131,7 @@ def draw_curves(
 
 
 def accuracy_of(runs: xr.Dataset) -> str:
-    """Which accuracy tells acquisition: of the minimal model's circuit, of the transformer as a whole."""
+    """The accuracy that acquisition is read from: of the minimal model's circuit, of the transformer as a whole."""
     return "circuit_accuracy" if setting(runs)["network"] == "minimal" else "icl_accuracy"
 
 
@@ -141,19 +141,19 @@ def single_times(runs: xr.Dataset) -> np.ndarray:
 
 
 def prepare_minimal(results: Results) -> Picture:
-    found = results.datasets("acquisition_time", needs=["circuit_accuracy", "time"])
-    if len({setting(runs)["context_length"] for runs in found}) < 2:
+    datasets = results.datasets("acquisition_time", needs=["circuit_accuracy", "time"])
+    if len({setting(runs)["context_length"] for runs in datasets}) < 2:
         raise results.missing("acquisition_time")
     series: dict[str, dict[float, np.ndarray]] = {}
     predicted: dict[str, tuple[Sequence[float], Sequence[Value | None]]] = {}
-    for runs in sorted(found, key=lambda runs: (-setting(runs)["beta0"], setting(runs)["context_length"])):
+    for runs in sorted(datasets, key=lambda runs: (-setting(runs)["beta0"], setting(runs)["context_length"])):
         series.setdefault(_start(setting(runs)["beta0"]), {})[setting(runs)["context_length"]] = single_times(runs)
     claims = results.select(experiment="acquisition_time", quantity="t_ICL")
     for beta0 in sorted({float(claim.at["beta0"]) for claim in claims}, reverse=True):  # pyright: ignore[reportArgumentType]
         predicted[_start(beta0)] = over(claims.select(beta0=beta0), "context_length")
     caption = (
         "Acquisition time of the ICL circuit at K → ∞: circles single networks, lines the exact averaged field at "
-        f"finite D, no fit. {picture.networks(*found)}."
+        f"finite D, no fit. {picture.networks(*datasets)}."
     )
     return Picture(caption, [partial(draw, series, predicted, title="minimal model")])
 
@@ -170,20 +170,23 @@ def over(claims: Iterable[Claim], coordinate: str) -> tuple[list[float], list[Va
 
 def by_method(claims: Claims, coordinate: str) -> dict[str, tuple[list[float], list[Value | None]]]:
     """:func:`over` for each method."""
-    return {one: over(claims.select(method=one), coordinate) for one in dict.fromkeys(claim.method for claim in claims)}
+    return {
+        method: over(claims.select(method=method), coordinate)
+        for method in dict.fromkeys(claim.method for claim in claims)
+    }
 
 
 def prepare_transformer(results: Results) -> Picture:
     panels, datasets = [], []
     for experiment, title in (("transformer_acquisition", "transformer"), ("two_layer_acquisition", "two layers")):
-        found = results.datasets(experiment, needs=["icl_accuracy", "time"])
-        found = sorted(found, key=lambda runs: setting(runs)["context_length"])
-        if len(found) < 2:
+        by_length = results.datasets(experiment, needs=["icl_accuracy", "time"])
+        by_length = sorted(by_length, key=lambda runs: setting(runs)["context_length"])
+        if len(by_length) < 2:
             continue
-        times = {float(setting(runs)["context_length"]): single_times(runs) for runs in found}
+        times = {float(setting(runs)["context_length"]): single_times(runs) for runs in by_length}
         claims = results.select(experiment=experiment, quantity="t_ICL")
         panels.append(partial(draw, {"networks": times}, by_method(claims, "context_length"), title=title))
-        datasets += found
+        datasets += by_length
     if not panels:
         raise results.missing(*FIGURES["acquisition_transformer"].experiments)
     caption = (
@@ -197,11 +200,11 @@ def prepare_transformer(results: Results) -> Picture:
 def prepare_spread(results: Results) -> Picture:
     """Every dataset whose spread of ln t_ICL is claimed."""
     claims = results.select(quantity="sd of ln t_ICL")
-    found = results.behind(claims, needs=["icl_accuracy", "time"])
-    if not found:
+    datasets = results.behind(claims, needs=["icl_accuracy", "time"])
+    if not datasets:
         raise results.missing(*FIGURES["acquisition_spread"].experiments)
     panels = []
-    for runs in found:
+    for runs in datasets:
         fixed = setting(runs)
         task = Task(fixed["context_length"], dimension=fixed["dimension"])
         law = acquisition_distribution(task, 0.0, 1.0, fixed["w0"]) if fixed["network"] == "minimal" else None
@@ -210,16 +213,16 @@ def prepare_spread(results: Results) -> Picture:
         panels.append(partial(draw_spread, single_times(runs), fixed["budget"], law, title=title))
     caption = (
         "The long tail: distribution function of t_ICL at K → ∞, with the 95 % band of Dvoretzky, Kiefer and "
-        f"Wolfowitz; grey line: end of training. {picture.networks(*found)}."
+        f"Wolfowitz; grey line: end of training. {picture.networks(*datasets)}."
     )
     return Picture(caption, panels)
 
 
 def prepare_burstiness(results: Results) -> Picture:
-    found = results.datasets("burstiness", needs=["circuit_accuracy", "time"])
-    panels, described = [], [picture.networks(*found)] if found else []
-    if found:
-        times = {float(setting(runs)["copies"]): single_times(runs) for runs in found}
+    datasets = results.datasets("burstiness", needs=["circuit_accuracy", "time"])
+    panels, described = [], [picture.networks(*datasets)] if datasets else []
+    if datasets:
+        times = {float(setting(runs)["copies"]): single_times(runs) for runs in datasets}
         predicted = {"networks": over(results.select(experiment="burstiness", quantity="t_ICL"), "copies")}
         times = {"networks": dict(sorted(times.items()))}
         panels.append(partial(draw, times, predicted, _LABELS["copies"], title="minimal model"))
@@ -258,8 +261,8 @@ def prepare_curves(results: Results) -> Picture:
         (runs, None) for runs in calibrated if endless.items() <= setting(runs).items()
     ]
     for claim in results.select(experiment="acquisition_time", quantity="t_ICL", beta0=0.0):
-        if (found := results.behind(claim, needs=["circuit_accuracy"])) and style.known([claim.predicted]):
-            shown.append((found[0], claim.predicted))
+        if (datasets := results.behind(claim, needs=["circuit_accuracy"])) and style.known([claim.predicted]):
+            shown.append((datasets[0], claim.predicted))
             break
     if not shown:
         raise results.missing(*FIGURES["learning_curves"].experiments)
@@ -268,7 +271,7 @@ def prepare_curves(results: Results) -> Picture:
         fixed = setting(runs)
         title = f"{network_words(fixed['network'])}, $K → ∞$"
         panels.append(partial(draw_curves, runs, fixed["learning_rate"], predicted, accuracy_of(runs), title=title))
-        told = "; ICL circuit, dashed: predicted without a fit" if predicted else ""
-        captions.append(f"{picture.networks(runs)}{told}")
+        legend = "; ICL circuit, dashed: predicted without a fit" if predicted else ""
+        captions.append(f"{picture.networks(runs)}{legend}")
     caption = "ICL accuracy against time, one line a seed; grey line: 95 %. " + ". ".join(captions) + "."
     return Picture(caption, panels)

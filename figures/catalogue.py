@@ -50,7 +50,7 @@ class Figure:
         return ", ".join(self.experiments) or "nothing (theory alone)"
 
     def picture(self, results: Results | None = None) -> Picture:
-        """The figure for a results folder; ``ValueError`` says which command makes what is missing."""
+        """The figure for a results folder; ``ValueError`` names the command that makes what is missing."""
         if self.experiments:
             require(results is not None, "results", f"be given: {self.name} needs {self.needs}", results)
         module, function = self.source.split(":")
@@ -173,10 +173,10 @@ def find(name: str) -> list[Figure]:
     """
     if name in FIGURES:
         return [FIGURES[name]]
-    found = [entry for entry in _ENTRIES if name.removeprefix("fig") in entry.paper]
-    if not found:
+    entries = [entry for entry in _ENTRIES if name.removeprefix("fig") in entry.paper]
+    if not entries:
         choice("name", name, FIGURES, otherwise="a figure of the paper, such as 2b")
-    return found
+    return entries
 
 
 def draw(name: str, results: Results | None = None, ax: Axes | Sequence[Axes] | None = None) -> Canvas:
@@ -185,7 +185,7 @@ def draw(name: str, results: Results | None = None, ax: Axes | Sequence[Axes] | 
     Raises
     ------
     ValueError
-        For an unknown name, for results that are missing (the message says which command makes them), or for an
+        For an unknown name, for results that are missing (the message names the command that makes them), or for an
         ``ax`` that does not hold one axes a panel.
     StoreError
         If a file is damaged or from another version; the message names it.

@@ -42,10 +42,10 @@ def draw_rungs(claims: Sequence[Claim], singles: Sequence[np.ndarray], ax: Axes 
             ax.plot(shown, np.full(shown.size, y), "o", color=style.MEASURED, markerfacecolor="none", markersize=4)
         for i, (method, colour) in enumerate(_COLOURS.items()):
             pairs = [
-                (rungs.index(str(claim.at["rung"])) + 0.2 * (i + 1), *one)
+                (rungs.index(str(claim.at["rung"])) + 0.2 * (i + 1), *bounds)
                 for claim in claims
                 if claim.method == method
-                for one in style.known([claim.predicted])
+                for bounds in style.known([claim.predicted])
             ]
             for y, value, low, high in pairs:
                 ax.plot([max(low, 0.0), min(high, 10 * value)], [y, y], color=colour, linewidth=1.0)

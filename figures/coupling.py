@@ -33,9 +33,11 @@ def draw_diagonal(
         line = np.array(limits)
         ax.plot(line, line, color=style.THEORY, linewidth=1.0)
         ax.fill_between(line, line / within, line * within, color=style.THEORY, alpha=0.15, linewidth=0)
-        for said, seen in zip(predicted, measured, strict=True):
-            for (x, x_low, x_high), (y, y_low, y_high) in zip(style.known([said]), style.known([seen]), strict=False):
-                ends = [np.clip(one, limits[0] / 10, limits[1] * 10) for one in (x_low, x_high, y_low, y_high)]
+        for forecast, observed in zip(predicted, measured, strict=True):
+            for (x, x_low, x_high), (y, y_low, y_high) in zip(
+                style.known([forecast]), style.known([observed]), strict=False
+            ):
+                ends = [np.clip(end, limits[0] / 10, limits[1] * 10) for end in (x_low, x_high, y_low, y_high)]
                 shown = min(max(x, limits[0]), limits[1])
                 marker = "o" if shown == x else "<" if x < shown else ">"
                 ax.errorbar(
@@ -56,19 +58,21 @@ def prepare_threshold(results: Results) -> Picture:
     known = conditions_of(claims, lambda experiment, label: _first(results.datasets(experiment, "calibration", label)))
     if sum(one.closed for one in known) < FEWEST:
         raise results.missing(*EXPERIMENTS)
-    found = compare(known, predictors(known))
-    measured = [one.measured for one in found.known]
+    comparison = compare(known, predictors(known))
+    measured = [one.measured for one in comparison.known]
     limits = 0.3 * min(one.value for one in measured), 3.0 * max(one.value for one in measured)
     bar = next(claim.bar or math.inf for claim in claims)
     panels = []
-    for rival, said in zip(found.rivals, found.predicted, strict=True):
-        if any(said):
-            near = sum(_within(one, seen, bar) for one, seen in zip(said, measured, strict=True))
+    for rival, forecast in zip(comparison.rivals, comparison.predicted, strict=True):
+        if any(forecast):
+            near = sum(_within(one, seen, bar) for one, seen in zip(forecast, measured, strict=True))
             fitted = f", {rival.fitted} fitted" if rival.fitted else ""
             name = textwrap.fill(f"{rival.name}{fitted}", 26)
             title = f"{name}\n{near} of {len(measured)} within {bar * 100 - 100:.0f} %"
-            panels.append(partial(draw_diagonal, said, measured, title, bar, limits))
-    left = f" {found.left_out} conditions whose scan does not cross K* are left out." if found.left_out else ""
+            panels.append(partial(draw_diagonal, forecast, measured, title, bar, limits))
+    left = (
+        f" {comparison.left_out} conditions whose scan does not cross K* are left out." if comparison.left_out else ""
+    )
     caption = (
         "K* of the transformer measured against K* predicted, one dot a condition (N, learning rates, D, width, "
         "roughness of the first attention, copies, residual), with intervals; line: y = x, band: the bar; a triangle "
@@ -79,12 +83,12 @@ def prepare_threshold(results: Results) -> Picture:
     return Picture(caption, panels, height=2.2, columns=2)
 
 
-def _first(found: Sequence[xr.Dataset]) -> xr.Dataset | None:
-    return found[0] if found else None
+def _first(datasets: Sequence[xr.Dataset]) -> xr.Dataset | None:
+    return datasets[0] if datasets else None
 
 
-def _within(said: Value | None, seen: Value, bar: float) -> bool:
-    known = style.known([said, seen])
+def _within(forecast: Value | None, observed: Value, bar: float) -> bool:
+    known = style.known([forecast, observed])
     return len(known) == 2 and bool(abs(np.log(known[0][0] / known[1][0])) <= math.log(bar))
 
 
@@ -110,15 +114,15 @@ def prepare_paper_acquisition(results: Results) -> Picture:
 def _times(results: Results, figure: str, caption: str, title: str, label: Callable[[float], str]) -> Picture:
     """t_ICL of single networks over N, in a series for each label of K, and at K → ∞ as every set of terms has it."""
     (name,) = FIGURES[figure].experiments
-    found = results.datasets(name, needs=["icl_accuracy", "time"])
-    if not found:
+    datasets = results.datasets(name, needs=["icl_accuracy", "time"])
+    if not datasets:
         raise results.missing(name)
     series: dict[str, dict[float, np.ndarray]] = {}
-    for runs in found:
+    for runs in datasets:
         fixed = setting(runs)
         series.setdefault(label(float(fixed["task_diversity"])), {})[float(fixed["context_length"])] = single_times(
             runs
         )
     claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
     predicted = by_method(claims, "context_length")
-    return Picture(f"{caption} {picture.networks(*found)}.", [partial(draw_times, series, predicted, title=title)])
+    return Picture(f"{caption} {picture.networks(*datasets)}.", [partial(draw_times, series, predicted, title=title)])

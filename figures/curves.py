@@ -88,9 +88,9 @@ def _together(columns: Sequence[str]) -> str:
     return "accuracy" if all(column in _SHARES for column in columns) else "time"
 
 
-def _title(title: str, rows: Sequence[Mapping[str, Any]], told: Sequence[str]) -> str:
-    """The title, and the settings that no axis and no key tells."""
-    fixed = [name for name in SETTINGS if name not in told and name in rows[0] and name != "seed"]
+def _title(title: str, rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> str:
+    """The title, and the settings that neither an axis nor the legend shows."""
+    fixed = [name for name in SETTINGS if name not in shown and name in rows[0] and name != "seed"]
     words = [f"{_symbol(name)} = {_text(rows[0][name])}" for name in fixed]
     return "\n".join(filter(None, [title.replace("K*", "$K^*$"), ", ".join(words)]))
 

@@ -36,7 +36,7 @@ def draw_ladder(
             ax.plot(lengths, errors, marker=style.MARKERS[i - 1], color=style.SERIES[i - 1], linewidth=0.9,
                     label=_RUNGS.get(name := rungs[lengths[0]][i].name, name))  # fmt: skip
         if trained:
-            errors = [_distance(one) for one in trained.values()]
+            errors = [_distance(error) for error in trained.values()]
             style.plot_estimates(ax, list(trained), errors, color="black", fmt="*", label="networks", zorder=5)
         ax.set(
             xscale="log",
@@ -59,8 +59,8 @@ def _distance(ratio: Estimate) -> Estimate:
 def networks_over_theory(results: Results) -> tuple[dict[int, Estimate], str]:
     """Measured over predicted t_ICL of the minimal model from β0 = 0, by N, and the words for the caption."""
     claims = results.select(experiment="acquisition_time", quantity="t_ICL", beta0=0.0)
-    found = {int(claim.at["context_length"]): claim.compared for claim in claims}  # pyright: ignore[reportArgumentType]
-    return {n: ratio for n, ratio in sorted(found.items()) if ratio}, picture.behind(results, claims) if claims else ""
+    ratios = {int(claim.at["context_length"]): claim.compared for claim in claims}  # pyright: ignore[reportArgumentType]
+    return {n: ratio for n, ratio in sorted(ratios.items()) if ratio}, picture.behind(results, claims) if claims else ""
 
 
 def integrated(task: Task, beta0: float, w0: float, average: Average) -> float:

@@ -48,8 +48,8 @@ def draw_clock(alone: xr.Dataset, ax: Axes | None = None) -> Axes:
         shown = _shown(alone)
         for (k, rows), colour in zip(shown, style.shades(shown), strict=True):
             for i, row in enumerate(rows):
-                one = alone.isel(run=row)
-                ax.plot(one.elapsed[1:], one.clock * one.fraction[1:], color=colour, linewidth=0.9,
+                curve = alone.isel(run=row)
+                ax.plot(curve.elapsed[1:], curve.clock * curve.fraction[1:], color=colour, linewidth=0.9,
                         label=f"K = {k:g}" if i == 0 else None)  # fmt: skip
         t = np.array([float(alone.elapsed[:, 1].min()), float(alone.clock.max())])
         ax.plot(t, t / 2, color=style.THEORY, linestyle=":", label="$t/2$")
@@ -87,9 +87,9 @@ def draw_depth(alone: Mapping[int, xr.Dataset], ax: Axes | None = None) -> Axes:
     with style.axes(ax) as ax:
         for (layers, curves), colour in zip(alone.items(), style.SERIES, strict=False):
             for i in range(curves.sizes["run"]):
-                one = curves.isel(run=i)
-                margin = np.log(1 / np.clip(one.c1, 1e-12, 1 - 1e-12) - 1)
-                ax.plot(margin, one.clock * one.fraction, color=colour, linewidth=0.9,
+                curve = curves.isel(run=i)
+                margin = np.log(1 / np.clip(curve.c1, 1e-12, 1 - 1e-12) - 1)
+                ax.plot(margin, curve.clock * curve.fraction, color=colour, linewidth=0.9,
                         label=f"L = {layers}" if i == 0 else None)  # fmt: skip
         ax.set(xlabel=r"margin $\ln(1/c_1 - 1)$", ylabel="clock $I_K$ (time)", xlim=(0, None), ylim=(0, None))
         ax.legend()
@@ -98,10 +98,10 @@ def draw_depth(alone: Mapping[int, xr.Dataset], ax: Axes | None = None) -> Axes:
 
 def prepare_curves(results: Results) -> Picture:
     experiments = FIGURES["memory_curves"].experiments
-    found = [alone for name in experiments for alone in results.datasets(name, needs=_VARIABLES)]
-    if not found:
+    datasets = [alone for name in experiments for alone in results.datasets(name, needs=_VARIABLES)]
+    if not datasets:
         raise results.missing(*experiments)
-    alone = found[0]
+    alone = datasets[0]
     caption = (
         f"The memory circuit by itself: {picture.memories(alone)}. Above: c1 = ⟨σ(−φ)⟩, c2 = 1 − ⟨σ(−φ)²⟩/c1 and "
         "c3 = ⟨e^−φ⟩ against the clock, means over seeds, small K pale, large K dark. Below: the clock I_K(t) = ∫c1 dt."
@@ -127,13 +127,15 @@ def prepare_law(results: Results) -> Picture:
 
 
 def prepare_depth(results: Results) -> Picture:
-    found = results.behind(results.select(experiment="memory_depth", quantity=GAIN), needs=["c1", "clock", "fraction"])
-    if not found:
+    datasets = results.behind(
+        results.select(experiment="memory_depth", quantity=GAIN), needs=["c1", "clock", "fraction"]
+    )
+    if not datasets:
         raise results.missing("memory_depth")
-    alone = {setting(one)["layers"]: one for one in found}
+    alone = {setting(curves)["layers"]: curves for curves in datasets}
     caption = (
         "The clock of perceptrons with two and three layers as they go on memorising: the homogeneous law has it end "
         "at a finite I_K(∞) for L = 3 and grow as the logarithm of the margin for L = 2. "
-        f"{'; '.join(picture.memories(one) for one in found)}."
+        f"{'; '.join(picture.memories(curves) for curves in datasets)}."
     )
     return Picture(caption, [partial(draw_depth, dict(sorted(alone.items())))])

@@ -38,8 +38,8 @@ def draw(
 ) -> Axes:
     """Histogram of an outcome of many networks at one K, with Hartigan's dip: as claimed, or else of the samples."""
     if dip is None:
-        found = measure_bimodality(samples)
-        dip = PValue(found.p_value, "Hartigan's dip", found.dip)
+        modes = measure_bimodality(samples)
+        dip = PValue(modes.p_value, "Hartigan's dip", modes.dip)
     with style.axes(ax, 1.4) as ax:
         colour = style.ICL if dip.p < 0.01 else "0.6"
         ax.hist(samples, np.linspace(*span, 25).tolist(), color=colour, edgecolor="white", linewidth=0.4)
@@ -94,10 +94,10 @@ def prepare(results: Results) -> Picture:
     for claim in results.select(experiment=list(FIGURES["bimodality"].experiments), quantity=KINDS):
         key = (claim.experiment, *claim.data)
         if claim.part != _PARTS.get(claim.network, "whole") or not (
-            found := results.behind(claim, needs=["icl_accuracy", "time"])
+            behind := results.behind(claim, needs=["icl_accuracy", "time"])
         ):
             continue
-        datasets[key] = found[0]
+        datasets[key] = behind[0]
         if isinstance(claim.measured, PValue):
             claimed.setdefault(key, {})[str(claim.at["outcome"])] = claim.measured
     if not datasets:

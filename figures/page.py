@@ -19,7 +19,7 @@ from .verdicts import cells
 
 #: Headlines of a question, where none of its claims is one by the question's own rule.
 _MOST = 12
-#: Coordinates that tell no headline from another that the others do not tell.
+#: Coordinates that add nothing to distinguish one headline from another.
 _UNTOLD = ("rung", "learning_rate", "parameters")
 #: A bound beyond this many times the value is none: no network was seen that would set it.
 _NO_BOUND = 1e9
@@ -27,7 +27,7 @@ _NO_BOUND = 1e9
 
 @dataclass(frozen=True)
 class Part:
-    """A question as the page tells it.
+    """A question as the page answers it.
 
     ``rows`` are table rows with the verdict's kind last; ``figure`` is what the picture is, ``folders`` where the
     claims come from, ``left`` how many claims of the question stand in summaries alone.
@@ -51,16 +51,16 @@ class Part:
 def parts(results: Sequence[Results]) -> list[Part]:
     """Every question that has claims in the folders, in the order in which a reader meets them."""
     owned = [(claim, folder) for folder in results for claim in folder.claims]
-    found = []
-    for question, mine in by_question(claim for claim, _ in owned).items():
-        chosen = headlines(question, mine)
+    collected = []
+    for question, claims in by_question(claim for claim, _ in owned).items():
+        chosen = headlines(question, claims)
         theory = Claims(claim for claim in chosen if not question.against(claim))
         others = Claims(claim for claim in chosen if question.against(claim))
         kinds = counted(theory)
         places = {id(claim): folder for claim, folder in owned}
         sources = [(places[id(claim)].preset, claim.experiment) for claim in chosen]
         entry, picture = _picture(question, results)
-        found.append(
+        collected.append(
             Part(
                 question, answer(theory), _sentence(question, theory, others),
                 (kinds["holds"], kinds["fails"], kinds["undecided"]), list(rows(chosen)), entry, picture,
@@ -68,10 +68,10 @@ def parts(results: Sequence[Results]) -> list[Part]:
                     (preset, list(dict.fromkeys(one for _, one in group)))
                     for preset, group in groupby(sorted(sources, key=lambda one: one[0]), lambda one: one[0])
                 ],
-                len(mine) - len(chosen),
+                len(claims) - len(chosen),
             )
         )  # fmt: skip
-    return found
+    return collected
 
 
 def headlines(question: Question, claims: Claims) -> Claims:
@@ -84,7 +84,7 @@ def headlines(question: Question, claims: Claims) -> Claims:
 
 
 def _sentence(question: Question, theory: Claims, others: Claims) -> str:
-    """What the verdicts say of the theory, and of what stands against it."""
+    """The verdicts on the theory, and on the explanations against it."""
     sentences = [f"{question.says}: {answer(theory)}." if question.says else "", outcome(theory), distances(theory)]
     if others:
         sentences += [f"Against it, {question.rival}:", f"{outcome(others)[:1].lower()}{outcome(others)[1:]}"]
@@ -93,10 +93,10 @@ def _sentence(question: Question, theory: Claims, others: Claims) -> str:
 
 
 def rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
-    """Table rows whose names tell the claims apart whatever experiment they are of; the verdict's kind comes last."""
+    """Table rows, each with a name that is unique across experiments; the verdict's kind comes last."""
     plain = [
-        replace(one, experiment=one.network, at={name: value for name, value in one.at.items() if name not in _UNTOLD})
-        for one in claims
+        replace(claim, experiment=claim.network, at={k: value for k, value in claim.at.items() if k not in _UNTOLD})
+        for claim in claims
     ]
     for name, claim in zip(names(plain), claims, strict=True):
         name = re.sub(r"(?<=[a-z0-9])(?<!\bt)_(?=[a-z0-9])", " ", name)
@@ -111,14 +111,14 @@ def bounded(text: str, *, ratio: bool = True) -> str:
     >>> bounded("63.6 [56.7, ∞]"), bounded("1.26 [1.07, 4.74e+260]"), bounded("12 [0, 30]"), bounded("∞ [643, ∞]")
     ('63.6 [56.7, no upper bound]', '1.26 [1.07, no upper bound]', '12 [no lower bound, 30]', '∞ [643, no upper bound]')
     """
-    found = re.search(r"(\S+) \[(\S+), (\S+)\]$", text)
-    if found is None:
+    match = re.search(r"(\S+) \[(\S+), (\S+)\]$", text)
+    if match is None:
         return text
-    value, low, high = (_number(one) for one in found.groups())
+    value, low, high = (_number(end) for end in match.groups())
     size = abs(value) if math.isfinite(value) else low or 1.0  # an infinite value is no measure of its ends
-    start = "no lower bound" if low == -math.inf or (ratio and low < size / _NO_BOUND) else found[2]
-    end = "no upper bound" if high > max(size, 1.0) * _NO_BOUND else found[3]
-    return f"{text[: found.start(2) - 1]}[{start}, {end}]"
+    start = "no lower bound" if low == -math.inf or (ratio and low < size / _NO_BOUND) else match[2]
+    end = "no upper bound" if high > max(size, 1.0) * _NO_BOUND else match[3]
+    return f"{text[: match.start(2) - 1]}[{start}, {end}]"
 
 
 def _number(text: str) -> float:
@@ -138,6 +138,6 @@ def _picture(question: Question, results: Sequence[Results]) -> tuple[Figure | N
     return None, None
 
 
-def glance(found: Sequence[Part]) -> list[tuple[Any, ...]]:
-    """A row a question: what was asked, the answer, how many headline claims of the theory were judged each way."""
-    return [(one.question.asks, one.word, *one.counts) for one in found]
+def glance(collected: Sequence[Part]) -> list[tuple[Any, ...]]:
+    """One row per question: the question, the answer, and how many headline claims of the theory got each verdict."""
+    return [(part.question.asks, part.word, *part.counts) for part in collected]

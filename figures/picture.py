@@ -32,7 +32,7 @@ class Picture:
     height : float, inches
         Of a panel.
     columns : int
-        Panels side by side; they then share their axes, unless ``shared`` says no.
+        Panels side by side; they share their axes unless ``shared`` is False.
     width : float
         Of all columns together, in columns of a paper.
     """
@@ -55,8 +55,8 @@ class Picture:
         with style.look():
             axes = self._axes() if ax is None else [ax] if isinstance(ax, Axes) else list(ax)
             require(len(axes) == len(self.panels), "ax", f"hold {len(self.panels)} axes, one a panel", len(axes))
-            for panel, one in zip(self.panels, axes, strict=True):
-                panel(ax=one)
+            for panel, axis in zip(self.panels, axes, strict=True):
+                panel(ax=axis)
         canvas = axes[0].get_figure(root=True)
         assert canvas is not None
         return canvas
@@ -65,12 +65,12 @@ class Picture:
         count, columns = len(self.panels), self.columns
         rows = -(-count // columns)
         canvas, axes = style.subplots(rows, columns, self.height * rows, columns > 1 and self.shared, self.width)
-        found = list(np.ravel(axes))
-        for extra in found[count:]:
+        flat = list(np.ravel(axes))
+        for extra in flat[count:]:
             canvas.delaxes(extra)
-        for lowest in found[max(0, count - columns) : count]:  # of each column, also where the last row is not full
+        for lowest in flat[max(0, count - columns) : count]:  # of each column, also where the last row is not full
             lowest.tick_params(axis="x", which="both", labelbottom=True)
-        return found[:count]
+        return flat[:count]
 
 
 # The words of a caption, from the data's own setting.
@@ -78,15 +78,15 @@ class Picture:
 
 def span(values: Any) -> str:
     """One value, or the least and the greatest of several."""
-    found = np.unique(np.asarray(values, dtype=float))
-    found = found[np.isfinite(found)]
-    if not found.size:
+    distinct = np.unique(np.asarray(values, dtype=float))
+    distinct = distinct[np.isfinite(distinct)]
+    if not distinct.size:
         return "∞"
-    return f"{found[0]:g}" if found.size == 1 else f"{found[0]:g}–{found[-1]:g}"
+    return f"{distinct[0]:g}" if distinct.size == 1 else f"{distinct[0]:g}–{distinct[-1]:g}"
 
 
 def networks(*datasets: xr.Dataset) -> str:
-    """Architecture, N, K, D, labels, decay, seeds and budget of datasets of networks; alike ones are told together."""
+    """Architecture, N, K, D, labels, decay, seeds and budget of datasets of networks; similar ones share one phrase."""
     alike: dict[tuple[str, int, str, float | None, str, int | None], list[xr.Dataset]] = {}
     for runs in datasets:
         fixed = setting(runs)
@@ -98,8 +98,8 @@ def networks(*datasets: xr.Dataset) -> str:
 
 def _values(runs: xr.Dataset, name: str) -> np.ndarray:
     """A setting of every network of a dataset."""
-    found = runs[name].values if name in runs.coords else setting(runs)[name]
-    return np.ravel(np.asarray(found, dtype=float))
+    values = runs[name].values if name in runs.coords else setting(runs)[name]
+    return np.ravel(np.asarray(values, dtype=float))
 
 
 def _together(
@@ -134,16 +134,16 @@ def _several(network: str) -> str:
 
 def behind(results: Results, claims: Iterable[Claim]) -> str:
     """The networks that claims are measured on: in the words of their datasets, or where those are not there, few."""
-    asked = list(claims)
-    if found := results.behind(asked):
-        return networks(*found)
-    kinds = " and ".join(dict.fromkeys(_several(claim.network) for claim in asked))
+    every = list(claims)
+    if datasets := results.behind(every):
+        return networks(*datasets)
+    kinds = " and ".join(dict.fromkeys(_several(claim.network) for claim in every))
     where = [
-        f"{SYMBOLS[name]} = {span([claim.at[name] for claim in asked])}"
+        f"{SYMBOLS[name]} = {span([claim.at[name] for claim in every])}"
         for name in ("context_length", "dimension", "width", "budget")
-        if all(isinstance(claim.at.get(name), int | float) for claim in asked)
+        if all(isinstance(claim.at.get(name), int | float) for claim in every)
     ]
-    return ", ".join([kinds, *where, f"{span([claim.seeds for claim in asked])} seeds each"])
+    return ", ".join([kinds, *where, f"{span([claim.seeds for claim in every])} seeds each"])
 
 
 def memories(alone: xr.Dataset) -> str:

@@ -34,11 +34,11 @@ class Question:
     figures : sequence of str
         Figures of the catalogue that show it; the first that can be drawn is the question's picture.
     says : str
-        What the theory says, as the beginning of a sentence that ends with the answer.
+        The theory's statement, as the beginning of a sentence that ends with the answer.
     headline : callable
         Claim → whether it decides the answer; the others support it.
     against : callable
-        Claim → whether it tests another explanation than the theory's; ``rival`` says which, in words.
+        Claim → whether it tests another explanation than the theory's; ``rival`` names that one.
     """
 
     name: str
@@ -178,14 +178,14 @@ def question_of(claim: Claim) -> Question:
     >>> question_of(Claim("K*", "minimal", Estimate.exact(400.0), 1.2, experiment="threshold")).name
     'threshold'
     """
-    return next(one for one in _TAKEN if one.about(claim))
+    return next(question for question in _TAKEN if question.about(claim))
 
 
 def by_question(claims: Iterable[Claim]) -> dict[Question, Claims]:
     """Claims by the question that they answer; questions without one are left out."""
-    asked = [(question_of(claim), claim) for claim in claims]
-    found = {question: Claims(claim for its, claim in asked if its is question) for question in QUESTIONS}
-    return {question: mine for question, mine in found.items() if len(mine)}
+    pairs = [(question_of(claim), claim) for claim in claims]
+    groups = {question: Claims(claim for its, claim in pairs if its is question) for question in QUESTIONS}
+    return {question: group for question, group in groups.items() if len(group)}
 
 
 def counted(claims: Iterable[Claim]) -> Counter[str]:
@@ -230,13 +230,13 @@ def distances(claims: Claims) -> str:
     if len(ratios) < 2:
         return ""
     low, high = (f"{value:.3g}" for value in (min(ratios), max(ratios)))
-    told = f"Measured over predicted is {median(ratios):.3g} in the middle, from {low} to {high}."
+    overall = f"Measured over predicted is {median(ratios):.3g} in the middle, from {low} to {high}."
     methods = dict.fromkeys(claim.method for claim in claims if claim.method)
-    middles = {one: median(found) for one in methods if len(found := _ratios(claims.select(method=one))) > 2}
+    middles = {method: median(own) for method in methods if len(own := _ratios(claims.select(method=method))) > 2}
     if len(middles) < 2:
-        return told
-    ranked = sorted(middles, key=lambda one: abs(math.log(middles[one])))
-    return f"{told} By method: {'; '.join(f'{one} {middles[one]:.3g}' for one in ranked)}."
+        return overall
+    ranked = sorted(middles, key=lambda method: abs(math.log(middles[method])))
+    return f"{overall} By method: {'; '.join(f'{method} {middles[method]:.3g}' for method in ranked)}."
 
 
 def worst(claims: Claims) -> str:
@@ -247,28 +247,28 @@ def worst(claims: Claims) -> str:
 
 def _ratios(claims: Iterable[Claim]) -> list[float]:
     """Measured over predicted of the judged claims, where it is a number."""
-    found = [_ratio(claim) for claim in claims]
-    return [value for value in found if value is not None]
+    compared = [_ratio(claim) for claim in claims]
+    return [value for value in compared if value is not None]
 
 
 def _ratio(claim: Claim) -> float | None:
     """Measured over predicted of a judged claim, where it is a number."""
-    found = claim.compared
-    if claim.scale != "ratio" or claim.verdict.kind not in _JUDGED or found is None:
+    compared = claim.compared
+    if claim.scale != "ratio" or claim.verdict.kind not in _JUDGED or compared is None:
         return None
-    return found.value if 0 < found.value < math.inf else None
+    return compared.value if 0 < compared.value < math.inf else None
 
 
 def furthest(claims: Claims) -> int | None:
     """Which failing claim lies furthest beyond its bar, in units of the bar; None if no number fails."""
 
     def beyond(claim: Claim) -> float:
-        found = claim.compared
-        if claim.verdict.kind != "fails" or found is None or claim.bar is None:
+        compared = claim.compared
+        if claim.verdict.kind != "fails" or compared is None or claim.bar is None:
             return -math.inf
         if claim.scale == "difference":
-            return abs(found.value) / claim.bar
-        return abs(math.log(found.value)) / math.log(claim.bar) if found.value > 0 else math.inf
+            return abs(compared.value) / claim.bar
+        return abs(math.log(compared.value)) / math.log(claim.bar) if compared.value > 0 else math.inf
 
     values = [beyond(claim) for claim in claims]
     best = max(range(len(values)), key=values.__getitem__, default=None)

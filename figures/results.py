@@ -17,7 +17,7 @@ from ..validate.training.store import read_dataset
 
 
 class MissingResults(ArgumentError):
-    """A figure's results are not in the folder; ``command`` makes them, and the message says so."""
+    """A figure's results are not in the folder; ``command``, which the message names, makes them."""
 
     def __init__(self, what: str, where: Path, command: str) -> None:
         super().__init__(f"Argument 'results' must hold {what}, but {where} does not; make them with `{command}`.")
@@ -66,13 +66,19 @@ class Results:
         StoreError
             If one is damaged, or lacks a variable; the message names the file.
         """
-        listed = [one for one in self.summary.datasets if (one.experiment, one.stage) == (experiment, stage)]
-        return [self._read(one, needs) for one in listed if label in (None, one.label) and self._path(one).exists()]
+        listed = [
+            dataset for dataset in self.summary.datasets if (dataset.experiment, dataset.stage) == (experiment, stage)
+        ]
+        return [
+            self._read(dataset, needs)
+            for dataset in listed
+            if label in (None, dataset.label) and self._path(dataset).exists()
+        ]
 
     def behind(self, claims: Claim | Iterable[Claim], *, needs: Sequence[str] = ()) -> list[xr.Dataset]:
         """The networks that claims are measured on, each dataset once, as far as they are there."""
-        asked = [claims] if isinstance(claims, Claim) else claims
-        labels = dict.fromkeys((claim.experiment, label) for claim in asked for label in claim.data)
+        wanted = [claims] if isinstance(claims, Claim) else claims
+        labels = dict.fromkeys((claim.experiment, label) for claim in wanted for label in claim.data)
         return [runs for name, label in labels for runs in self.datasets(name, label=label, needs=needs)]
 
     def missing(self, *experiments: str) -> MissingResults:
@@ -93,18 +99,18 @@ class Results:
         return self.directory / f"{dataset.name}.nc"
 
     def _read(self, dataset: Dataset, needs: Sequence[str]) -> xr.Dataset:
-        found = read_dataset(self._path(dataset))
-        lacking = [one for one in needs if one not in found.variables]
-        if lacking or "setting" not in found.attrs:
+        content = read_dataset(self._path(dataset))
+        lacking = [name for name in needs if name not in content.variables]
+        if lacking or "setting" not in content.attrs:
             what = ", ".join(lacking) or "the attribute 'setting'"
             raise StoreError(f"{self._path(dataset)} is from another version: it lacks {what}; make it anew")
         try:
-            wrong = schema.problem(json.loads(found.attrs["setting"]), schema.SETTING, "setting")
+            wrong = schema.problem(json.loads(content.attrs["setting"]), schema.SETTING, "setting")
         except (ValueError, TypeError, RecursionError) as error:
             wrong = f"its attribute 'setting' is no JSON ({error})"
         if wrong is not None:
             raise StoreError(f"{self._path(dataset)} is damaged or from another version: {wrong}; make it anew")
-        return found
+        return content
 
 
 def setting(dataset: xr.Dataset) -> dict[str, Any]:

@@ -24,17 +24,17 @@ def _fresh(results: Results, claims: Claims) -> list[Callable[..., Any]]:
     for experiment in FRESH:
         own_claims = claims.select(experiment=experiment)
         for k in dict.fromkeys(claim.at["task_diversity"] for claim in own_claims):
-            told = own_claims.select(task_diversity=k)
-            times, part = {}, told[0].part
-            for label in dict.fromkeys(claim.data[0] for claim in told):
+            at_k = own_claims.select(task_diversity=k)
+            times, part = {}, at_k[0].part
+            for label in dict.fromkeys(claim.data[0] for claim in at_k):
                 (runs,) = results.datasets(experiment, "networks", label)
                 accuracy = "circuit_accuracy" if part == "circuit" else "icl_accuracy"
                 times[float(setting(runs)["fresh_share"])] = acquisition_times(runs, accuracy).values.ravel()
             predicted = {
-                method: over(told.select(method=method), "fresh_share")
-                for method in dict.fromkeys(claim.method for claim in told)
+                method: over(at_k.select(method=method), "fresh_share")
+                for method in dict.fromkeys(claim.method for claim in at_k)
             }
-            title = f"{network_words(told[0].network)}, $K$ = {k:g}"
+            title = f"{network_words(at_k[0].network)}, $K$ = {k:g}"
             panels.append(partial(draw, {"networks": times}, predicted, "share of fresh items $f$", title=title))
     return panels
 

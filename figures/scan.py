@@ -47,17 +47,17 @@ class Scan:
         return ", ".join([network, f"N = {self.at['context_length']}", *where])
 
     def predicted(self, quantity: str, **fields: Any) -> Value | None:
-        """What the first claim about the quantity with these fields says; None if there is none."""
-        found = self.claims.select(quantity=quantity, **fields)
-        return found[0].predicted if found else None
+        """The prediction of the first claim about the quantity with these fields; None if there is none."""
+        matching = self.claims.select(quantity=quantity, **fields)
+        return matching[0].predicted if matching else None
 
     def memory(self, results: Results) -> xr.Dataset | None:
         """The perceptrons alone that predict it."""
         first: Claim = self.claims[0]
-        found = results.datasets(
+        datasets = results.datasets(
             first.experiment, "calibration", memory_label("raw", first.data[0]), needs=["clock_at_budget", "margins"]
         )
-        return found[0] if found else None
+        return datasets[0] if datasets else None
 
 
 def scans(results: Results, *experiments: str) -> list[Scan]:
@@ -69,12 +69,12 @@ def scans(results: Results, *experiments: str) -> list[Scan]:
         If it holds none of them.
     """
     for experiment in experiments:
-        found = []
+        collected = []
         for data in dict.fromkeys(claim.data for claim in results.select(experiment=experiment, quantity="K*")):
             claims = Claims(claim for claim in results.select(experiment=experiment) if claim.data == data)
-            found += [Scan(claims, runs) for runs in results.behind(claims, needs=_NEEDS)]
-        if found:
-            return sorted(found, key=lambda scan: scan.at["context_length"])
+            collected += [Scan(claims, runs) for runs in results.behind(claims, needs=_NEEDS)]
+        if collected:
+            return sorted(collected, key=lambda scan: scan.at["context_length"])
     raise results.missing(*experiments)
 
 
@@ -121,8 +121,8 @@ def _each(ax: Axes, ends: xr.DataArray, marker: str, **options: Any) -> None:
 def last(values: xr.DataArray) -> xr.DataArray:
     """The last finite value along ``time``; NaN where there is none."""
 
-    def end(one: np.ndarray) -> float:
-        finite = one[np.isfinite(one)]
+    def end(values: np.ndarray) -> float:
+        finite = values[np.isfinite(values)]
         return float(finite[-1]) if finite.size else np.nan
 
     return xr.apply_ufunc(end, values, input_core_dims=[["time"]], vectorize=True)
@@ -177,8 +177,8 @@ def draw_collapse(
     """
     with style.axes(ax) as ax:
         for at, colour, label in _networks(runs):
-            one = runs.sel(at)
-            ax.plot(one.clock / context_length, one[accuracy], color=colour, linewidth=0.9, label=label)
+            curve = runs.sel(at)
+            ax.plot(curve.clock / context_length, curve[accuracy], color=colour, linewidth=0.9, label=label)
         for value, *_ in style.known([predicted]):
             ax.axvline(value / context_length, color=style.THEORY, linestyle="--", label="predicted $I^*/N$")
         ax.axhline(0.95, color="0.7", linewidth=0.6, label="counts as acquired")
@@ -190,7 +190,7 @@ def draw_collapse(
 def _networks(runs: xr.Dataset) -> list[tuple[dict[str, Any], Any, str | None]]:
     """Where each network is, its colour by K, and a label for the first one of each of five K."""
     diversities = runs.task_diversity.values
-    named = set(diversities[:: -(-len(diversities) // 5)])  # enough to tell which colours are small and large K
+    named = set(diversities[:: -(-len(diversities) // 5)])  # enough to see which colours are small and large K
     return [
         ({"task_diversity": k, "seed": seed}, colour, f"K = {k:g}" if i == 0 and k in named else None)
         for k, colour in zip(diversities, style.shades(diversities), strict=True)
@@ -198,31 +198,31 @@ def _networks(runs: xr.Dataset) -> list[tuple[dict[str, Any], Any, str | None]]:
     ]
 
 
-def _captions(found: Sequence[Scan]) -> str:
-    return picture.networks(*(scan.runs for scan in found))
+def _captions(scanned: Sequence[Scan]) -> str:
+    return picture.networks(*(scan.runs for scan in scanned))
 
 
 def prepare_race(results: Results) -> Picture:
-    found = scans(results, "threshold")
-    panels = [partial(draw_race, scan.runs, scan.predicted("I*"), title=scan.title) for scan in found]
+    scanned = scans(results, "threshold")
+    panels = [partial(draw_race, scan.runs, scan.predicted("I*"), title=scan.title) for scan in scanned]
     caption = (
         "The race: the memory's clock runs at half the speed of time until the items are memorised, and stops. A "
         "network whose clock reaches I* has acquired ICL (dot: its circuit reaches 95 %); one whose clock stops below "
         "ends with memory alone (cross). Dashed: I* predicted for K → ∞ without a fit. "
-        f"{_captions(found)}."
+        f"{_captions(scanned)}."
     )
     return Picture(caption, panels, height=2.8)
 
 
 def prepare_collapse(results: Results) -> Picture:
-    found = scans(results, "threshold")
+    scanned = scans(results, "threshold")
     panels = [
         partial(draw_collapse, scan.runs, scan.at["context_length"], scan.predicted("I*"), title=scan.title)
-        for scan in found
+        for scan in scanned
     ]
     caption = (
         "Clock collapse: ICL accuracy of the circuit against the memory's clock, one line a network, coloured by K. "
         "Networks that acquire ICL do so at one reading, whatever K; dashed: the reading predicted for K → ∞ without a "
-        f"fit. {_captions(found)}."
+        f"fit. {_captions(scanned)}."
     )
     return Picture(caption, panels)

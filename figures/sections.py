@@ -68,7 +68,7 @@ class Section:
     def of(self, kind: str) -> tuple[int, int]:
         """How many claims have this verdict, and how many are judged."""
         kinds = counted(self.claims)
-        return kinds[kind], sum(kinds[one] for one in _JUDGED)
+        return kinds[kind], sum(kinds[verdict] for verdict in _JUDGED)
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Card:
 
 def sections(results: Sequence[Results]) -> list[Section]:
     """Every question that has claims, or a figure that can be drawn, over all the folders."""
-    asked = by_question(claim for one in results for claim in one.claims)
-    found = {one: Section(one, asked.get(one, Claims([])), {}) for one in QUESTIONS}
+    grouped = by_question(claim for one in results for claim in one.claims)
+    every = {one: Section(one, grouped.get(one, Claims([])), {}) for one in QUESTIONS}
     for folder in results:
         for question, group, row in _rows(folder, several=len(results) > 1):
-            found[question].rows.setdefault(group, []).append(row)
+            every[question].rows.setdefault(group, []).append(row)
     place = {name: question for question in QUESTIONS for name in question.figures}
     drawn: dict[str, int] = {}
     lacking: dict[str, tuple[Figure, MissingResults]] = {}
@@ -100,14 +100,14 @@ def sections(results: Sequence[Results]) -> list[Section]:
                 number = drawn[entry.name] = drawn.get(entry.name, 0) + 1
                 title = f"{entry.title}, {folder.preset}" if len(results) > 1 and entry.experiments else entry.title
                 name = entry.name if number == 1 else f"{entry.name}-{number}"
-                found[place[entry.name]].figures.append(_drawn(name, title, entry, picture))
+                every[place[entry.name]].figures.append(_drawn(name, title, entry, picture))
     for name, (entry, why) in lacking.items():
         if name not in drawn:
-            found[place[name]].missing.append((entry.title, why.command))
-    for one in found.values():  # the question's own order, its picture first
+            every[place[name]].missing.append((entry.title, why.command))
+    for one in every.values():  # the question's own order, its picture first
         one.figures.sort(key=lambda drawn: one.question.figures.index(drawn.id.partition("-")[0]))
-    told = [one for one in found.values() if one.rows or one.figures or one.missing]
-    return sorted(told, key=lambda one: not one.rows)  # what was asked of networks first
+    filled = [one for one in every.values() if one.rows or one.figures or one.missing]
+    return sorted(filled, key=lambda one: not one.rows)  # questions with measurements come first
 
 
 def _drawn(name: str, title: str, entry: Figure, picture: Picture) -> Drawn:
@@ -120,7 +120,7 @@ def _drawn(name: str, title: str, entry: Figure, picture: Picture) -> Drawn:
 
 def _rows(results: Results, several: bool) -> Iterator[tuple[Question, str, Row]]:
     """Every claim of a folder: its question, the line above it, and its row."""
-    place = {id(claim): question for question, mine in by_question(results.claims).items() for claim in mine}
+    place = {id(claim): question for question, claims in by_question(results.claims).items() for claim in claims}
     for name, claim in zip(results.claims.names, results.claims, strict=True):
         group = claim.experiment.replace("_", " ")
         row = Row(cells(name, claim), _sort(claim), claim.verdict.kind)
@@ -129,20 +129,20 @@ def _rows(results: Results, several: bool) -> Iterator[tuple[Question, str, Row]
 
 def _sort(claim: Claim) -> tuple[str | None, ...]:
     """What the columns are sorted by."""
-    numbers = [_number(one) for one in (claim.predicted, claim.measured, claim.compared)]
+    numbers = [_number(value) for value in (claim.predicted, claim.measured, claim.compared)]
     return None, *numbers, None if claim.bar is None else repr(claim.bar), None
 
 
 def _number(value: Value | None) -> str | None:
     """Of a value its middle, of a p-value p; None for what is no number."""
-    found = None if value is None else (value.p,) if isinstance(value, PValue) else ends(value)
-    if found is None or math.isnan(found[0]):
+    numbers = None if value is None else (value.p,) if isinstance(value, PValue) else ends(value)
+    if numbers is None or math.isnan(numbers[0]):
         return None
-    return repr(float(found[0])).replace("inf", "Infinity")
+    return repr(float(numbers[0])).replace("inf", "Infinity")
 
 
 def cards(results: Sequence[Results], parts: Sequence[Section]) -> list[Card]:
-    """What was asked, what holds and what fails, each with a picture of its own as far as there are enough."""
+    """Cards for the questions, for what holds and for what fails, each with its own picture while there are enough."""
     judged = [part for part in parts if part.rows]
     kinds = counted(claim for one in results for claim in one.claims)
     total = sum(kinds[kind] for kind in _JUDGED)
@@ -150,14 +150,16 @@ def cards(results: Sequence[Results], parts: Sequence[Section]) -> list[Card]:
 
     def picture(among: Sequence[Section]) -> Drawn | None:
         every = [one for part in (*among, *judged, *parts) for one in part.figures]
-        found = next((one for one in every if one.id not in shown), every[0] if every else None)
-        if found is not None:
-            shown.append(found.id)
-        return found
+        chosen = next((one for one in every if one.id not in shown), every[0] if every else None)
+        if chosen is not None:
+            shown.append(chosen.id)
+        return chosen
 
-    asked = [_sentence(one.summary.description) for one in results if one.summary.description.strip()]
-    asked.append(f"{total} predictions, made from theory and calibration runs before training, answer these questions.")
-    told = [Card("asked", "What was asked", asked, picture(judged), [(part.question, "") for part in judged])]
+    descriptions = [_sentence(one.summary.description) for one in results if one.summary.description.strip()]
+    descriptions.append(
+        f"{total} predictions, made from theory and calibration runs before training, answer these questions."
+    )
+    made = [Card("asked", "What was asked", descriptions, picture(judged), [(part.question, "") for part in judged])]
     for name, title, rest, say in (
         ("holds", f"What holds: {kinds['holds']} of {total}", "", distances),
         ("fails", f"What fails: {kinds['fails']} of {total}", f"{kinds['undecided']} more are undecided.", worst),
@@ -166,10 +168,10 @@ def cards(results: Sequence[Results], parts: Sequence[Section]) -> list[Card]:
         first = next((part for part in ranked if part.figures), ranked[0] if ranked else None)
         sentences = [f"{first.question.asks} {outcome(first.claims)} {say(first.claims)}"] if first else ["None."]
         questions = [(part.question, "{} of {}".format(*part.of(name))) for part in ranked]
-        told.append(
+        made.append(
             Card(name, title, [*filter(None, [rest]), *sentences], picture([first] if first else []), questions)
         )
-    return told
+    return made
 
 
 def _share(kind: str) -> Callable[[Section], float]:

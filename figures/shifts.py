@@ -1,4 +1,4 @@
-"""How far three knobs move the transformer's K*: predicted, measured, and what a capacity would say."""
+"""How far three knobs move the transformer's K*: predicted, measured, and expected of a fixed capacity."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def draw(
     """ln K*/K*(base) over the levels of one knob, in their order: lines predicted, dots measured, dotted a capacity."""
     with style.axes(ax) as ax:
         ax.axhline(0.0, color=style.IWL, linestyle=":", label="a capacity")
-        for method, said in predicted.items():
+        for method, forecast in predicted.items():
             colour = _COLOURS.get(method, style.IWL)
-            known = [(i, *style.known([one])[0]) for i, one in enumerate(said) if _bounded(one)]
+            known = [(i, *style.known([value])[0]) for i, value in enumerate(forecast) if _bounded(value)]
             if known:
                 at, value, low, high = zip(*known, strict=True)
                 ax.plot(at, value, color=colour, marker="_", markersize=9, label=_NAMES.get(method, method))
                 ax.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-        for i, one in enumerate(measured):
-            for y, low, high in style.known([one]):
+        for i, observed in enumerate(measured):
+            for y, low, high in style.known([observed]):
                 ax.errorbar(
                     i, y, yerr=[[y - low], [high - y]], fmt="o", color=style.MEASURED,
                     label="measured" if i == 0 else None,
@@ -50,7 +50,7 @@ def draw(
 
 
 def _bounded(value: Value | None) -> bool:
-    """Whether a shift is told at all: one without either end is none."""
+    """Whether a shift has at least one finite end; without any it is not drawn."""
     return any(low > -1e300 or high < 1e300 for _, low, high in style.known([value]))
 
 
@@ -60,17 +60,19 @@ def prepare(results: Results) -> Picture:
         raise results.missing(*FIGURES["threshold_shifts"].experiments)
     panels = []
     for knob in KNOBS:
-        mine = claims.select(knob=knob)
-        levels = sorted({float(claim.at[knob]) for claim in mine})
+        of_knob = claims.select(knob=knob)
+        levels = sorted({float(claim.at[knob]) for claim in of_knob})
         if not levels:
             continue
         by = {
-            method: [next(iter(mine.select(method=method, **{knob: level})), None) for level in levels]
-            for method in dict.fromkeys(claim.method for claim in mine)
+            method: [next(iter(of_knob.select(method=method, **{knob: level})), None) for level in levels]
+            for method in dict.fromkeys(claim.method for claim in of_knob)
         }
         first = next(iter(by.values()))
-        measured = [None if one is None else one.measured for one in first]
-        predicted = {method: [None if one is None else one.predicted for one in said] for method, said in by.items()}
+        measured = [None if claim is None else claim.measured for claim in first]
+        predicted = {
+            method: [None if claim is None else claim.predicted for claim in shifts] for method, shifts in by.items()
+        }
         panels.append(partial(draw, levels, measured, predicted, _WORDS[knob]))
     panels[0] = partial(_with_legend, panels[0])
     caption = (

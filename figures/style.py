@@ -86,8 +86,8 @@ def label_ticks(ax: Axes, values: ArrayLike, most: int = 5) -> None:
         return
     room = (scanned[-1] / scanned[0]) ** (1.0 / (most + 1))
     ticks = scanned[:1]
-    for one in scanned[:: max(1, -(-len(scanned) // most))]:
-        ticks = np.append(ticks, one) if one >= room * ticks[-1] and one > ticks[-1] else ticks
+    for k in scanned[:: max(1, -(-len(scanned) // most))]:
+        ticks = np.append(ticks, k) if k >= room * ticks[-1] and k > ticks[-1] else ticks
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
 
@@ -111,7 +111,7 @@ def logarithmic(ax: Axes, points: int, otherwise: str) -> None:
 
 
 def legend_above(ax: Axes, title: str = "", columns: int = 2) -> None:
-    """The legend over the axes, where it hides nothing, if there is anything to tell; ``title`` stands on top of it."""
+    """The legend, if it has entries, above the axes where it hides nothing, with ``title`` on top."""
     if not ax.get_legend_handles_labels()[0] and not title:
         return
     ax.legend(title=title or None, title_fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns,
@@ -130,34 +130,34 @@ def mark(
 
 def known(values: Iterable[Value | None]) -> list[tuple[float, float, float]]:
     """(value, low, high) of those that are finite numbers."""
-    found = (None if value is None else ends(value) for value in values)
-    return [one for one in found if one is not None and np.isfinite(one[0])]
+    bounds = (None if value is None else ends(value) for value in values)
+    return [bound for bound in bounds if bound is not None and np.isfinite(bound[0])]
 
 
 def _shown(x: ArrayLike, values: Sequence[Value | None]) -> Any:
     """x, value, low and high, each over the finite values."""
     pairs = zip(np.asarray(x, dtype=float).ravel(), values, strict=True)
-    return np.array([(at, *one) for at, value in pairs for one in known([value])]).reshape(-1, 4).T
+    return np.array([(at, *bounds) for at, value in pairs for bounds in known([value])]).reshape(-1, 4).T
 
 
 def plot_estimates(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
     """Points with their intervals; an infinite end is drawn as a caret beyond the largest finite value."""
     at, value, low, high = _shown(x, values)
-    open_ended = high > _OPEN * value  # an interval that leaves so much open says no more than an infinite one
+    open_ended = high > _OPEN * value  # so wide an interval is no better than an infinite one
     down, up = value - np.maximum(low, 0.0), np.where(open_ended, 0.0, high - value)
     style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
     ax.errorbar(at, value, yerr=[down, up], lolims=open_ended, **style)
 
 
 def plot_band(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
-    """A line through the values that are finite, and a band over their intervals where those say something."""
+    """A line through the finite values, and a band over those of their intervals that are bounded."""
     at, value, low, high = _shown(x, values)
     if not at.size:
         return  # and no key to what cannot be seen
     ax.plot(at, value, **({"marker": "_", "markersize": 12} if at.size == 1 else {}), **options)
-    told = (high <= _OPEN * value) & (low > 0)
-    if told.any() and np.any(high > low):
-        low, high = np.where(told, low, np.nan), np.where(told, high, np.nan)
+    bounded = (high <= _OPEN * value) & (low > 0)
+    if bounded.any() and np.any(high > low):
+        low, high = np.where(bounded, low, np.nan), np.where(bounded, high, np.nan)
         ax.fill_between(at, low, high, color=options.get("color", THEORY), alpha=0.13, linewidth=0)
 
 

@@ -23,23 +23,23 @@ from .scan import Scan, last, scans
 Curve = tuple[list[float], list[Estimate]]
 
 
-def draw_variances(found: Mapping[int, tuple[list[float], Susceptibility]], ax: Axes | None = None) -> Axes:
+def draw_variances(variances: Mapping[int, tuple[list[float], Susceptibility]], ax: Axes | None = None) -> Axes:
     """χ(K) of every N."""
     with style.axes(ax) as ax:
-        for (n, (k, one)), color in zip(found.items(), style.shades(list(found)), strict=True):
-            ax.plot(k, one.variance, "o-", color=color, label=f"$N$ = {n}")
+        for (n, (k, measured)), color in zip(variances.items(), style.shades(list(variances)), strict=True):
+            ax.plot(k, measured.variance, "o-", color=color, label=f"$N$ = {n}")
         ax.set(xscale="log", yscale="log", xlabel="task diversity $K$", ylabel="variance over seeds $\\chi$")
         style.plain_ticks(ax.xaxis)
         style.legend_above(ax, columns=4)
     return ax
 
 
-def draw_cumulants(found: Mapping[int, Curve], ax: Axes | None = None) -> Axes:
+def draw_cumulants(cumulants: Mapping[int, Curve], ax: Axes | None = None) -> Axes:
     """U(K) of every N with its intervals; the value of an ordered network is 2/3, that of Gaussian chance 0."""
     with style.axes(ax) as ax:
-        for (n, (k, curve)), color in zip(found.items(), style.shades(list(found)), strict=True):
-            value = [one.value for one in curve]
-            sides = [[one.value - one.low for one in curve], [one.high - one.value for one in curve]]
+        for (n, (k, curve)), color in zip(cumulants.items(), style.shades(list(cumulants)), strict=True):
+            value = [point.value for point in curve]
+            sides = [[point.value - point.low for point in curve], [point.high - point.value for point in curve]]
             ax.errorbar(k, value, yerr=sides, fmt="o-", color=color, capsize=2, linewidth=1.0, label=f"$N$ = {n}")
         for level in (0.0, 2 / 3):
             ax.axhline(level, color=style.THEORY, linestyle=":", linewidth=0.8)
@@ -52,8 +52,8 @@ def draw_peaks(peaks: Mapping[int, Estimate], sigmoids: Mapping[int, Value | Non
                ax: Axes | None = None) -> Axes:  # fmt: skip
     """K of the largest variance beside K* of the sigmoid, over N; an open interval is a point without a bar there."""
     with style.axes(ax) as ax:
-        shown = [Estimate(one.value, one.low or one.value, one.high if one.high < math.inf else one.value)
-                 for one in peaks.values()]  # fmt: skip
+        shown = [Estimate(peak.value, peak.low or peak.value, peak.high if peak.high < math.inf else peak.value)
+                 for peak in peaks.values()]  # fmt: skip
         style.plot_estimates(ax, [n * 0.97 for n in sigmoids], list(sigmoids.values()), label="sigmoid $K^*$")
         style.plot_estimates(ax, [n * 1.03 for n in peaks], shown, label="largest variance", color=style.OTHER, fmt="s")
         ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="threshold $K^*$")
@@ -69,14 +69,14 @@ def _measured(scan: Scan) -> tuple[list[float], Susceptibility, list[Estimate]]:
     return k, susceptibility(k, ends.values), [binder_cumulant(row) for row in ends.values]
 
 
-def _peak(n: int, one: Susceptibility) -> str:
-    told = f"{one.peak.value:g} at N = {n}"
-    return told if one.claimed else f"{told} (no peak: p = {one.p_value:.2g})"
+def _peak(n: int, measured: Susceptibility) -> str:
+    peak = f"{measured.peak.value:g} at N = {n}"
+    return peak if measured.claimed else f"{peak} (no peak: p = {measured.p_value:.2g})"
 
 
 def prepare(results: Results) -> Picture:
-    found = scans(results, *FIGURES["susceptibility"].experiments)
-    of = {int(scan.at["context_length"]): scan for scan in found}
+    scanned = scans(results, *FIGURES["susceptibility"].experiments)
+    of = {int(scan.at["context_length"]): scan for scan in scanned}
     measured = {n: _measured(scan) for n, scan in of.items()}
     variances = {n: (k, one) for n, (k, one, _) in measured.items()}
     curves = {n: (k, curve) for n, (k, _, curve) in measured.items()}
@@ -91,7 +91,7 @@ def prepare(results: Results) -> Picture:
         "least the neighbours in the scan, none where that is open. Binder's cumulant of m = 2a − 1: 0 for Gaussian m "
         "about chance, 2/3 (dotted) where every seed is alike; bars below the axis are cut off. Curves cross within "
         f"their intervals: {', '.join(crossed) or 'no two can be told to'}. "
-        f"{picture.networks(*(scan.runs for scan in found))}."
+        f"{picture.networks(*(scan.runs for scan in scanned))}."
     )
     panels = [
         partial(draw_variances, variances),
@@ -100,7 +100,7 @@ def prepare(results: Results) -> Picture:
             draw_peaks,
             {n: one.peak for n, (_, one) in variances.items()},
             {n: scan.claims.select(quantity="K*")[0].measured for n, scan in of.items()},
-            title=f"T = {picture.span([scan.at['budget'] for scan in found])}",
+            title=f"T = {picture.span([scan.at['budget'] for scan in scanned])}",
         ),
     ]
     return Picture(caption, panels, height=2.0)

@@ -120,12 +120,12 @@ def draw_landscape(
             ax.plot(path.w[:end], path.beta[:end], color="white", linewidth=2.4)
             ax.plot(path.w[:end], path.beta[:end], color=colour, label=f"K = {path.model.task.task_diversity:g}")
             ax.plot(path.w[end - 1], path.beta[end - 1], "s", color=colour, markeredgecolor="white", markersize=5)
-        told: set[str] = set()
+        labelled: set[str] = set()
         for point in fixed_points(task, decay, margin):
             fill, kind = ("black", "stable") if point.stable else ("white", "saddle")
             ax.plot(point.w, point.beta, "o", markerfacecolor=fill, markeredgecolor="black", markersize=4.5,
-                    linestyle="", label=None if kind in told else kind)  # fmt: skip
-            told.add(kind)
+                    linestyle="", label=None if kind in labelled else kind)  # fmt: skip
+            labelled.add(kind)
         if key:
             ax.plot([], [], "s", color="0.5", markersize=4, label="where it is")
             ax.legend(loc="lower right", fontsize=5, frameon=True, framealpha=0.8, handlelength=1.0)
@@ -161,20 +161,20 @@ def prepare_landscape(_: None = None) -> Picture:
 
 
 def draw_probability(
-    found: xr.Dataset, lines: Mapping[str, ArrayLike] | None = None, ax: Axes | None = None, title: str = ""
+    diagram: xr.Dataset, lines: Mapping[str, ArrayLike] | None = None, ax: Axes | None = None, title: str = ""
 ) -> Axes:
     """P(acquire) as shades over (context_length, task_diversity); ``lines``: K* over the same N, by label."""
     with style.axes(ax) as ax:
-        values = found.probability.transpose("task_diversity", "context_length")
+        values = diagram.probability.transpose("task_diversity", "context_length")
         mesh = ax.pcolormesh(
-            found.context_length, found.task_diversity, values, cmap="cividis", vmin=0, vmax=1, rasterized=True
+            diagram.context_length, diagram.task_diversity, values, cmap="cividis", vmin=0, vmax=1, rasterized=True
         )  # fmt: skip
         for (label, diversities), dashes in zip((lines or {}).items(), ("--", ":"), strict=False):
-            ax.plot(found.context_length, diversities, color="white", linestyle=dashes, label=label)
+            ax.plot(diagram.context_length, diversities, color="white", linestyle=dashes, label=label)
         ax.legend(loc="lower right", labelcolor="white")
-        limits = (float(found.task_diversity.min()), float(found.task_diversity.max()))
+        limits = (float(diagram.task_diversity.min()), float(diagram.task_diversity.max()))
         ax.set(xscale="log", yscale="log", xlabel="context length $N$", ylabel="task diversity $K$", ylim=limits)
-        shortest, longest = int(found.context_length.min()), int(found.context_length.max())
+        shortest, longest = int(diagram.context_length.min()), int(diagram.context_length.max())
         style.label_ticks(ax, [n for n in (12, 25, 50, 100, 200, 400) if shortest <= n <= longest], 6)
         bar = ax.figure.colorbar(mesh, ax=ax)
         bar.set_label("P(acquire ICL)")
@@ -182,17 +182,17 @@ def draw_probability(
     return ax
 
 
-def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | None = None, title: str = "") -> Axes:
+def draw_phases(diagram: xr.Dataset, critical: float | None = None, ax: Axes | None = None, title: str = "") -> Axes:
     """The phase of each (decay, task_diversity) as one of three colours; ``critical``: above it none acquires."""
     with style.axes(ax) as ax:
         norm = BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)
         mesh = ax.pcolormesh(
-            found.decay, found.task_diversity, found.phase.transpose("task_diversity", "decay"), norm=norm,
+            diagram.decay, diagram.task_diversity, diagram.phase.transpose("task_diversity", "decay"), norm=norm,
             cmap=ListedColormap(_PHASE_COLOURS), rasterized=True,
         )  # fmt: skip
         if critical is not None:
             ax.axvline(critical, color=style.THEORY, linestyle="--")
-            ax.annotate(r"critical $\lambda$", (critical, float(found.task_diversity[0]) * 1.1), xytext=(-2, 0),
+            ax.annotate(r"critical $\lambda$", (critical, float(diagram.task_diversity[0]) * 1.1), xytext=(-2, 0),
                         textcoords="offset points", rotation=90, ha="right", va="bottom")  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=r"weight decay $\lambda$ (1/time)", ylabel="task diversity $K$")
         bar = ax.figure.colorbar(mesh, ax=ax, ticks=[0, 1, 2])
@@ -204,11 +204,11 @@ def draw_phases(found: xr.Dataset, critical: float | None = None, ax: Axes | Non
 def prepare_probability(_: None = None) -> Picture:
     lengths, diversities = np.geomspace(12, 400, 16).astype(int), np.geomspace(10, 1e4, 24)
     task = Task(int(lengths[0]))
-    found = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
+    diagram = phase_diagram(task, _MEMORY, lengths, diversities, budget=_BUDGET, draws=_DRAWS)
     tasks = [Task(int(n)) for n in lengths]
     lines = {
-        r"$K^*$ after an infinite time": [threshold(one, _MEMORY, 0.0).value for one in tasks],
-        r"$K^*$ by $T$, $\beta_0$ = 0": [threshold(one, _MEMORY, 0.0, budget=_BUDGET).value for one in tasks],
+        r"$K^*$ after an infinite time": [threshold(task, _MEMORY, 0.0).value for task in tasks],
+        r"$K^*$ by $T$, $\beta_0$ = 0": [threshold(task, _MEMORY, 0.0, budget=_BUDGET).value for task in tasks],
     }
     caption = (
         f"P(acquire ICL) by t = {_BUDGET:g} for β0 ~ N(0, 1) ({_DRAWS} quantiles), coupled equations, D → ∞, "
@@ -217,17 +217,17 @@ def prepare_probability(_: None = None) -> Picture:
         "with all the time and by t. Theory alone."
     )
     title = rf"by $T$ = {_BUDGET:g}, $\beta_0 \sim N(0, 1)$"
-    return Picture(caption, [partial(draw_probability, found, lines, title=title)])
+    return Picture(caption, [partial(draw_probability, diagram, lines, title=title)])
 
 
 def prepare_phases(_: None = None) -> Picture:
     task = Task(context_length=100)
     decays, diversities = np.geomspace(3e-5, 1e-2, 40), np.geomspace(100, 3e4, 40)
-    found = transience(task, _MEMORY, decays, diversities, budget=_BUDGET)
+    diagram = transience(task, _MEMORY, decays, diversities, budget=_BUDGET)
     caption = (
         f"How training with weight decay λ on (w, β) has ended by t = {_BUDGET:g}: coupled equations, "
         f"N = {task.context_length}, D → ∞, β0 = w0 = 0, I_K(∞) = {_MEMORY.amplitude:g} K^{_MEMORY.exponent:g}. "
         "Dashed: the decay above which w = 0 stays stable while nothing is memorised. Theory alone."
     )
     title = f"$N$ = {task.context_length}, by $T$ = {_BUDGET:g}"
-    return Picture(caption, [partial(draw_phases, found, float(critical_decay(task)), title=title)])
+    return Picture(caption, [partial(draw_phases, diagram, float(critical_decay(task)), title=title)])

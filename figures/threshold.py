@@ -59,8 +59,8 @@ def draw(
         for (label, slope), dashes in zip((rivals or {}).items(), (":", "-."), strict=False):
             for value, *_ in style.known(measured[middle : middle + 1]):
                 ax.plot(at, value * (at / at[middle]) ** slope, color=style.IWL, linestyle=dashes, label=label)
-        told = style.known([*measured, *(value for values in predicted.values() for value in values)])
-        style.logarithmic(ax, len(told), "the scans cross no threshold")
+        finite = style.known([*measured, *(value for values in predicted.values() for value in values)])
+        style.logarithmic(ax, len(finite), "the scans cross no threshold")
         ax.set(xlabel=xlabel, ylabel="threshold $K^*$")
         style.label_ticks(ax, at, most=7)
         style.legend_above(ax, title, 2)
@@ -104,14 +104,16 @@ def _panel(
 def _clock(results: Results, claim: Claim) -> float:
     """I* as predicted for the networks of a claim, to a tenth."""
     clocks = [
-        one.predicted for one in results.select(experiment=claim.experiment, quantity="I*") if one.data == claim.data
+        other.predicted
+        for other in results.select(experiment=claim.experiment, quantity="I*")
+        if other.data == claim.data
     ]
     return next((round(value, 1) for value, *_ in style.known(clocks)), math.inf)
 
 
 def _prepare(results: Results, figure: Figure, panels: Mapping[str, tuple[str, ...]], words: str) -> Picture:
     """One panel for each of the experiments that the folder holds."""
-    made = [found for name, how in panels.items() if (found := _panel(results, (name,), *how)) is not None]
+    made = [drawn for name, how in panels.items() if (drawn := _panel(results, (name,), *how)) is not None]
     if not made:
         raise results.missing(*figure.experiments)
     described = "; ".join(picture.behind(results, claims) for _, claims in made)
@@ -153,9 +155,9 @@ def prepare_paper(results: Results) -> Picture:
     draw_panel, claims = panel
     slopes = list(results.select(experiment="paper_exponent", quantity="d ln K*/d ln N"))
     reported = {
-        f"slope {one.predicted.value:.2f}, {_SLOPES[one.method]}": one.predicted.value
-        for one in slopes
-        if one.method in _SLOPES and isinstance(one.predicted, Estimate)
+        f"slope {slope.predicted.value:.2f}, {_SLOPES[slope.method]}": slope.predicted.value
+        for slope in slopes
+        if slope.method in _SLOPES and isinstance(slope.predicted, Estimate)
     }
     for value, low, high in style.known([slopes[0].measured] if slopes else []):
         caption += f" Measured slope {value:.2f} [{low:.2f}, {high:.2f}]."
@@ -196,8 +198,8 @@ def draw_rungs(
     """One row a rung: predicted with its interval; vertical line and band: measured."""
     with style.axes(ax) as ax:
         rows = np.arange(len(rungs))[::-1]
-        for row, one in zip(rows, rungs.values(), strict=True):
-            for value, low, high in style.known([one]):
+        for row, rung in zip(rows, rungs.values(), strict=True):
+            for value, low, high in style.known([rung]):
                 ax.errorbar(value, row, xerr=[[value - low], [(high if np.isfinite(high) else value) - value]], fmt="o",
                             color=style.THEORY, capsize=2, linewidth=1.0)  # fmt: skip
         style.mark(ax, measured, "measured", color=style.MEASURED, linestyle="-", alpha=0.18)

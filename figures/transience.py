@@ -41,18 +41,18 @@ def draw_curves(
     with style.axes(ax) as ax:
         for name, (words, colour) in _ACCURACIES.items():
             for i in range(runs.sizes["seed"]):
-                one = runs[name].isel(seed=i)
-                ax.plot(runs.time, one, color=colour, linewidth=0.9, label=words if i == 0 else None)
+                curve = runs[name].isel(seed=i)
+                ax.plot(runs.time, curve, color=colour, linewidth=0.9, label=words if i == 0 else None)
             for i in range(0 if averaged is None else averaged.sizes["seed"]):
                 assert averaged is not None
                 ax.plot(averaged.time, averaged[name].isel(seed=i), color=colour, linewidth=0.8, linestyle="--",
                         label=f"{words}, co-integration" if i == 0 else None)  # fmt: skip
         acquired = _median_acquisition(runs)
         for (method, value), colour in zip((lost or {}).items(), (style.THEORY, style.OTHER), strict=False):
-            if (found := None if value is None else ends(value)) is not None and np.isfinite(acquired + found[0]):
-                ax.axvline(acquired + found[0], color=colour, linestyle="-.", label=f"loss predicted, {method}")
-                if np.isfinite(found[2]):
-                    ax.axvspan(acquired + found[1], acquired + found[2], color=colour, alpha=0.13, linewidth=0)
+            if (bounds := None if value is None else ends(value)) is not None and np.isfinite(acquired + bounds[0]):
+                ax.axvline(acquired + bounds[0], color=colour, linestyle="-.", label=f"loss predicted, {method}")
+                if np.isfinite(bounds[2]):
+                    ax.axvspan(acquired + bounds[1], acquired + bounds[2], color=colour, alpha=0.13, linewidth=0)
         first = float(runs.time[1])
         ax.set(xscale="log", xlim=(first, None), xlabel="gradient-flow time $t$", ylabel="accuracy", ylim=(0.4, 1.03))
         style.plain_ticks(ax.xaxis)
@@ -91,9 +91,9 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
 
 def _carried(values: xr.DataArray) -> np.ndarray:
     """(seed, time), where a network that has ended keeps its last value, so that medians go on."""
-    found = values.transpose("seed", "time").values
-    last = np.maximum.accumulate(np.where(np.isfinite(found), np.arange(found.shape[1]), 0), axis=1)
-    return np.take_along_axis(found, last, axis=1)
+    readings = values.transpose("seed", "time").values
+    last = np.maximum.accumulate(np.where(np.isfinite(readings), np.arange(readings.shape[1]), 0), axis=1)
+    return np.take_along_axis(readings, last, axis=1)
 
 
 def _arrows(ax: Axes, x: np.ndarray, y: np.ndarray, colour: Any, count: int = 2) -> None:
@@ -116,12 +116,12 @@ def draw_times(
 ) -> Axes:
     """Time from acquisition to loss of ICL: points with intervals measured, lines with bands predicted."""
     with style.axes(ax) as ax:
-        for (label, one), colour in zip(predicted.items(), (style.THEORY, style.OTHER), strict=False):
-            style.plot_band(ax, x, one, color=colour, label=label)
-        for (label, one), colour, marker in zip(measured.items(), (style.MEASURED, style.ICL), "os", strict=False):
-            style.plot_estimates(ax, x, one, color=colour, fmt=marker, label=label)
-        found = sum(len(style.known(means)) for means in measured.values())
-        style.logarithmic(ax, found, "no network loses ICL within its budget")
+        for (label, times), colour in zip(predicted.items(), (style.THEORY, style.OTHER), strict=False):
+            style.plot_band(ax, x, times, color=colour, label=label)
+        for (label, times), colour, marker in zip(measured.items(), (style.MEASURED, style.ICL), "os", strict=False):
+            style.plot_estimates(ax, x, times, color=colour, fmt=marker, label=label)
+        finite = sum(len(style.known(means)) for means in measured.values())
+        style.logarithmic(ax, finite, "no network loses ICL within its budget")
         ax.set(xlabel=xlabel, ylabel=r"$t_{loss}$ (gradient-flow time)")
         style.legend_above(ax, title)
     return ax
@@ -173,10 +173,10 @@ def _title(fixed: Mapping[str, Any], over: str = "") -> str:
 def _found(results: Results) -> dict[str, xr.Dataset]:
     """Networks over λ by experiment: of the minimal model from the first that has them, and of the transformer."""
     kinds = (_MINIMAL, (_TRANSFORMER,))
-    found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
-    if not any(found):
+    kinds_found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
+    if not any(kinds_found):
         raise results.missing(*FIGURES["transience"].experiments)
-    return {name: runs for those in found for name, runs in those[:1]}
+    return {name: runs for those in kinds_found for name, runs in those[:1]}
 
 
 def _transient(runs: xr.Dataset) -> float:
@@ -211,13 +211,13 @@ def prepare_curves(results: Results) -> Picture:
 
 
 def prepare_plane(results: Results) -> Picture:
-    found = _found(results)
+    by_kind = _found(results)
     caption = (
         "ICL against IWL accuracy along training, coloured by weight decay λ: medians over seeds; circles: ends of "
         "single networks. "
-        f"{picture.networks(*found.values())}."
+        f"{picture.networks(*by_kind.values())}."
     )
-    return Picture(caption, [partial(draw_plane, runs, title=_title(setting(runs))) for runs in found.values()])
+    return Picture(caption, [partial(draw_plane, runs, title=_title(setting(runs))) for runs in by_kind.values()])
 
 
 def prepare_times(results: Results) -> Picture:
@@ -269,10 +269,10 @@ def _times(claims: Sequence[Claim], rate: str) -> partial[Axes]:
 
 
 def prepare_losses(results: Results) -> Picture:
-    found = [runs for name in FIGURES["loss_relation"].experiments for runs in results.datasets(name, needs=_NEEDS)]
-    if not found:
+    datasets = [runs for name in FIGURES["loss_relation"].experiments for runs in results.datasets(name, needs=_NEEDS)]
+    if not datasets:
         raise results.missing(*FIGURES["loss_relation"].experiments)
-    runs, fixed = found[0], setting(found[0])
+    runs, fixed = datasets[0], setting(datasets[0])
     task = Task(fixed["context_length"], dimension=fixed["dimension"])
     caption = (
         "How the two losses are tied from acquisition to loss of ICL: L_ICL against L_IWL, coloured by λ. Lines: the "

@@ -28,8 +28,8 @@ def cells(name: str, claim: Claim) -> tuple[str, ...]:
     bar = "–" if claim.bar is None else f"p < {claim.bar:g}" if isinstance(claim.predicted, Answer) else None
     bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
     # Of a time an open end comes from networks that are not done; its middle is a prediction all the same.
-    said = told(claim.predicted) if claim.quantity == "K*" else interval(claim.predicted)
-    return name, said, interval(claim.measured), against, bar, str(claim.verdict)
+    predicted = told(claim.predicted) if claim.quantity == "K*" else interval(claim.predicted)
+    return name, predicted, interval(claim.measured), against, bar, str(claim.verdict)
 
 
 def is_bound(value: Value | None) -> bool:
@@ -58,15 +58,15 @@ def interval(value: Value | None) -> str:
         return word if value.p is None else f"{word}, p = {value.p:.2g}"
     if isinstance(value, PValue):
         return f"p = {value.p:.2g}"
-    found = None if value is None else ends(value)
-    if found is None:
+    bounds = None if value is None else ends(value)
+    if bounds is None:
         return "–"
-    middle, low, high = found
+    middle, low, high = bounds
     return number(middle, 4) if low == middle == high else f"{number(middle)} [{number(low)}, {number(high)}]"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """So many significant digits, without an exponent where five places say it."""
+    """The number to so many significant digits, without an exponent where five places are enough."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
@@ -88,11 +88,11 @@ _PITCH = 0.036  # inches from one prediction to the next
 
 def ratios(claims: Claims) -> dict[str, list[Claim]]:
     """The judged claims that compare as a ratio, known or unknown, by experiment."""
-    found = {
-        name: [one for one in mine.select(scale="ratio", verdict=list(COLOURS)) if one.compared is not None]
-        for name, mine in claims.experiments().items()
+    comparable = {
+        name: [claim for claim in claims_of.select(scale="ratio", verdict=list(COLOURS)) if claim.compared is not None]
+        for name, claims_of in claims.experiments().items()
     }
-    return {name: mine for name, mine in found.items() if mine}
+    return {name: claims_of for name, claims_of in comparable.items() if claims_of}
 
 
 def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
@@ -128,7 +128,7 @@ def draw(claims: Mapping[str, list[Claim]], ax: Axes | None = None) -> Axes:
 
 def _limits(claims: Mapping[str, list[Claim]]) -> tuple[float, float]:
     """Wide enough for every ratio within a factor of 10, and no wider, so that a few percent can be seen."""
-    ratios = [one.compared.value for group in claims.values() for one in group if one.compared is not None]
+    ratios = [claim.compared.value for group in claims.values() for claim in group if claim.compared is not None]
     reach = max((max(r, 1 / r) for r in ratios if 1 / _MOST <= r <= _MOST), default=_LEAST)
     factor = float(np.clip(1.1 * reach, _LEAST, _MOST))
     return 1 / factor, factor

@@ -37,11 +37,11 @@ def prepare(results: Results) -> Picture:
     if not path.is_file():
         command = f"python -m benchmarks.ode --json {path}"
         raise MissingResults(f"{_FILE}, or the folder around it", results.directory, command)
-    found: dict[str, Any] = schema.read(path, schema.WORK)
-    panels = [partial(draw, table, title=case) for case, table in found.items()]
-    counts = {len(points) for table in found.values() for points in table.values()} or {0}
+    content: dict[str, Any] = schema.read(path, schema.WORK)
+    panels = [partial(draw, table, title=case) for case, table in content.items()]
+    counts = {len(points) for table in content.values() for points in table.values()} or {0}
     caption = (
-        f"Work against precision of ensembles of trajectories, {', '.join(found)}, N = 100: what 95 % of the final "
+        f"Work against precision of ensembles of trajectories, {', '.join(content)}, N = 100: what 95 % of the final "
         f"states stay below, up to {max(counts)} tolerances, all methods in one run."
     )
     return Picture(caption, panels)

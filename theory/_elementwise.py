@@ -132,13 +132,13 @@ class Calls:
         # where a number is infinite, or nothing is smooth in it, other points tell nothing
         apart = [np.where(np.isfinite(x), 0.0, x) if name in smooth else x for name, x in points.items()]
         groups = _groups(np.array(apart))
-        found = []
+        values_at = []
         for members in groups:
             part = {name: column[members] for name, column in points.items()}
             axes = [name for name in points if name in smooth and part[name].min() < part[name].max()]
             many = self._many(part) and NODES ** len(axes) < members.size
-            found.append(self.between(part, axes) if many and axes else self.each(part))
-        return joined(found, groups)
+            values_at.append(self.between(part, axes) if many and axes else self.each(part))
+        return joined(values_at, groups)
 
     def _many(self, points: Points) -> bool:
         """Whether interpolation may need fewer calls, or fewer points, than there are."""

@@ -44,7 +44,7 @@ def netcdf(dataset: "xr.Dataset", compressed: frozenset[str] = frozenset()) -> m
 
 
 def read_netcdf(path: Path) -> "xr.Dataset":
-    """The dataset that :func:`netcdf` was given; raises whatever the reader happens to where the file is damaged."""
+    """The dataset that :func:`netcdf` was given; raises whatever the reader raises where the file is damaged."""
     return checked(unpack(path))
 
 
@@ -53,12 +53,12 @@ def checked(dataset: "xr.Dataset") -> "xr.Dataset":
 
     One of an earlier version holds no hash, and is believed.
     """
-    said = dataset.attrs.get(CHECKSUM)
-    if said is None:
+    stored = dataset.attrs.get(CHECKSUM)
+    if stored is None:
         return dataset
     plain = dataset.copy()
     del plain.attrs[CHECKSUM]
-    if said != checksum(plain):
+    if stored != checksum(plain):
         raise ValueError("its numbers are not those that were written")
     return plain
 
@@ -70,11 +70,11 @@ def checksum(dataset: "xr.Dataset") -> str:
         variable = dataset.variables[name]
         values = np.asarray(variable.values)
         if values.dtype.kind in "OUS":  # text comes back as another type of text
-            values = np.array([str(one) for one in values.ravel()], dtype="U").reshape(values.shape)
-            said = "\0".join(values.ravel().tolist()).encode()
+            values = np.array([str(entry) for entry in values.ravel()], dtype="U").reshape(values.shape)
+            raw = "\0".join(values.ravel().tolist()).encode()
         else:
-            said = np.ascontiguousarray(values).tobytes()
-        content.update(f"{name}\0{variable.dims}\0{values.dtype.kind}\0{values.shape}\0".encode() + said)
+            raw = np.ascontiguousarray(values).tobytes()
+        content.update(f"{name}\0{variable.dims}\0{values.dtype.kind}\0{values.shape}\0".encode() + raw)
     for name in sorted(map(str, dataset.attrs)):
         content.update(f"{name}\0{np.asarray(dataset.attrs[name]).tolist()!r}\0".encode())
     return content.hexdigest()

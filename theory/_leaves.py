@@ -44,11 +44,11 @@ class Leaves(NamedTuple):
 
 def leaves(result: Any, size: int, shared: bool) -> Leaves:
     """The leaves of one call for ``size`` points; ``shared`` if it returned for all of them what it would for one."""
-    found: dict[Path, NDArray[Any]] = {}
+    by_path: dict[Path, NDArray[Any]] = {}
     for path, value in _walk(result, ()):
         array = np.asarray(value)
-        found[path] = np.broadcast_to(array, (size, *array.shape)) if shared or array.ndim == 0 else array
-    return Leaves(found, result, size)
+        by_path[path] = np.broadcast_to(array, (size, *array.shape)) if shared or array.ndim == 0 else array
+    return Leaves(by_path, result, size)
 
 
 def joined(parts: Sequence[Leaves], groups: Sequence[NDArray[np.intp]]) -> Leaves:
@@ -69,10 +69,10 @@ def joined(parts: Sequence[Leaves], groups: Sequence[NDArray[np.intp]]) -> Leave
     return Leaves(arrays, like, size)
 
 
-def build(found: Leaves, shape: tuple[int, ...]) -> Any:
+def build(by_path: Leaves, shape: tuple[int, ...]) -> Any:
     """The result whose leaves are arrays of ``shape``, followed by their own."""
     return _built(
-        found.like, (), {path: array.reshape(*shape, *array.shape[1:]) for path, array in found.arrays.items()}
+        by_path.like, (), {path: array.reshape(*shape, *array.shape[1:]) for path, array in by_path.arrays.items()}
     )
 
 

@@ -129,10 +129,10 @@ def _dimensions(file: Any, one: Any, numbered: Mapping[int, str]) -> list[str]:
     The numbers stand in the attribute itself; references lie in a heap, in which HDF5 loops for ever if it is damaged.
     """
     if "_Netcdf4Coordinates" in one.attrs and numbered:
-        found = [numbered[int(number)] for number in one.attrs["_Netcdf4Coordinates"]]
-        if len(found) != one.ndim:
-            raise ValueError(f"{one.name!r} has {one.ndim} axes and {len(found)} dimensions")
-        return found
+        named = [numbered[int(number)] for number in one.attrs["_Netcdf4Coordinates"]]
+        if len(named) != one.ndim:
+            raise ValueError(f"{one.name!r} has {one.ndim} axes and {len(named)} dimensions")
+        return named
     return [file[scale].name.lstrip("/") for (scale,) in one.attrs["DIMENSION_LIST"]] if one.ndim else []
 
 

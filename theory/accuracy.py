@@ -203,5 +203,5 @@ def acquired_beta(task: Task, accuracy: ArrayLike = ACQUIRED) -> Any:
         copies=np.asarray(task.copies), task=np.empty(task.shape),
     )  # fmt: skip
     with np.errstate(divide="ignore"):
-        found = np.log(ndtri(level) * label_std * np.sqrt(others) / copies)
-    return found if found.ndim else float(found)
+        beta = np.log(ndtri(level) * label_std * np.sqrt(others) / copies)
+    return beta if beta.ndim else float(beta)

@@ -149,7 +149,7 @@ def exponents() -> tuple[Exponent, ...]:
     # d ln τ*/d ln κ = −1 − d ln F/db reaches 95 % of 1 only where the slope in β0 is −1.95
     low_variance = where_slope_is(-2.0 + TOLERANCE)
     ratio = sp.Symbol("rho", positive=True)
-    found: list[Exponent] = []
+    table: list[Exponent] = []
     for branch, clock in (("no drag", outcome.clock_free), ("drag", outcome.clock_drag.subs(drag_law))):
         clock = clock.subs(s, sp.sqrt(variance))
         time = 2 * N / m * clock
@@ -167,17 +167,17 @@ def exponents() -> tuple[Exponent, ...]:
                 bounds = free[FREE_LENGTHS[0]] or (math.nan, math.nan) if branch == "no drag" else (-math.inf, edge)
                 words = shown if branch == "no drag" else f"β0 − ln κ < {edge:.2f}"
                 slope = _slope(expression, variable, beta0)
-                found.append(_exponent(quantity, variable, branch, slope, words, bounds, "beta0 - ln(kappa)"))
+                table.append(_exponent(quantity, variable, branch, slope, words, bounds, "beta0 - ln(kappa)"))
     rate = sp.solve(sp.Eq(outcome.total_clock, outcome.power_law), r)[0]  # r_K = p/((q − 1) A K^ν)
     loss_time = after.lasting(rate)
     bound = transience_bound()
     words = f"{bound[0]:.0e} < λ < {bound[1]:.0e} at N = 100, p = 1, L = 3, from φ = 0 (not at p = 10: −1.07 … −1.16)"
     everywhere = (-math.inf, math.inf)
     at_fixed_margin = "exact from a fixed margin; ν I_c/(I_c − I*) from acquisition on"
-    found.append(_exponent("t_loss", K, "all", _slope(loss_time, K, beta0), at_fixed_margin, everywhere, "ln K"))
-    found.append(_exponent("t_loss", decay, "all", _slope(loss_time, decay, beta0), words, bound, "lambda"))
-    order = [law.quantity for law in found]
-    return tuple(sorted(_merge_branches(found), key=lambda law: order.index(law.quantity)))
+    table.append(_exponent("t_loss", K, "all", _slope(loss_time, K, beta0), at_fixed_margin, everywhere, "ln K"))
+    table.append(_exponent("t_loss", decay, "all", _slope(loss_time, decay, beta0), words, bound, "lambda"))
+    order = [law.quantity for law in table]
+    return tuple(sorted(_merge_branches(table), key=lambda law: order.index(law.quantity)))
 
 
 def _slope(expression: Any, variable: Any, beta0: Any) -> Any:
@@ -211,11 +211,11 @@ def _exponent(
     )
 
 
-def _merge_branches(found: list[Exponent]) -> list[Exponent]:
+def _merge_branches(table: list[Exponent]) -> list[Exponent]:
     """Laws that are the same with and without drag are listed once, as branch "all"."""
     merged: list[Exponent] = []
-    for law in found:
-        same = [e for e in found if (e.quantity, e.variable, e.formula) == (law.quantity, law.variable, law.formula)]
+    for law in table:
+        same = [e for e in table if (e.quantity, e.variable, e.formula) == (law.quantity, law.variable, law.formula)]
         if len(same) == 1:
             merged.append(law)
         elif law is same[0] and law.coordinate == "N":

@@ -140,9 +140,9 @@ class Task:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Task):
             return NotImplemented
-        mine, others = self._numbers(), other._numbers()
-        arrays = any(map(np.ndim, (*mine, *others)))
-        return all(map(np.array_equal, mine, others)) if arrays else mine == others
+        own, others = self._numbers(), other._numbers()
+        arrays = any(map(np.ndim, (*own, *others)))
+        return all(map(np.array_equal, own, others)) if arrays else own == others
 
     def __hash__(self) -> int:
         self.single()

@@ -1,4 +1,4 @@
-"""A claim: one number that the theory says of networks, with everything a table, a figure or a filter asks of it.
+"""A claim: one number that the theory predicts for networks, with everything a table, a figure or a filter needs.
 
 Nothing about a claim is told by its wording. Figures, reports and the command line select claims by their fields,
 
@@ -133,7 +133,7 @@ class Claim:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells this claim from the others of a folder."""
+        """What distinguishes this claim from the others of a folder."""
         return self.experiment, self.method, *self.subject
 
     @property
@@ -173,15 +173,18 @@ class Claim:
             return Verdict("pending")
         if isinstance(self.predicted, Answer):
             return self._answered(self.predicted)
-        found = self.compared
-        if found is None or self.bar is None:
+        compared = self.compared
+        if compared is None or self.bar is None:
             return Verdict("undecided", "no number was measured")
         if self.scale == "ratio":
-            edge, value, low, high = math.log(self.bar), *(log_over(x) for x in (found.value, found.low, found.high))
-            by = f"factor {max(found.value, 1 / found.value):.3g}" if found.value > 0 else "factor inf"
+            edge, value, low, high = (
+                math.log(self.bar),
+                *(log_over(x) for x in (compared.value, compared.low, compared.high)),
+            )
+            by = f"factor {max(compared.value, 1 / compared.value):.3g}" if compared.value > 0 else "factor inf"
         else:
-            edge, value, low, high = self.bar, found.value, found.low, found.high
-            by = f"{found.value:+.2g}"
+            edge, value, low, high = self.bar, compared.value, compared.low, compared.high
+            by = f"{compared.value:+.2g}"
         if -edge <= low and high <= edge:
             return Verdict("holds")
         if low > edge or high < -edge:
@@ -218,8 +221,8 @@ class Claim:
     def from_json(cls, entry: Mapping[str, Any]) -> Claim:
         """The claim of a JSON object; ``ValueError`` where a field is missing or of another type."""
         try:
-            told = {name: entry[name] for name in ("experiment", "quantity", "network", "part", "method", "scale")}
-            if not all(isinstance(value, str) for value in told.values()):
+            words = {name: entry[name] for name in ("experiment", "quantity", "network", "part", "method", "scale")}
+            if not all(isinstance(value, str) for value in words.values()):
                 raise ValueError("a name is no text")
             at = {str(name): number(value) for name, value in dict(entry["at"]).items()}
             values = {name: value_from_json(entry[name]) for name in ("predicted", "measured")}
@@ -227,21 +230,22 @@ class Claim:
             numbers = {name: entry[name] for name in ("bar", "seeds", "seed_hours")}
             if any(isinstance(v, bool | str) for v in numbers.values()):
                 raise ValueError("a number is none")
-            return cls(**told, **values, **lists, **numbers, at=at)
+            return cls(**words, **values, **lists, **numbers, at=at)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no claim: {error!r}") from error
 
 
 def names(claims: Sequence[Claim]) -> list[str]:
-    """Each claim in words: the coordinates in which the claims of one experiment about the quantity differ are told."""
-    told = []
+    """Each claim in words, with the coordinates in which the claims of one experiment about the quantity differ."""
+    named = []
     for claim in claims:
-        like = [one.at for one in claims if (one.experiment, one.quantity) == (claim.experiment, claim.quantity)]
+        kind = (claim.experiment, claim.quantity)
+        like = [other.at for other in claims if (other.experiment, other.quantity) == kind]
         where = [
             f"{SYMBOLS.get(name, name)} = {text(value)}"
             for name, value in claim.at.items()
             if name not in UNTOLD and any(other.get(name) != value for other in like)
         ]
         words = (claim.quantity, network_words(claim.network), PARTS[claim.part], *where, claim.method)
-        told.append(", ".join(word for word in words if word))
-    return told
+        named.append(", ".join(word for word in words if word))
+    return named

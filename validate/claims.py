@@ -64,11 +64,11 @@ class Claims(Sequence[Claim]):
             _known(name)
 
         def fits(claim: Claim) -> bool:
-            found = [(_read(claim, name), wanted) for name, wanted in fields.items()]
+            pairs = [(_read(claim, name), wanted) for name, wanted in fields.items()]
             return all(
                 value in wanted if isinstance(wanted, tuple | list | set) and not isinstance(value, tuple)
                 else value == wanted
-                for value, wanted in found
+                for value, wanted in pairs
             )  # fmt: skip
 
         return Claims(claim for claim in self if fits(claim))
@@ -106,8 +106,8 @@ class Claims(Sequence[Claim]):
             else:
                 column = np.array(["" if value is None else str(value) for value in values])
             columns[name] = ("claim", column)
-        found = xr.Dataset(columns)
-        return found.assign_attrs({f"unit of {quantity}": unit for quantity, unit in UNITS.items()})
+        dataset = xr.Dataset(columns)
+        return dataset.assign_attrs({f"unit of {quantity}": unit for quantity, unit in UNITS.items()})
 
     def to_dataframe(self) -> DataFrame:
         """The rows as a table of pandas, which must be installed."""
@@ -127,11 +127,11 @@ def _row(claim: Claim) -> dict[str, Any]:
 
 
 def _columns(name: str, value: Value | None) -> dict[str, Any]:
-    found = None if value is None else ends(value)
-    if found is not None:
-        return dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
-    told = value.yes if isinstance(value, Answer) else value.p if isinstance(value, PValue) else None
-    return {name: None if told is None else float(told), f"{name}_low": None, f"{name}_high": None}
+    bounds = None if value is None else ends(value)
+    if bounds is not None:
+        return dict(zip((name, f"{name}_low", f"{name}_high"), bounds, strict=True))
+    answer = value.yes if isinstance(value, Answer) else value.p if isinstance(value, PValue) else None
+    return {name: None if answer is None else float(answer), f"{name}_low": None, f"{name}_high": None}
 
 
 def _known(name: str) -> str:

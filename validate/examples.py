@@ -31,7 +31,7 @@ class Attention(nn.Module):
         """What the queries (B, Q, width) read off the tokens (B, T, width)."""
         shape = (self.heads, queries.shape[-1] // self.heads)
         q = self.query(queries).unflatten(-1, shape).transpose(-2, -3)
-        k, v = (one(tokens).unflatten(-1, shape).transpose(-2, -3) for one in (self.key, self.value))
+        k, v = (layer(tokens).unflatten(-1, shape).transpose(-2, -3) for layer in (self.key, self.value))
         weights = torch.softmax(q @ k.transpose(-1, -2) / shape[1] ** 0.5, -1)
         return self.out((weights @ v).transpose(-2, -3).flatten(-2))
 

@@ -29,7 +29,7 @@ def freeze(
     Parameters
     ----------
     path : Path
-        ``predictions.json``; what it says of other experiments stays.
+        ``predictions.json``; its entries for other experiments stay.
     predicted : by experiment
     trained : whether a network of the experiment exists already
     reason : str, optional
@@ -72,14 +72,14 @@ def read_frozen(path: Path) -> dict[str, Any]:
     """By experiment: its claims as they were frozen, when, whether before training, and its revisions."""
     if not path.exists():
         return {}
-    found = schema.read(path, schema.FROZEN)["experiments"]
+    experiments = schema.read(path, schema.FROZEN)["experiments"]
     try:
-        for entry in found.values():
+        for entry in experiments.values():
             for claim in (*entry["claims"], *(one for past in entry["revisions"] for one in past["claims"])):
                 Claim.from_json(claim)
     except ValueError as error:
         raise schema.StoreError(f"{path} is damaged or from another version ({error}); make it anew") from error
-    return found
+    return experiments
 
 
 def _changed(before: Sequence[Claim], after: Sequence[Claim]) -> str | None:

@@ -22,7 +22,7 @@ SYMBOLS = {
     "knob": "knob", "until": "c1 from", "later": "c1 to", "kind": "kind", "gains": "predicted gains",
     "ladder": "predicted K*", "outcome": "outcome", "rung": "rung", "time": "t",
 }  # fmt: skip
-#: Coordinates that a claim holds for its measurement, too long to be told in its name.
+#: Coordinates that a claim keeps for its measurement but that are too long for its name.
 UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")
 #: In the place of a coordinate that is not known.
 UNKNOWN_PLACE = "unknown"
@@ -53,23 +53,23 @@ def place(run: Run, **changes: At | None) -> dict[str, At]:
     [25, 2.0, 150.0]
     """
     task = run.task
-    found: dict[str, At | None] = {
+    at: dict[str, At | None] = {
         "context_length": task.context_length, "task_diversity": task.task_diversity, "dimension": task.dimension,
         "labels": task.labels, "copies": task.copies, "rate_ratio": run.rate_ratio, "decay": run.decay_attention,
         "frequency_exponent": run.frequency_exponent, "width": run.width, "layers": run.layers,
         "learning_rate": run.learning_rate, "budget": run.budget,
     }  # fmt: skip
     if run.fresh_share:
-        found["fresh_share"] = run.fresh_share
+        at["fresh_share"] = run.fresh_share
     if run.network == "transformer":
-        found |= {"depth": run.depth, "attention_scale": run.attention_scale}
+        at |= {"depth": run.depth, "attention_scale": run.attention_scale}
         if run.residual_scale != 1:
-            found["residual_scale"] = run.residual_scale
+            at["residual_scale"] = run.residual_scale
         if run.beta0:
-            found["beta0"] = run.beta0
+            at["beta0"] = run.beta0
     elif not run.foreign:
-        found |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
-    return {name: value for name, value in {**found, **changes}.items() if value is not None}
+        at |= {"beta0": "N(0, 1)" if run.beta0 is None else run.beta0, "w0": run.w0}
+    return {name: value for name, value in {**at, **changes}.items() if value is not None}
 
 
 def text(value: At) -> str:
@@ -80,14 +80,14 @@ def text(value: At) -> str:
 
 def plain(value: Any) -> At:
     if isinstance(value, list | tuple | np.ndarray):
-        return tuple(plain(one) for one in value)
+        return tuple(plain(entry) for entry in value)
     value = value.item() if isinstance(value, np.generic) else value
     return UNKNOWN_PLACE if isinstance(value, float) and math.isnan(value) else value
 
 
 def number(value: Any) -> At:
     if isinstance(value, list):
-        return tuple(number(one) for one in value)
+        return tuple(number(entry) for entry in value)
     if not isinstance(value, int | float | str) or (isinstance(value, int) and abs(value) > sys.float_info.max):
         raise ValueError(f"a coordinate is {value!r}")
     return float(value) if value in ("inf", "-inf") else value

@@ -21,7 +21,7 @@ from .training.store import RunStore, write_text
 
 #: Multiplications per second of training on two cores, as if every run went to its budget: the laptop preset's took
 #: 409 s at 1.3e11, the minimal model's of the workstation preset 6,568 s at 0.8e11, early ends and overheads included.
-#: Runs that are in the store say how fast the machine at hand is.
+#: Runs that are in the store show how fast this machine is.
 SPEED = 1e11
 #: What a number of a transformer's context costs, in products: six of them, and seventeen times as long each as those
 #: of a perceptron, since contexts are drawn anew at every step. So a step took 0.33 ms at N = 15, D = 31, width 128,
@@ -84,15 +84,15 @@ def costs(experiments: Sequence[Experiment], store: RunStore | None = None, look
     every = {content_key(job.as_json()): job for plan in plans for job in plan.jobs}
     done = {key for key, job in every.items() if store is not None and job in store}
     seen: set[str] = set()
-    found = []
+    parts = []
     speed = _speed([every[key] for key in done], store)
     for plan in plans:
         own_jobs = {content_key(job.as_json()): job for job in plan.jobs}
         missing = [job for key, job in own_jobs.items() if key not in done | seen]
         seen |= set(own_jobs)
         minutes, size = sum(map(work, missing)) / speed / 60, sum(map(_bytes, missing)) / 1e6
-        found.append(Cost(plan.name, len(own_jobs), len(set(own_jobs) & done), minutes, size, *_decided(plan, looks)))
-    return found
+        parts.append(Cost(plan.name, len(own_jobs), len(set(own_jobs) & done), minutes, size, *_decided(plan, looks)))
+    return parts
 
 
 def _decided(plan: Plan, looks: Looks | None) -> tuple[int | None, float | None, float | None]:
@@ -113,7 +113,7 @@ def _speed(done: Sequence[Run | MemoryTraining | CouplingTraining], store: RunSt
 
 
 def write_plan(directory: Path, preset: Preset, plans: Iterable[Plan]) -> None:
-    """``plan.json``: the addresses of all runs of a call, by experiment, so that its progress can be told."""
+    """``plan.json``: the addresses of all runs of a call, by experiment, from which its progress follows."""
     keys = {plan.name: sorted({content_key(job.as_json()) for job in plan.jobs}) for plan in plans}
     path = directory / "plan.json"
     before = read_plan(directory)["experiments"] if path.exists() else {}

@@ -42,7 +42,7 @@ class Experiment(Protocol):
     - ``predict(calibrated)``: the claims, each with its prediction and its bar, from those runs alone;
     - ``networks()``: the runs that the claims speak of, by label. A run is no part of both;
     - ``measure(claim, trained, confidence)``: the claim's subject as measured on them, its interval at that confidence;
-      None if nothing can be said. Claims with equal subjects are measured once.
+      None if there is no measurement. Claims with equal subjects are measured once.
 
     Results are written to ``<name>_<label>.nc``.
     """
@@ -101,7 +101,7 @@ def in_order(plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:
 
 
 class _Calibrated(Mapping[str, Results]):
-    """The calibration runs of one experiment; whoever asks it for others is told off."""
+    """The calibration runs of one experiment; reading any other raises an error."""
 
     def __init__(self, name: str, results: Trained) -> None:
         self._name, self._results = name, results
@@ -125,7 +125,8 @@ def predict(plan: Plan, calibrated: Trained) -> list[Claim]:
         networks, ProtocolError(f"the prediction of {plan.name} asks the store for a network that it predicts")
     ):
         claims = [
-            replace(one, experiment=plan.name) for one in plan.experiment.predict(_Calibrated(plan.name, calibrated))
+            replace(claim, experiment=plan.name)
+            for claim in plan.experiment.predict(_Calibrated(plan.name, calibrated))
         ]
     keys = [claim.key for claim in claims]
     for claim in claims:
@@ -150,7 +151,7 @@ def test(
         jobs = {label: _first(jobs, share) for label, jobs in plan.networks.items()}
         trained = train(jobs)
         measured = measure(plan.experiment, claims, trained, confidence, jobs, store)
-        # A p-value is asked once, of all networks: that it is not small says nothing while more are to come.
+        # A p-value is computed once, from all networks: that it is not small means nothing while more are to come.
         late = (
             claim.verdict.kind in ("undecided", "pending") or isinstance(claim.measured, PValue) for claim in measured
         )
@@ -167,9 +168,9 @@ def measure(
     jobs: Mapping[str, Jobs] | None = None,
     store: RunStore | None = None,
 ) -> list[Claim]:
-    """The claims with what the networks say, each subject measured once; costs come from the store, if there is one."""
+    """The claims with their measured values, each subject measured once; costs come from the store, if there is one."""
     values: dict[Any, Value | None] = {}
-    found = []
+    measured = []
     for claim in claims:
         if claim.subject not in values:
             values[claim.subject] = experiment.measure(claim, trained, confidence)
@@ -178,8 +179,8 @@ def measure(
         if store is not None and jobs is not None:
             seconds, unrecorded = store.seconds(job for label in claim.data for job in jobs[label])
             hours = None if unrecorded else seconds / 3600 / seeds
-        found.append(replace(claim, measured=values[claim.subject], seeds=seeds, seed_hours=hours))
-    return found
+        measured.append(replace(claim, measured=values[claim.subject], seeds=seeds, seed_hours=hours))
+    return measured
 
 
 def _first(jobs: Jobs, share: float) -> Any:

@@ -44,7 +44,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether any verdict says that the theory fails."""
+        """Whether the theory fails in any verdict."""
         return any(claim.verdict.kind == "fails" for claim in self.claims)
 
 
@@ -66,9 +66,9 @@ class _Trainer:
         """Train, or load, every list of runs."""
         results: dict[str, Results] = {}
         for label, runs in jobs.items():
-            networks = [one for one in runs if isinstance(one, Run)]
-            memories = [one for one in runs if isinstance(one, MemoryTraining)]
-            couplings = [one for one in runs if isinstance(one, CouplingTraining)]
+            networks = [job for job in runs if isinstance(job, Run)]
+            memories = [job for job in runs if isinstance(job, MemoryTraining)]
+            couplings = [job for job in runs if isinstance(job, CouplingTraining)]
             if couplings:
                 results[label] = CouplingCurves(
                     couplings, train_couplings(couplings, self.store, progress=self.progress, device=self.local)
@@ -111,7 +111,7 @@ def run(
     task_diversity : sequence of float, optional
         K of every scan, at least three, instead of the preset's.
     experiments : sequence of str, optional
-        Names of the experiments to run; all by default. What ``out`` already says of others of the preset stays.
+        Names of the experiments to run; all by default. Results of the preset's other experiments in ``out`` stay.
     progress : bool
     device, executor
         As in :func:`train`.
@@ -145,7 +145,7 @@ def run(
 
 
 def _what_is_left(preset: Preset, out: str | os.PathLike[str], hours: float | None) -> str:
-    """What to say when the time is up."""
+    """The message when the time is up."""
     store = RunStore(out)
     jobs = {job for experiment in preset.experiments for job in Plan.of(experiment).jobs}
     done, parts = sum(job in store for job in jobs), costs(preset.experiments, store, preset.looks)
@@ -176,17 +176,17 @@ def _run(
     try:
         for plan in plans:
             judged[plan.name] = test(plan, frozen[plan.name], store, train_all, preset.looks)
-    except OutOfTime as error:  # what is finished is told
+    except OutOfTime as error:  # finished experiments are reported
         over, plans = error, [plan for plan in plans if plan.name in judged]
     listed, datasets = _datasets(plans, calibrated, judged)
     claims = Claims(claim for measured, _ in judged.values() for claim in measured)
-    told = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in judged}
+    predictions = {name: _frozen(entry) for name, entry in read_frozen(record).items() if name in judged}
     for plan in plans:
         heeded = task_diversity is not None and isinstance(plan.experiment, Scanned)
-        told[plan.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
+        predictions[plan.name]["options"] = {"task_diversity": sorted(set(task_diversity or ()))} if heeded else {}
     jobs = [job for plan in plans for job in plan.jobs]
     origin = provenance(time.monotonic() - started, store, jobs, train_all.device)
-    summary = Summary(preset.name, preset.description, claims, listed, preset.note, told, origin)
+    summary = Summary(preset.name, preset.description, claims, listed, preset.note, predictions, origin)
     for name, dataset in datasets.items():
         write_dataset(directory / f"{name}.nc", dataset)
     if plans:
@@ -209,10 +209,10 @@ def _datasets(
             ("networks", plan.networks, judged[plan.name][1]),
         )
         for stage, jobs, results in stages:
-            for label, found in results.items():
+            for label, curves in results.items():
                 entry = Dataset(f"{plan.name}_{label}", plan.name, stage, label)
                 listed.append(entry)
-                datasets[entry.name] = described(found, jobs[label])
+                datasets[entry.name] = described(curves, jobs[label])
     return listed, datasets
 
 
@@ -231,7 +231,7 @@ def chosen(
 
 
 def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a summary tells of how an experiment's claims were frozen."""
+    """The part of a summary on how an experiment's claims were frozen."""
     revisions = [{"reason": past["reason"], "until": past["until"]} for past in entry["revisions"]]
     return {"frozen": entry["date"], "before_training": entry["before_training"], "revisions": revisions}
 
@@ -257,8 +257,8 @@ def described(results: Results, jobs: Jobs) -> xr.Dataset:
     """The results as a dataset whose attribute ``setting`` holds, as JSON, all that its runs have in common."""
     dataset = clocks_in(results)
     fields: list[dict[str, Any]] = [asdict(job) for job in jobs]
-    flat = [{**one.pop("task", {}), **one} for one in fields]
-    shared = {name: value for name, value in flat[0].items() if all(one[name] == value for one in flat)}
+    flat = [{**settings.pop("task", {}), **settings} for settings in fields]
+    shared = {name: value for name, value in flat[0].items() if all(settings[name] == value for settings in flat)}
     return dataset.assign_attrs(setting=json_text(shared))
 
 

@@ -1,4 +1,4 @@
-"""What the files hold that this package reads back: one shape for each kind, and what to say of one that misfits.
+"""The shapes of the files that this package reads back, one for each kind, and the message for a file that misfits.
 
 A shape is a type or one of: a function that says what is wrong (None if nothing is), ``{"key": shape}`` with all of
 these keys (those marked by "?" may be absent; others are let be), ``[shape]`` for a list, ``Each(shape)`` for a
@@ -58,17 +58,17 @@ def problem(content: Any, shape: Any, at: str = "") -> str | None:
             if missing:
                 return f"{where} lacks {missing[0]!r}"
             fields = {key: (known[key], content[key]) for key in known if key in content}
-        found = (problem(value, one, f"{at}.{key}" if at else str(key)) for key, (one, value) in fields.items())
-        return next((one for one in found if one is not None), None)
+        problems = (problem(value, one, f"{at}.{key}" if at else str(key)) for key, (one, value) in fields.items())
+        return next((one for one in problems if one is not None), None)
     if isinstance(shape, list):
         if not isinstance(content, list):
             return f"{where} is no list"
-        found = (problem(value, shape[0], f"{at}[{i}]") for i, value in enumerate(content))
-        return next((one for one in found if one is not None), None)
+        problems = (problem(value, shape[0], f"{at}[{i}]") for i, value in enumerate(content))
+        return next((one for one in problems if one is not None), None)
     if isinstance(shape, type):
         return None if isinstance(content, shape) else f"{where} is no {shape.__name__}"
-    said = shape(content)
-    return None if said is None else f"{where} {said}"
+    message = shape(content)
+    return None if message is None else f"{where} {message}"
 
 
 def number(content: Any) -> str | None:
@@ -90,8 +90,8 @@ def optional(shape: Any) -> Callable[[Any], str | None]:
     return lambda content: None if content is None else _relative(problem(content, shape, "@"))
 
 
-def _relative(said: str | None) -> str | None:
-    return None if said is None else said.removeprefix("@").lstrip()
+def _relative(message: str | None) -> str | None:
+    return None if message is None else message.removeprefix("@").lstrip()
 
 
 def one_of(*values: Any) -> Callable[[Any], str | None]:

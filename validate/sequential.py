@@ -67,7 +67,7 @@ def _confidences(shares: tuple[float, ...]) -> tuple[float, ...]:
     if len(shares) == 1:
         return (1 - _ERROR,)
     spent = [_ERROR * math.log1p((math.e - 1) * t) for t in shares]
-    found: list[float] = []
+    confidences: list[float] = []
     x, inside = np.zeros(1), np.ones(1)  # values of B, and their probabilities
     before = last = 0.0
     for t, total in zip(shares, spent, strict=True):
@@ -78,13 +78,13 @@ def _confidences(shares: tuple[float, ...]) -> tuple[float, ...]:
 
         due = total - last
         bound = float(optimize.bisect(lambda c, leaves=leaves, due=due: leaves(c) - due, 0.5, 8.0, xtol=1e-12))  # pyright: ignore[reportArgumentType]
-        found.append(float(1 - 2 * stats.norm.sf(bound)))
+        confidences.append(float(1 - 2 * stats.norm.sf(bound)))
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)
         y = nodes * bound * math.sqrt(t)
         density = (inside @ stats.norm.pdf((y - x[:, None]) / step)) / step
         x, inside = y, density * weights * bound * math.sqrt(t)
         before, last = t, total
-    return tuple(found)
+    return tuple(confidences)
 
 
 def power(seeds: int, bar: float, spread: float, *, off: float = 1.0, looks: Looks | None = None) -> float:

@@ -1,4 +1,4 @@
-"""What a folder of results says: ``summary.json``, written by :func:`iclrace.validate.run` and read by everyone else.
+"""The summary of a results folder, ``summary.json``: written by :func:`iclrace.validate.run`, read everywhere else.
 
 {"format": 2, "preset", "description", "note",
  "claims":      [one object a claim, see :class:`iclrace.validate.Claim`],
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -60,7 +60,7 @@ class Summary:
         }  # fmt: skip
 
     def write(self, directory: Path) -> None:
-        """Write ``summary.json``, unless it says the same already: who reads it sees by its date whether it changed."""
+        """Write ``summary.json``, unless its content is the same already: its date then shows when it last changed."""
         path, content = directory / "summary.json", schema.sealed(self.as_json())
         with suppress(OSError, ValueError, TypeError):
             before = json.loads(path.read_text("utf-8"))
@@ -71,12 +71,13 @@ class Summary:
         write_text(path, json_text(content))
 
     def without(self, experiments: Sequence[str]) -> Summary:
-        """The same without what it says of these experiments."""
-        return Summary(
-            self.preset, self.description, Claims(one for one in self.claims if one.experiment not in experiments),
-            [one for one in self.datasets if one.experiment not in experiments], self.note,
-            {name: one for name, one in self.experiments.items() if name not in experiments}, self.provenance,
-        )  # fmt: skip
+        """The same without the entries of these experiments."""
+        return replace(
+            self,
+            claims=Claims(claim for claim in self.claims if claim.experiment not in experiments),
+            datasets=[dataset for dataset in self.datasets if dataset.experiment not in experiments],
+            experiments={name: entry for name, entry in self.experiments.items() if name not in experiments},
+        )
 
 
 def read_summary(directory: str | os.PathLike[str]) -> Summary:
@@ -97,16 +98,17 @@ def read_summary(directory: str | os.PathLike[str]) -> Summary:
     """
     path = Path(directory) / "summary.json"
     require(path.is_file(), "results", f"be a folder made by `iclrace validate --out {directory}`", str(directory))
-    found = schema.read(path, schema.SUMMARY)
+    content = schema.read(path, schema.SUMMARY)
     claims = []
-    for i, entry in enumerate(found["claims"]):
+    for i, entry in enumerate(content["claims"]):
         try:
             claims.append(Claim.from_json(entry))
         except ValueError as error:
             what = f"entry {i} of claims: {error}"
             raise schema.StoreError(f"{path} is damaged or from another version ({what}); make it anew") from error
-    datasets = [Dataset(**{name: one[name] for name in Dataset.__dataclass_fields__}) for one in found["datasets"]]
-    rest = {name: found[name] for name in ("preset", "description", "note", "experiments", "provenance")}
+    names = Dataset.__dataclass_fields__
+    datasets = [Dataset(**{name: entry[name] for name in names}) for entry in content["datasets"]]
+    rest = {name: content[name] for name in ("preset", "description", "note", "experiments", "provenance")}
     return Summary(**rest, claims=Claims(claims), datasets=datasets)
 
 

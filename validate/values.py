@@ -1,4 +1,4 @@
-"""What a claim predicts or measures. Each type says how sure it is in its own way, and none can pass for another.
+"""What a claim predicts or measures. Each type has its own measure of certainty, and none can be taken for another.
 
 Estimate   a number and its interval at a confidence; more networks narrow it
 Range      a number and the ends between which it lies for certain, or over which it varies; no network narrows it
@@ -46,7 +46,7 @@ class Extremes:
 
 @dataclass(frozen=True)
 class Answer:
-    """Whether it is so; None where the data do not tell. ``test`` names what decided, ``p`` its p-value."""
+    """Yes or no; None where the data do not decide. ``test`` names the test, ``p`` its p-value."""
 
     yes: bool | None
     test: str = ""

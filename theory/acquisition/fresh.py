@@ -67,5 +67,5 @@ def fresh_share_time(
         time = time_of_clock(memory, passed, diversity) / (1.0 - share)
         return math.atan((passed + 0.5 * share * time - reading) / reading) if math.isfinite(time) else 2.0
 
-    found = root(missing, 0.0, last) if missing(last) > 0.0 else last
-    return 2.0 * (reading - found) / share
+    memorised = root(missing, 0.0, last) if missing(last) > 0.0 else last
+    return 2.0 * (reading - memorised) / share

@@ -166,19 +166,19 @@ def weight_after_acquisition(task: Task, clock: ArrayLike, w: ArrayLike, beta: A
     inner = edges[:-1, None] + half[:, None] * (x + 1.0)
     slow = (1.0 + np.exp(-inner) / share) * (1.0 + share * np.exp(inner)) / np.sqrt(squared(inner))
     reading = np.concatenate([[0.0], np.cumsum(half * (slow @ weights))])
-    found = np.interp(clock, reading, edges)
+    strength = np.interp(clock, reading, edges)
     for _ in range(3):  # Newton on I(β), whose slope is known; the table leaves 1e-3
-        found = found - _excess(found, edges, reading, clock, squared, share)
-    return np.sqrt(squared(found))
+        strength = strength - _excess(strength, edges, reading, clock, squared, share)
+    return np.sqrt(squared(strength))
 
 
 def _excess(
-    found: Array, edges: Array, reading: Array, clock: Array, squared: Callable[[Array], Array], share: float
+    strength: Array, edges: Array, reading: Array, clock: Array, squared: Callable[[Array], Array], share: float
 ) -> Array:
     """(I(β) − I)/(dI/dβ), I(β) by quadrature from the entry of the table below β."""
     x, weights = legendre(6)
-    below = np.clip(np.searchsorted(edges, found, side="right") - 1, 0, len(edges) - 2)
-    half = 0.5 * (found - edges[below])
+    below = np.clip(np.searchsorted(edges, strength, side="right") - 1, 0, len(edges) - 2)
+    half = 0.5 * (strength - edges[below])
     inner = edges[below][..., None] + half[..., None] * (x + 1.0)
     slope = lambda b: (1.0 + np.exp(-b) / share) * (1.0 + share * np.exp(b)) / np.sqrt(squared(b))  # noqa: E731
-    return (reading[below] + half * (slope(inner) @ weights) - clock) / slope(found)
+    return (reading[below] + half * (slope(inner) @ weights) - clock) / slope(strength)

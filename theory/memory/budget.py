@@ -52,8 +52,8 @@ def _share_at(memory: PowerLawMemory, excess: Array) -> Array:
         return _log_time(memory, np.exp(log_margin)) - excess
 
     low, high = np.full(excess.shape, math.log(1e-100)), np.full(excess.shape, math.log(2.0 * LOG_MAX))
-    found = find_root(beyond, (low, high), args=(excess,), tolerances={"xatol": 1e-14, "xrtol": 1e-14, "fatol": 0.0})
-    return _share(memory, np.exp(found.x))
+    crossing = find_root(beyond, (low, high), args=(excess,), tolerances={"xatol": 1e-14, "xrtol": 1e-14, "fatol": 0.0})
+    return _share(memory, np.exp(crossing.x))
 
 
 def _share(memory: PowerLawMemory, margin: Array) -> Array:

@@ -259,11 +259,11 @@ def skewed_nodes(task: Task, skew: float) -> ContextNodes:
 def _targets(frequency: Array, label: Array) -> list[tuple[float, float, float]]:
     """Frequency, label and probability of every (group of) targets; a group's frequency is its targets' average."""
     alone = min(ITEMS, len(frequency))
-    found = [(float(frequency[k]), float(label[k]), float(frequency[k])) for k in range(alone)]
+    targets = [(float(frequency[k]), float(label[k]), float(frequency[k])) for k in range(alone)]
     edges = np.unique(np.geomspace(alone, len(frequency), GROUPS + 1).round().astype(int)) if alone < len(label) else []
     for first, last in itertools.pairwise(edges):
         for sign in (1.0, -1.0):
             p = frequency[first:last][label[first:last] == sign]
             if p.size:
-                found.append((float(p @ p / p.sum()), sign, float(p.sum())))
-    return found
+                targets.append((float(p @ p / p.sum()), sign, float(p.sum())))
+    return targets

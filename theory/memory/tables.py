@@ -96,11 +96,11 @@ def _from_csv(path: Path) -> dict[str, Array]:
     except OSError as error:
         raise ValueError(f"Argument 'table' must be a readable CSV file, but {path}: {error.strerror}.") from error
     require(len(rows) >= 2, "table", "be a CSV file with a header and rows", str(path))
-    head, found = [name.strip() for name in rows[0]], {}
+    head, columns = [name.strip() for name in rows[0]], {}
     for name in (name for name in _COLUMNS if name in head):
         i = head.index(name)
         try:
-            found[name] = real(name, [float(row[i]) for row in rows[1:] if row])
+            columns[name] = real(name, [float(row[i]) for row in rows[1:] if row])
         except (ValueError, IndexError) as error:
             raise ValueError(f"Argument 'table' must hold numbers in column {name!r}, but {path}: {error}.") from error
-    return found
+    return columns

@@ -96,7 +96,7 @@ def joined(*batches: Batch) -> Batch:
     In each the target is the first item of its context, where :func:`.endless.with_copies` puts it.
     """
     items, labels = (
-        torch.cat([one.table.rows(getattr(one.table, name), one.context) for one in batches], 1)
+        torch.cat([batch.table.rows(getattr(batch.table, name), batch.context) for batch in batches], 1)
         for name in ("items", "labels")
     )
     networks, size, length = labels.shape

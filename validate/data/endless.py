@@ -101,7 +101,7 @@ class Endless:
 
 
 def balanced(labels: Tensor, task: Task) -> Tensor:
-    """Labels (S, B, N) in which, if the task says so, half of every context's have the first one's sign."""
+    """Labels (S, B, N); of a balanced task half of every context's labels have the first one's sign."""
     if task.labels == "balanced":
         half = task.context_length // 2
         labels[..., 1:half] = labels[..., :1]

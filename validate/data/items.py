@@ -63,8 +63,8 @@ def items_named(name: str) -> Array:
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-        return found() if callable(found) else found
+        imported = getattr(importlib.import_module(module), attribute)
+        return imported() if callable(imported) else imported
     except (ImportError, AttributeError, ValueError) as error:
         raise ArgumentError(
             f"Argument 'items' must name an array as \"package.module:name\", but {name!r} cannot be imported: {error}."

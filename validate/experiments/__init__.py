@@ -1,4 +1,4 @@
-"""The experiments: what is particular to each question; the order in which it is asked is the protocol's."""
+"""The experiments: what is particular to each question; the order of the steps is the protocol's."""
 
 from .acquisition import AcquisitionTime
 from .acquisition_methods import AveragedField, FromOneCopy, FromPoint, RoughRatio, TimeMethod

@@ -41,9 +41,9 @@ class AcquisitionTime:
         (σ_s scales with the square), or m copies of the target (N → N/m, κ → κ/m)
     spread_bar : factor within which the standard deviation of ln t_ICL must be predicted; None judges none
     tail : label of the runs whose distribution is described; "" for none
-    fractions : labels of runs of which the fraction that acquires ICL is told. With exactly N/2 labels of each sign
-        the minimal model has a saddle at β = 0; the transformer's first attention favours the copy of some targets and
-        not of others, and the theory says nothing of it.
+    fractions : labels of runs of which the fraction that acquires ICL is predicted. With exactly N/2 labels of each
+        sign the minimal model has a saddle at β = 0; the transformer's first attention favours the copy of some targets
+        and not of others, and the theory makes no prediction.
 
     Raises
     ------
@@ -75,9 +75,9 @@ class AcquisitionTime:
         return {label: grid(run, seeds[label]) for label, run in self.runs.items()}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
-        claims = [self._claim(one) for method in self.methods for one in method.predict(self, calibrated)]
-        asked = [(quantity, self.tail) for quantity in (SPREAD, TAIL) if self.tail]
-        for quantity, label in (*asked, *((ACQUIRING, label) for label in self.fractions)):
+        claims = [self._claim(predicted) for method in self.methods for predicted in method.predict(self, calibrated)]
+        quantities = [(quantity, self.tail) for quantity in (SPREAD, TAIL) if self.tail]
+        for quantity, label in (*quantities, *((ACQUIRING, label) for label in self.fractions)):
             run = self.runs[label]
             claims.append(Claim(quantity, run.network, None, None, part_of(run), at=place(run), data=(label,)))
         return claims
@@ -131,5 +131,5 @@ def described(quantity: str, times: np.ndarray, ended: xr.DataArray, confidence:
 
 
 def answer(tail: TailComparison) -> Answer:
-    """Whether the logarithms are nearer to normal than the times themselves; None where the test cannot tell."""
+    """Whether the logarithms are nearer to normal than the times themselves; None where the test does not decide."""
     return Answer(None if tail.verdict == "undecided" else tail.verdict == "log-normal", "Vuong's test", tail.p_value)

@@ -33,7 +33,7 @@ class PredictedTime:
 
 
 class Times(Protocol):
-    """What is asked: see :class:`AcquisitionTime`."""
+    """The settings of :class:`AcquisitionTime`."""
 
     @property
     def runs(self) -> Mapping[str, Run]: ...
@@ -50,12 +50,12 @@ class TimeMethod:
     """A way to predict t_ICL. Calibration runs of equal labels are trained once for all methods."""
 
     def check(self, runs: Mapping[str, Run]) -> None:
-        """``ValueError`` for runs of which the method says nothing."""
+        """``ValueError`` for runs that the method does not cover."""
 
     def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
         return {}
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
         raise NotImplementedError
 
 
@@ -65,13 +65,13 @@ class AveragedField(TimeMethod):
 
     name: str = "averaged field"
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        times = {label: predict_acquisition(run) for label, run in asked.runs.items()}
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        times = {label: predict_acquisition(run) for label, run in settings.runs.items()}
         for label, prediction in times.items():
             yield PredictedTime("t_ICL", (label,), self.name, prediction)
-        for labels in asked.exponents.values():
+        for labels in settings.exponents.values():
             logs = np.log([times[label].estimate.value for label in labels])
-            slope = Estimate.exact(float(np.polyfit(np.log(asked.lengths(labels)), logs, 1)[0]))
+            slope = Estimate.exact(float(np.polyfit(np.log(settings.lengths(labels)), logs, 1)[0]))
             inputs = [entry for label in labels for entry in times[label].inputs]
             yield PredictedTime(EXPONENT, labels, self.name, Prediction(slope, inputs))
 
@@ -102,21 +102,21 @@ class FromPoint(TimeMethod):
     def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
         return {"point": self._runs(runs)}
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        point, kind = asked.runs[self.point], "rough attention" if self.rough else "flat attention"
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        point, kind = settings.runs[self.point], "rough attention" if self.rough else "flat attention"
         width, source = Estimate.exact(0.0), kind
         if self.rough:
             width = score_width(point)
             source = f"σ_s = {width.value:.3f} of {SCORE_NETWORKS} untrained transformers"
         start = geometric_mean(acquisition_times(networks_in(calibrated["point"])).values)
-        tables = [{label: _rough_time(run, std) for label, run in asked.runs.items()} for std in width.ends]
-        for labels in asked.exponents.values():
-            lengths = asked.lengths(labels)
+        tables = [{label: _rough_time(run, std) for label, run in settings.runs.items()} for std in width.ends]
+        for labels in settings.exponents.values():
+            lengths = settings.lengths(labels)
             slopes = [measure_power_law(lengths, [table[label] for label in labels])[1].value for table in tables]
             exponent = Prediction(Estimate(slopes[0], min(slopes), max(slopes)), ("averaged field", source))
             yield PredictedTime(EXPONENT, labels, kind, exponent)
-        measured = f"t_ICL at N = {point.task.context_length} of {addresses(self._runs(asked.runs))}"
-        for label in asked.runs:
+        measured = f"t_ICL at N = {point.task.context_length} of {addresses(self._runs(settings.runs))}"
+        for label in settings.runs:
             if label != self.point:
                 factors = [table[label] / table[self.point] for table in tables]
                 time = Estimate(start.value * factors[0], start.low * min(factors), start.high * max(factors))
@@ -126,11 +126,11 @@ class FromPoint(TimeMethod):
 
 @dataclass(frozen=True)
 class RoughRatio(TimeMethod):
-    """The ratios that are asked for, with scores as rough as untrained transformers' are."""
+    """Predicts the ratios, with scores as rough as those of untrained transformers."""
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        for label, other in asked.ratios.items():
-            run, plain = asked.runs[label], asked.runs[other]
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        for label, other in settings.ratios.items():
+            run, plain = settings.runs[label], settings.runs[other]
             width = score_width(plain).value
             scaled = width * (run.attention_scale / plain.attention_scale) ** 2
             ratio = Estimate.exact(_rough_time(run, scaled) / _rough_time(plain, width))
@@ -158,10 +158,10 @@ class FromOneCopy(TimeMethod):
     def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
         return {"one_copy": grid(self.single, self.seeds)}
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
         start = geometric_mean(acquisition_times(networks_in(calibrated["one_copy"])).values)
         inputs = (f"t_ICL at one copy of {addresses(grid(self.single, self.seeds))}",)
-        for label, run in asked.runs.items():
+        for label, run in settings.runs.items():
             for method, factor in (("sparse attention", 1 / run.task.copies), ("averaged field", field_ratio(run))):
                 prediction = Prediction(start.scaled(factor), inputs)
                 yield PredictedTime("t_ICL", (label,), f"{method}, from one copy", prediction)

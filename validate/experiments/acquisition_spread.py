@@ -98,6 +98,6 @@ def distance(
     seen = np.sort(times[np.isfinite(times)])
     steps, predicted = np.arange(seen.size + 1) / times.size, law.cdf(seen)
     end = abs(seen.size / times.size - float(law.cdf(budget)))
-    found = max([end, *np.abs(steps[1:] - predicted), *np.abs(steps[:-1] - predicted)])
+    greatest = max([end, *np.abs(steps[1:] - predicted), *np.abs(steps[:-1] - predicted)])
     radius = float(np.sqrt(np.log(2 / (1 - confidence)) / (2 * times.size)))
-    return Estimate(float(found), max(0.0, float(found) - radius), float(found) + radius, confidence)
+    return Estimate(float(greatest), max(0.0, float(greatest) - radius), float(greatest) + radius, confidence)

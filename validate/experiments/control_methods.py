@@ -49,8 +49,8 @@ class Start:
 
 def untrained(run: Run) -> Start:
     """Means over eight networks like ``run`` as they are initialised, with seeds of their own."""
-    found = [_start(run, run.seed + 1000 + s) for s in range(_NETWORKS)]
-    return Start(*np.mean(found, axis=0))
+    starts = [_start(run, run.seed + 1000 + s) for s in range(_NETWORKS)]
+    return Start(*np.mean(starts, axis=0))
 
 
 def _start(run: Run, seed: int) -> tuple[float, float, float, float]:
@@ -63,7 +63,7 @@ def _start(run: Run, seed: int) -> tuple[float, float, float, float]:
     given = given.detach().requires_grad_(True)
     logits = readout(given)
     (slopes,) = torch.autograd.grad(logits.sum(), given, create_graph=True)
-    kernels = [_squared_gradient(slopes.mean(0) @ one, list(network.parameters())) for one in v]
+    kernels = [_squared_gradient(slopes.mean(0) @ direction, list(network.parameters())) for direction in v]
     slopes = slopes.detach()
     return (
         float(np.mean(kernels)), float(slopes.mean(0).square().sum()), float(slopes.square().sum(1).mean()),
@@ -102,7 +102,7 @@ def control_model(
         **({} if linear else {"gate": gate_of(start.kernel, int(run.task.dimension) + 2, run.width)}),
     )  # fmt: skip
     runs = (_no_memory(start, linear),) if coupling is None else coupling.runs
-    return model, MeasuredCoupling([_held(one, start) for one in runs])
+    return model, MeasuredCoupling([_held(run, start) for run in runs])
 
 
 def _held(run: CouplingRun, start: Start) -> CouplingRun:
@@ -174,16 +174,16 @@ class UncoupledEquations:
         low, high = min(scan.task_diversity) / 2, 2 * max(scan.task_diversity)
         grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
         speed = {float(k): clock_scale(scan.run) for k in grid}
-        found = []
+        crossings = []
         for calibration_seed, table in enumerate(curves.tables()):
             model, coupling = control_model(scan.read, table)
             ends = [
                 solved(model, member, grid, scan.read.budget, self.draws, speed).icl_accuracy.values
                 for member in members_of(model, [coupling], self.members, calibration_seed * self.members)
             ]
-            found.append(crossing(grid, np.mean(ends, 0)))
+            crossings.append(crossing(grid, np.mean(ends, 0)))
         inputs = (
             f"perceptrons alone, {addresses(curves.trainings)}",
             f"readouts of {_NETWORKS} untrained networks",
         )
-        return {"K*": Prediction(geometric_mean(found), inputs)}
+        return {"K*": Prediction(geometric_mean(crossings), inputs)}

@@ -62,7 +62,7 @@ class MemoryDepth:
         for layers, trainings in self.tails.items():
             early = memories_in(calibrated[f"early_{layers}"]).curves
             for law in self.tails:
-                gains = [continued_clock(one, law, self.later) - float(one.clock[-1]) for one in early]
+                gains = [continued_clock(curves, law, self.later) - float(curves.clock[-1]) for curves in early]
                 at = {**_place(trainings), "until": trainings[0].until, "later": self.later, "gains": tuple(gains)}
                 inputs = (f"c1 from 0.1 to {trainings[0].until:g} of {addresses(trainings)}",)
                 centre, method = Estimate.exact(geometric_mean(gains).value), f"law of L = {law}"
@@ -87,8 +87,8 @@ class MemoryDepth:
             return fit[claim.quantity == "ν"]
         until, predicted = claim.at["until"], claim.at["gains"]
         gains = [
-            _clock_where(one, self.later) - _clock_where(one, float(until))
-            for one in memories_in(trained[claim.data[0]]).curves
+            _clock_where(curves, self.later) - _clock_where(curves, float(until))
+            for curves in memories_in(trained[claim.data[0]]).curves
         ]
         return geometric_mean(np.divide(gains, predicted), confidence).scaled(geometric_mean(predicted).value)
 
@@ -98,9 +98,9 @@ GAIN = "gain of the clock"
 
 
 def _place(trainings: Sequence[MemoryTraining]) -> dict[str, At]:
-    one = trainings[0]
-    found: dict[str, At] = {"dimension": one.dimension, "width": one.width, "layers": one.layers}
-    return found | {"memory": "layer-normed" if one.layer_norm else "raw"}
+    training = trainings[0]
+    place: dict[str, At] = {"dimension": training.dimension, "width": training.width, "layers": training.layers}
+    return place | {"memory": "layer-normed" if training.layer_norm else "raw"}
 
 
 def _clock_where(curves: xr.Dataset, c1: float) -> float:
@@ -117,14 +117,14 @@ def continued_clock(curves: xr.Dataset, layers: int, c1: float) -> float:
     fitted = slice(int(np.flatnonzero(curves.c1.values >= 0.1)[-1]) + 1, None)
     require(clock[fitted].size >= 5, "curves", "have five readings or more below c1 = 0.1", clock[fitted].size)
     later = math.log(1 / c1 - 1)
-    best, found = math.inf, math.nan
+    best, continued = math.inf, math.nan
     for scale in _SCALES:
         design = np.column_stack([np.ones(clock[fitted].size), _growth(margin[fitted], scale, layers)])
         solution, *_ = np.linalg.lstsq(design, clock[fitted])
         misfit = float(np.sum((design @ solution - clock[fitted]) ** 2))
         if misfit < best:
-            best, found = misfit, float(solution[0] + solution[1] * _growth(np.array(later), scale, layers))
-    return found
+            best, continued = misfit, float(solution[0] + solution[1] * _growth(np.array(later), scale, layers))
+    return continued
 
 
 def _growth(margin: Array, scale: float, layers: int) -> Array:

@@ -46,8 +46,8 @@ class Starvation(TimeMethod):
     def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
         return {} if self.endless is None else {_ENDLESS: grid(self.endless, self.endless_seeds)}
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        for label, run in asked.runs.items():
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        for label, run in settings.runs.items():
             clock = self._clock(run, calibrated)
             time = clock.estimate.scaled(2 / run.rate_ratio / run.fresh_share)
             yield PredictedTime("t_ICL", (label,), STARVATION, Prediction(time, clock.inputs))
@@ -89,10 +89,10 @@ class FreshRace(Starvation):
         diversities = sorted({run.task.task_diversity for run in runs.values()})
         return grid(scrambled.with_(task_diversity=diversities[0]), self.scrambled_seeds, task_diversity=diversities)
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        for label, run in asked.runs.items():
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        for label, run in settings.runs.items():
             clock = self._clock(run, calibrated)
-            curves, source = self._memory(asked.runs, run.task.task_diversity, calibrated)
+            curves, source = self._memory(settings.runs, run.task.task_diversity, calibrated)
             value, low, high = (
                 geometric_mean([race_time(one, run.fresh_share, reading, run.rate_ratio) for one in curves])
                 for reading in clock.estimate.ends

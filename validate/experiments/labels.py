@@ -89,13 +89,13 @@ class ContextLabels:
     def _fractions(self, labels: str, memory: MemoryCurves | None) -> list[Claim]:
         """The fraction that acquires ICL, at every K and over all finite ones."""
         runs = self._runs(labels, math.inf)
-        asked = clock_at_acquisition(runs[0].task, np.array([initial_beta(run) for run in runs]), self.run.w0)
+        needed = clock_at_acquisition(runs[0].task, np.array([initial_beta(run) for run in runs]), self.run.w0)
         exact = (f"exact field, {labels} labels, N = {self.run.task.context_length}, the networks' own β0",)
         finite = (*exact, f"I_K(T) of {addresses(self.memory)}")
         fractions: dict[float, float] = {}
         for k in self.task_diversity:
             reached = self.run.budget / 2 if memory is None else memory.clock_reached(k, self.run.budget)
-            fractions[k] = float(np.mean(asked < reached))
+            fractions[k] = float(np.mean(needed < reached))
         predicted: list[tuple[At, float, float]] = [(k, value, self.bar) for k, value in fractions.items()]
         if self._finite:
             pooled = float(np.mean([fractions[k] for k in self._finite]))

@@ -31,8 +31,8 @@ class MemoryLaw:
         return {"memory": self.trainings}
 
     def predict(self, calibrated: Trained) -> Sequence[Claim]:
-        exponent, one = Estimate.exact(PAPER_EXPONENT), self.trainings[0]
-        at = {"dimension": one.dimension, "width": one.width, "layers": one.layers}
+        exponent, training = Estimate.exact(PAPER_EXPONENT), self.trainings[0]
+        at = {"dimension": training.dimension, "width": training.width, "layers": training.layers}
         inputs = ("value reported in the paper, section 4",)
         return [Claim("ν", "perceptron", exponent, self.bar, "memory", "paper", at, inputs=inputs, data=("memory",))]
 

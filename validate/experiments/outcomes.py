@@ -41,7 +41,7 @@ class Outcomes:
     near, far : K
     seeds, far_seeds : networks at each of them
     scan : networks of other seeds that tell K*
-    times : whether t_ICL is asked about, too, a network that never acquires ICL standing at the budget as in the paper
+    times : whether t_ICL is measured, too; a network that never acquires ICL counts at the budget, as in the paper
     """
 
     run: Run
@@ -77,14 +77,14 @@ class Outcomes:
             )
         parts = ("circuit", "whole") if self.run.network == "minimal" else ("whole",)
         for k in (*self.near, *self.far):
-            asked = Answer(k == nearest) if k == nearest or k in self.far else None
-            bar = None if asked is None else LEVEL
+            two_kinds = Answer(k == nearest) if k == nearest or k in self.far else None
+            bar = None if two_kinds is None else LEVEL
             for part, outcome in itertools.product(parts, (TIME, FINAL) if self.times else (FINAL,)):
                 at = {**place(self.run, task_diversity=k), "outcome": outcome}
                 common = {"part": part, "at": at, "inputs": inputs, "data": (f"k{k}",)}
-                claims.append(Claim(KINDS, self.run.network, asked, bar, **common))
-                told = ("upper fraction", *_MODES) if self.times else ("upper fraction",)
-                claims += [Claim(quantity, self.run.network, None, None, **common) for quantity in told]
+                claims.append(Claim(KINDS, self.run.network, two_kinds, bar, **common))
+                quantities = ("upper fraction", *_MODES) if self.times else ("upper fraction",)
+                claims += [Claim(quantity, self.run.network, None, None, **common) for quantity in quantities]
         return claims
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
@@ -97,7 +97,7 @@ class Outcomes:
         else:
             sample = accuracy_at(runs, self.run.budget, accuracy).values.ravel()
         counts = None if claim.at["outcome"] == TIME else self.run.test_size
-        found = measure_bimodality(sample, test_size=counts, confidence=confidence)
+        modes = measure_bimodality(sample, test_size=counts, confidence=confidence)
         if claim.quantity == KINDS:
-            return PValue(found.p_value, "Hartigan's dip", found.dip)
-        return Estimate.exact(found.means[_MODES.index(claim.quantity)]) if claim.quantity in _MODES else found.upper
+            return PValue(modes.p_value, "Hartigan's dip", modes.dip)
+        return Estimate.exact(modes.means[_MODES.index(claim.quantity)]) if claim.quantity in _MODES else modes.upper

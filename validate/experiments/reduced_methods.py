@@ -49,7 +49,7 @@ class ReducedEquations:
     Parameters
     ----------
     clock : "alone" or "scrambled"
-        What tells how fast the network memorises: the equations, with what attention adds to the perceptron's own
+        What sets how fast the network memorises: the equations, with what attention adds to the perceptron's own
         speed; or networks trained on scrambled labels, whose clock then replaces that part of them.
     seeds : int
         Scrambled networks at each K.
@@ -87,11 +87,11 @@ class ReducedEquations:
             inputs.append(f"clocks of scrambled transformers, {addresses(runs)}")
         low, high = min(scan.task_diversity) / 2, 2 * max(scan.task_diversity)
         grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
-        found = [
+        crossings = [
             crossing(grid, self._accuracy(scan.read, coupling, grid, seed * self.members, speed))
             for seed, coupling in enumerate(curves.tables())
         ]
-        return {"K*": Prediction(_open_ended(geometric_mean(found), grid), inputs, found)}
+        return {"K*": Prediction(_open_ended(geometric_mean(crossings), grid), inputs, crossings)}
 
     def _accuracy(
         self, run: Run, coupling: MeasuredCoupling, grid: np.ndarray, first: int, speed: Mapping[float, float]
@@ -114,7 +114,7 @@ def relative_speed(curves: CouplingCurves, trained: xr.Dataset) -> dict[float, f
 
     Means over seeds in the logarithm, at every K at which both were trained.
     """
-    found: dict[float, float] = {}
+    speeds: dict[float, float] = {}
     known = {float(training.task_diversity) for training in curves.trainings}
     for k in sorted(known & set(trained.task_diversity.values.tolist())):
         alone = [data for one, data in zip(curves.trainings, curves.curves, strict=True) if one.task_diversity == k]
@@ -127,8 +127,8 @@ def relative_speed(curves: CouplingCurves, trained: xr.Dataset) -> dict[float, f
             _clock_when(network.c1.sel(seed=s).values, network.clock.sel(seed=s).values, reached)
             for s in network.seed.values
         ]
-        found[k] = math.exp(np.mean(np.log(of_perceptrons)) - np.mean(np.log(of_transformers)))
-    return found
+        speeds[k] = math.exp(np.mean(np.log(of_perceptrons)) - np.mean(np.log(of_transformers)))
+    return speeds
 
 
 def _clock_when(c1: np.ndarray, clock: np.ndarray, reached: float) -> float:
@@ -168,8 +168,8 @@ class ReducedTimes(TimeMethod):
     def calibration(self, runs: Mapping[str, Run]) -> Mapping[str, Jobs]:
         return {f"coupling_{label}": self.coupling[label] for label in runs}
 
-    def predict(self, asked: Times, calibrated: Trained) -> Iterator[PredictedTime]:
-        for label, run in asked.runs.items():
+    def predict(self, settings: Times, calibrated: Trained) -> Iterator[PredictedTime]:
+        for label, run in settings.runs.items():
             curves = couplings_in(calibrated[f"coupling_{label}"])
             words = " at their start" if math.isinf(run.task.task_diversity) else ""
             words += " with fresh items" if run.fresh_share else ""

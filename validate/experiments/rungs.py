@@ -110,12 +110,12 @@ class TransformerLadder:
         solved = [predict_order(model, coupling, member, times, self.draws) for member in starts]
         claims = []
         for symbol, name in TERMS.items():
-            values = np.array([one[name] for one in solved])
+            values = np.array([terms[name] for terms in solved])
             for i, at in enumerate(times):
-                told = Estimate(float(values[:, i].mean()), float(values[:, i].min()), float(values[:, i].max()))
+                estimate = Estimate(float(values[:, i].mean()), float(values[:, i].min()), float(values[:, i].max()))
                 bar, scale = (_DIFFERENCE, "difference") if symbol == "β" else (self.bar, "ratio")
                 claims.append(
-                    Prediction(told, inputs).claim(
+                    Prediction(estimate, inputs).claim(
                         symbol, run.network, bar, method=_ALL, at={**place(run), "time": at}, scale=scale,
                         data=(label,),
                     )
@@ -125,15 +125,15 @@ class TransformerLadder:
     def _solved(self, run: Run, table: MeasuredCoupling, calibration_seed: int, terms: Terms) -> list[float]:
         """t_ICL, or the clock at the end of the budget, of every start."""
         model, coupling = control_model(run, None if run.network in NO_MEMORY else table, terms)
-        found = []
+        times = []
         for member in members_of(model, [coupling], self.members, calibration_seed * self.members):
             end = solve_reduced(
                 replace(model, clock_scale=clock_scale(run)), coupling, budget=run.budget,
                 task_diversity=run.task.task_diversity, draws=self.draws, seed=member.seed, w0=member.w0,
                 beta0=member.beta0, scrambled=run.scrambled, stop_acquired=not run.scrambled,
             )  # fmt: skip
-            found.append(float((end.clock if run.scrambled else end.time_acquired).item()))
-        return found
+            times.append(float((end.clock if run.scrambled else end.time_acquired).item()))
+        return times
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
         runs = [networks_in(trained[label]) for label in claim.data]
@@ -150,13 +150,13 @@ def read_at(runs: xr.Dataset, name: str, time: float, confidence: float) -> Esti
 
     Linear between the readings on both sides.
     """
-    found = []
+    readings = []
     for values in runs[name].transpose("seed", "time").values:
         known = np.isfinite(values)
         if known.any() and runs.time.values[known][-1] >= time:
-            found.append(np.interp(time, runs.time.values[known], values[known]))
-    if len(found) < 2:
+            readings.append(np.interp(time, runs.time.values[known], values[known]))
+    if len(readings) < 2:
         return None
-    half = stats.t.ppf(0.5 + confidence / 2, len(found) - 1) * np.std(found, ddof=1) / math.sqrt(len(found))
-    mean = float(np.mean(found))
+    half = stats.t.ppf(0.5 + confidence / 2, len(readings) - 1) * np.std(readings, ddof=1) / math.sqrt(len(readings))
+    mean = float(np.mean(readings))
     return Estimate(mean, mean - float(half), mean + float(half), confidence)

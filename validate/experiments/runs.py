@@ -1,4 +1,4 @@
-"""Lists of runs over a grid of settings and seeds, and which part of a network is asked about."""
+"""Lists of runs over a grid of settings and seeds, and the part of a network that is measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..training.config import Run
 
-#: Which accuracy tells when a part of a network has acquired ICL.
+#: The accuracy by which a part of a network counts as having acquired ICL.
 ACCURACY = {"circuit": "circuit_accuracy", "whole": "icl_accuracy"}
 
 

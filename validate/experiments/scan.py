@@ -61,7 +61,7 @@ class Method(Protocol):
     def calibration(self, label: str, scan: Scan) -> Mapping[str, Jobs]: ...
 
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
-        """ "K*", and what else it says: "I*" at acquisition, "t_ICL" at the largest K, "I_K" at a reference K."""
+        """ "K*", and what else it predicts: "I*" at acquisition, "t_ICL" at the largest K, "I_K" at a reference K."""
         ...
 
 

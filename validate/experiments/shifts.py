@@ -1,4 +1,4 @@
-"""How far K* moves when one knob is turned: kinetics says a number for each, capacity says that it stays."""
+"""How far K* moves when one knob is turned: kinetics predicts a number for each, a fixed capacity none at all."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ KNOBS = ("residual_scale", "beta0", "rate_ratio")
 class ThresholdShifts(ThresholdScan):
     """ln K* of every scan over that of the base, which differs from it in one knob, by every method and its rivals.
 
-    A method that says K* by calibration seeds is compared seed by seed: what they have in common drops out. The
-    intervals of others, and of what is measured, add in quadrature.
+    A method that predicts K* for each calibration seed is compared seed by seed: what they have in common drops out.
+    The intervals of others, and of what is measured, add in quadrature.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ class ThresholdShifts(ThresholdScan):
         """K* by every method, as :class:`ThresholdScan`'s; then the shifts."""
         predicted = self.predictions(calibrated)
         claims = self.claims_of(predicted, calibrated)
-        for label, mine in predicted.items():
+        for label, own in predicted.items():
             if label != self.base:
                 made = {
-                    name: shifted(mine[name]["K*"], start["K*"])
+                    name: shifted(own[name]["K*"], start["K*"])
                     for name, start in predicted[self.base].items()
-                    if "K*" in start and "K*" in mine[name]
+                    if "K*" in start and "K*" in own[name]
                 }
                 claims += self._claims(label, made)
         return claims
@@ -88,8 +88,8 @@ class ThresholdShifts(ThresholdScan):
             measured_threshold(networks_in(trained[label]), self.scans[label], claim.part, confidence)
             for label in claim.data
         )
-        found = shift(here, base)
-        return excludes(found, claim) if "rival" in claim.at else found
+        measured = shift(here, base)
+        return excludes(measured, claim) if "rival" in claim.at else measured
 
 
 def shifted(threshold: Prediction, base: Prediction) -> Prediction:

@@ -29,7 +29,7 @@ _SHARE = "share of the error in ln K*"
 
 
 class OnePointExponent(Protocol):
-    """What tells 1/ν from calibration runs."""
+    """What measures 1/ν on calibration runs."""
 
     def inverse_exponent(self, calibrated: Trained) -> Prediction: ...
 
@@ -44,7 +44,7 @@ class ThresholdScan:
     methods : ways to predict K*
     bar, clock_bar, time_bar : factors within which K*, a clock's reading and t_ICL at the largest K must be predicted
     variable : name of the coordinate x in which the scans differ; "" for a single scan
-    slope_bar : largest difference of the slopes; None asks for no slope
+    slope_bar : largest difference of the slopes; None for no claim about slopes
     exponent : kind of the perceptrons, or the one-point method, whose 1/ν predicts the slope as well, where x acts
         through I* alone; "" for none
     rivals : mapping from another explanation, in words, to the slope it predicts: does the measured one exclude it?
@@ -72,10 +72,10 @@ class ThresholdScan:
     def with_scan(self, task_diversity: Sequence[float]) -> ThresholdScan:
         """Other K in every scan; a clock at a reference K is not claimed where that K is no longer trained."""
         scans = {label: replace(scan, task_diversity=task_diversity) for label, scan in self.scans.items()}
-        kept = [getattr(one, "reference", None) in (None, *task_diversity) for one in self.methods]
+        kept = [getattr(method, "reference", None) in (None, *task_diversity) for method in self.methods]
         methods = [
-            one if stays else replace(one, reference=None)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            for one, stays in zip(self.methods, kept, strict=True)
+            method if stays else replace(method, reference=None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            for method, stays in zip(self.methods, kept, strict=True)
         ]
         return replace(self, scans=scans, methods=methods)
 
@@ -95,9 +95,9 @@ class ThresholdScan:
         return self.claims_of(self.predictions(calibrated), calibrated)
 
     def predictions(self, calibrated: Trained) -> dict[str, dict[str, Mapping[str, Prediction]]]:
-        """What every method says, by the scan's label and the method's name."""
+        """Predictions by the scan's label and the method's name."""
         return {
-            label: {one.name: one.predict(self.shared or label, scan, calibrated) for one in self.methods}
+            label: {method.name: method.predict(self.shared or label, scan, calibrated) for method in self.methods}
             for label, scan in self.scans.items()
         }
 
@@ -111,7 +111,9 @@ class ThresholdScan:
         for label, scan in self.scans.items():
             predictions = predicted[label]
             claims += [
-                one for method in self.methods for one in self._of_scan(label, scan, method, predictions[method.name])
+                claim
+                for method in self.methods
+                for claim in self._of_scan(label, scan, method, predictions[method.name])
             ]
             if not any("K*" in made for made in predictions.values()):  # the point that a law starts from
                 place, data = scan.place(), (self.shared or label,)
@@ -149,7 +151,7 @@ class ThresholdScan:
     def _ladder(self, label: str, scan: Scan, predictions: Mapping[str, Prediction]) -> list[Claim]:
         """What each step from one method to the next removes of the first one's error in ln K*, and what is left."""
         rungs = [(name, predictions[name].estimate) for name in self.ladder]
-        if any(not 0 < one.value < math.inf for _, one in rungs):
+        if any(not 0 < value.value < math.inf for _, value in rungs):
             return []
         steps = [*itertools.pairwise(rungs), *([(rungs[-1], ("measured", None))] if rungs else [])]
         claims = []
@@ -201,12 +203,12 @@ class ThresholdScan:
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
         if claim.quantity.startswith("d ln K*"):
-            found = [
+            thresholds = [
                 measured_threshold(networks_in(trained[self.shared or label]), scan, claim.part, confidence)
                 for label, scan in self.scans.items()
             ]
             x = claim.at[self.variable]
-            measured = slope([float(one) for one in x], found)
+            measured = slope([float(level) for level in x], thresholds)
             return excludes(measured, claim) if "rival" in claim.at else measured
         runs = networks_in(trained[claim.data[0]])
         if claim.quantity == "t_ICL":
@@ -280,7 +282,7 @@ def _share(threshold: Estimate, ladder: Sequence[tuple[float, float, float]]) ->
 def excludes(measured: Estimate, claim: Claim) -> Answer:
     """Whether the slope excludes the rival's; None if the interval is too wide to exclude either of the two."""
     rival, against = claim.at["rival"], claim.at["against"]
-    blind = any(measured.contains(float(one)) for one in against)
+    blind = any(measured.contains(float(value)) for value in against)
     if measured.contains(rival) and blind:
         return Answer(None)
     return Answer(not measured.contains(rival))

@@ -53,7 +53,7 @@ class RepeatedItems(_FromPerceptrons):
     """The coupled equations for contexts that hold items repeatedly, as N draws from K items do.
 
     Added when t_ICL at K = 900, N = 50 had been seen 5 % below the coupled equations (laptop preset, other seeds); its
-    own t_ICL is told, and no bar was set for it.
+    own t_ICL is reported, and no bar was set for it.
     """
 
     name: str = "repeated items"
@@ -74,11 +74,11 @@ class EachSeed(_FromPerceptrons):
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
         memory, run = memories_in(calibrated[memory_label(self.kind, label)]), scan.run
         by_diversity: dict[int, set[int]] = {}
-        for one in memory.trainings:
-            by_diversity.setdefault(one.task_diversity, set()).add(one.seed)
+        for training in memory.trainings:
+            by_diversity.setdefault(training.task_diversity, set()).add(training.seed)
         values = []
         for seed in sorted(set.intersection(*by_diversity.values())):
-            chosen = [i for i, one in enumerate(memory.trainings) if one.seed == seed]
+            chosen = [i for i, training in enumerate(memory.trainings) if training.seed == seed]
             trainings, curves = [memory.trainings[i] for i in chosen], [memory.curves[i] for i in chosen]
             law = measured_memory(trainings, curves, run.budget)
             values.append(threshold(run.task, law, run.beta0 or 0.0, run.w0, budget=scan.read.budget).value)
@@ -93,7 +93,7 @@ def inverse_exponent(memories: Sequence[Results]) -> Prediction:
         for memory in map(memories_in, memories)
         for training, curves in zip(memory.trainings, memory.curves, strict=True)
     }
-    _, exponent = measure_power_law([one.task_diversity for one in clocks], list(clocks.values()))
-    known = sorted({one.task_diversity for one in clocks})
+    _, exponent = measure_power_law([training.task_diversity for training in clocks], list(clocks.values()))
+    known = sorted({training.task_diversity for training in clocks})
     inputs = (f"I_K = A K^ν over {len(clocks)} perceptrons alone, K = {known[0]} … {known[-1]}",)
     return Prediction(exponent.inverse(), inputs)

@@ -264,5 +264,5 @@ def _inverse(u: Array, mean: Array, reading: float) -> float:
     """ln K at which the rising ``mean`` over ``u`` passes ``reading``, at most ``_CONTINUED`` outside."""
     i = int(np.clip(np.searchsorted(mean, reading), 1, len(mean) - 1))
     rise = max(mean[i] - mean[i - 1], 1e-12)
-    found = u[i - 1] + (reading - mean[i - 1]) / rise * (u[i] - u[i - 1])
-    return float(np.clip(found, u[0] - _CONTINUED, u[-1] + _CONTINUED))
+    crossing = u[i - 1] + (reading - mean[i - 1]) / rise * (u[i] - u[i - 1])
+    return float(np.clip(crossing, u[0] - _CONTINUED, u[-1] + _CONTINUED))

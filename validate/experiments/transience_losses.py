@@ -116,17 +116,17 @@ def _read(runs: xr.Dataset, decay: float, level: float) -> np.ndarray:
     """L_ICL of every seed when L_IWL first falls to ``level`` after acquisition; infinite if it does not."""
     at_decay = runs.sel(decay_attention=decay)
     acquired = acquisition_times(at_decay)
-    found = []
+    readings = []
     for s in at_decay.seed.values:
-        one = at_decay.sel(seed=s)
-        one = one.isel(time=np.flatnonzero((one.time >= float(acquired.sel(seed=s))) & one.icl_loss.notnull()))
-        when = first_crossing(one.time, -one.iwl_loss.values, -level) if one.sizes["time"] else math.inf
+        curve = at_decay.sel(seed=s)
+        curve = curve.isel(time=np.flatnonzero((curve.time >= float(acquired.sel(seed=s))) & curve.icl_loss.notnull()))
+        when = first_crossing(curve.time, -curve.iwl_loss.values, -level) if curve.sizes["time"] else math.inf
         if not math.isfinite(when):
-            found.append(math.inf)
+            readings.append(math.inf)
             continue
-        nearest = np.argsort(np.abs(one.time.values - when))[:_READINGS]
-        found.append(float(np.exp(np.mean(np.log(one.icl_loss.values[nearest])))))
-    return np.array(found)
+        nearest = np.argsort(np.abs(curve.time.values - when))[:_READINGS]
+        readings.append(float(np.exp(np.mean(np.log(curve.icl_loss.values[nearest])))))
+    return np.array(readings)
 
 
 def tracked_loss(task: Task, decay: float, level: float) -> float:

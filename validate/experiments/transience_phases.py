@@ -69,10 +69,10 @@ class TransiencePhases:
             "coupled equations": (solved, addresses(self.memory)),
         }
         claims = []
-        for rung, (found, seen) in rungs.items():
-            expected = tuple(commonest(row) for row in found)
+        for rung, (ended, perceptrons) in rungs.items():
+            expected = tuple(commonest(row) for row in ended)
             at = place(self.run, decay=tuple(self.decay), phase=expected, budget=self.within)
-            inputs, right = (f"{rung} with perceptrons of {seen}",), Estimate.exact(1.0)
+            inputs, right = (f"{rung} with perceptrons of {perceptrons}",), Estimate.exact(1.0)
             claims.append(Claim(SHARE, "minimal", right, self.bar, "circuit", rung, at, "difference", inputs))
         return claims
 

@@ -58,11 +58,11 @@ def homogeneous_memory(curves: xr.Dataset, task_diversity: float, depth: int = 3
 
 def laws(memory: MemoryCurves) -> dict[int, list[PowerLawMemory]]:
     """The homogeneous laws of every perceptron, by K."""
-    found: dict[int, list[PowerLawMemory]] = {}
+    by_diversity: dict[int, list[PowerLawMemory]] = {}
     for training, curves in zip(memory.trainings, memory.curves, strict=True):
         law = homogeneous_memory(curves, training.task_diversity, training.layers)
-        found.setdefault(training.task_diversity, []).append(law)
-    return found
+        by_diversity.setdefault(training.task_diversity, []).append(law)
+    return by_diversity
 
 
 def coupled(run: Run, law: PowerLawMemory, decay: Sequence[float]) -> tuple[Array, list[str]]:
@@ -70,8 +70,8 @@ def coupled(run: Run, law: PowerLawMemory, decay: Sequence[float]) -> tuple[Arra
     assert run.beta0 is not None
     axes = {"decay": list(decay), "beta0": [run.beta0], "w0": [run.w0]}
     levels = EventLevels(lost=LOST_LEVEL)
-    found = sweep(CoupledModel(run.task, law), axes, (0.0, run.budget), levels=levels)
-    acquired, lost = (found[f"time_{event}"].values.reshape(-1) for event in ("acquired", "lost"))
+    solution = sweep(CoupledModel(run.task, law), axes, (0.0, run.budget), levels=levels)
+    acquired, lost = (solution[f"time_{event}"].values.reshape(-1) for event in ("acquired", "lost"))
     lasting = np.where(np.isnan(acquired), np.nan, np.where(np.isnan(lost), np.inf, lost - acquired))
     kinds = np.where(np.isnan(acquired), NO_ICL, np.where(np.isnan(lost), LASTING, TRANSIENT))
     return lasting, kinds.tolist()

@@ -84,7 +84,7 @@ class TransformerTransience:
             if phase == LASTING and acquired.value + time.value < self.run.budget:
                 phase = TRANSIENT
             claim = self._claim("t_loss", time, self.bar, "t ∝ 1/λ", (seen, "t ∝ 1/λ"), decay)
-            # Where none is predicted the time is told all the same: the phase may be wrong.
+            # Where none is predicted the time is still reported: the phase may be wrong.
             times.append(
                 claim if phase == TRANSIENT else replace(claim, predicted=None, bar=None, method="", inputs=())
             )

@@ -17,11 +17,11 @@ from .intervals import fraction
 
 Array = NDArray[np.float64]
 
-#: Sequences of an accuracy, unless told: those of a ``Run``.
+#: Sequences behind an accuracy by default: those of a ``Run``.
 TEST_SIZE = 2000
 _EM_STEPS = 60
 _NULL_DRAWS = 399
-# Components narrower than this part of the whole spread are not told apart from points.
+# Components narrower than this part of the whole spread cannot be distinguished from points.
 _NARROWEST = 1e-3
 
 

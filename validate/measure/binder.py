@@ -18,7 +18,7 @@ _DRAWS = 1000
 
 
 def binder_cumulant(accuracy: ArrayLike, *, confidence: float = CONFIDENCE, seed: int = 0) -> Estimate:
-    """Binder's cumulant of the order parameter m = 2 a − 1, which is 0 at chance and 1 where every item is told.
+    """Binder's cumulant of the order parameter m = 2 a − 1, which is 0 at chance and 1 where every answer is right.
 
         U = 1 − ⟨m⁴⟩/(3 ⟨m²⟩²),   ⟨·⟩ over seeds
 
@@ -65,7 +65,7 @@ def binder_cumulant(accuracy: ArrayLike, *, confidence: float = CONFIDENCE, seed
 def crossing(
     first: tuple[ArrayLike, list[Estimate]], second: tuple[ArrayLike, list[Estimate]], *, confidence: float = CONFIDENCE
 ) -> Estimate | None:
-    """The K at which two curves over K cross; None where that cannot be told.
+    """The K at which two curves over K cross; None where that cannot be decided.
 
     The curves, (K, one estimate at each), are linear in ln K between their K. They cross if at one common K the whole
     interval of the first lies above the whole of the second's, and at another below; the interval reaches from the
@@ -79,11 +79,11 @@ def crossing(
         return np.interp(np.log(common), np.log(x), [getattr(point, end) for point in curve])
 
     sign = (at(k, one, "low") > at(q, other, "high")).astype(int) - (at(k, one, "high") < at(q, other, "low"))
-    told = np.flatnonzero(sign)
-    turns = np.flatnonzero(np.diff(sign[told]))
+    certain = np.flatnonzero(sign)
+    turns = np.flatnonzero(np.diff(sign[certain]))
     if not turns.size:
         return None
-    i, j = told[turns[0]], told[turns[0] + 1]
+    i, j = certain[turns[0]], certain[turns[0] + 1]
     gap, u = (at(k, one, "value") - at(q, other, "value"))[i : j + 1] * sign[i], np.log(common[i : j + 1])
     n = int(np.argmax(gap < 0))
     middle = u[n - 1] + gap[n - 1] / (gap[n - 1] - gap[n]) * (u[n] - u[n - 1])

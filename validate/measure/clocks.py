@@ -91,7 +91,7 @@ def at_fractions(curves: xr.Dataset, fraction: np.ndarray) -> xr.Dataset:
     clock = fraction * float(curves.clock[-1])
     columns = {name: curves[name].values for name in ("c1", "c2", "c3")} | {"elapsed": curves.time.values}
     table = {name: ("fraction", np.interp(clock, curves.clock, values)) for name, values in columns.items()}
-    margins = np.stack([np.interp(clock, curves.clock, one) for one in curves.margins.values.T], axis=-1)
+    margins = np.stack([np.interp(clock, curves.clock, margin) for margin in curves.margins.values.T], axis=-1)
     return xr.Dataset(table | {"margins": (("fraction", "quantile"), margins)}, coords={"fraction": fraction})
 
 

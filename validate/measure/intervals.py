@@ -53,8 +53,8 @@ def extrapolated(start: Estimate, slope: Estimate, distance: float) -> Estimate:
 def pooled_means(samples: ArrayLike, confidence: float = CONFIDENCE) -> list[Estimate]:
     """Geometric mean of each row of ``samples`` (point, seed), with one spread of the logarithms for all rows.
 
-    Few seeds tell a spread badly; the rows' variances are pooled, (seeds − 1) × points degrees of freedom. A row with
-    a time that is not finite is not pooled and stands as :func:`geometric_mean` leaves it.
+    Few seeds measure a spread badly; the rows' variances are pooled, (seeds − 1) × points degrees of freedom. A row
+    with a time that is not finite is not pooled and stands as :func:`geometric_mean` leaves it.
     """
     x = np.asarray(samples, dtype=float)
     finite = np.asarray(np.isfinite(x).all(1))
@@ -64,15 +64,15 @@ def pooled_means(samples: ArrayLike, confidence: float = CONFIDENCE) -> list[Est
     if freedom > 0:
         variance = float(np.sum((logs - logs.mean(1, keepdims=True)) ** 2)) / freedom
         half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(variance / x.shape[1])
-    found = []
+    means = []
     for row, usable in zip(x, finite, strict=True):
         if usable:
             mean = float(np.log(row).mean())
             low, high = math.exp(mean - half), math.exp(min(mean + half, 700.0))
-            found.append(Estimate(math.exp(mean), low, high, confidence))
+            means.append(Estimate(math.exp(mean), low, high, confidence))
         else:
-            found.append(geometric_mean(row[~np.isnan(row)], confidence) if not np.isnan(row).all() else UNKNOWN)
-    return found
+            means.append(geometric_mean(row[~np.isnan(row)], confidence) if not np.isnan(row).all() else UNKNOWN)
+    return means
 
 
 def fraction(outcome: ArrayLike, confidence: float = CONFIDENCE, *, exact: bool = False) -> Estimate:

@@ -58,10 +58,10 @@ def order_parameters(network: Transformer, tokens: Tensor, labels: Tensor, targe
     require(
         target_labels.shape == labels[:, 0].shape, "target_labels", f"have {len(labels)} entries", target_labels.shape
     )
-    found = stacked_order_parameters(
+    stacked = stacked_order_parameters(
         stack([network]), tokens[None], labels[None], target_labels[None], network.residual_scale
     )
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in stacked.items()}
 
 
 def stacked_order_parameters(
@@ -77,12 +77,12 @@ def stacked_order_parameters(
     along = torch.zeros_like(scale)
     along[:, -2], along[:, -1] = 1.0, -1.0
     along = along * scale * math.sqrt(d) / 2.0 / math.sqrt(2.0)  # s γ ê
-    asked = torch.einsum("sbd,sed->sbe", normed[:, :, -1], query)
-    attention = torch.softmax(torch.einsum("sbnd,sed,sbe->sbn", normed, key, asked), -1)
+    queries = torch.einsum("sbd,sed->sbe", normed[:, :, -1], query)
+    attention = torch.softmax(torch.einsum("sbnd,sed,sbe->sbn", normed, key, queries), -1)
     copies = (tokens[:, :, :-1, :-2] == tokens[:, :, -1:, :-2]).all(-1)
     matrix = (scale[:, :, None] * (key.mT @ query) * scale[:, None])[:, :-2, :-2]
     off = matrix[:, ~torch.eye(d - 2, dtype=torch.bool, device=matrix.device)]
-    label_score = torch.einsum("sbe,sed,sd->sb", asked, key, along) * target_labels
+    label_score = torch.einsum("sbe,sed,sd->sb", queries, key, along) * target_labels
     v = torch.einsum("sed,sd->se", value, along)
     attended = torch.einsum("sbn,sbnd,sed->sbe", attention, normed, value)
     gains, kernel = _gains(weights, residual_scale * normed[:, :, -1] + attended, v)
@@ -99,7 +99,9 @@ def stacked_order_parameters(
 
 def _gains(weights: Parameters, read: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """∇f·v at every target, (S, B), and Σ_θ |∂_θ ⟨∇f·v⟩|², (S,)."""
-    memory = {name: one.clone().requires_grad_(True) for name, one in weights.items() if name.startswith("memory.")}
+    memory = {
+        name: weight.clone().requires_grad_(True) for name, weight in weights.items() if name.startswith("memory.")
+    }
     with torch.enable_grad():
         read = read.detach().requires_grad_(True)
         (slopes,) = torch.autograd.grad(perceptron(memory, "memory.", read).sum(), read, create_graph=True)

@@ -61,12 +61,12 @@ def loss_times(
         later = runs.time.values >= max(acquired, after)
         return first_crossing(runs.time.values[later], -values[later], -lost_level)
 
-    found = xr.apply_ufunc(lost, runs[accuracy], input_core_dims=[["time"]], vectorize=True)
-    return found.assign_attrs(units="gradient-flow time")
+    times = xr.apply_ufunc(lost, runs[accuracy], input_core_dims=[["time"]], vectorize=True)
+    return times.assign_attrs(units="gradient-flow time")
 
 
 def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
-    """Median time of an event by Kaplan and Meier's estimate, which asks for no distribution.
+    """Median time of an event by Kaplan and Meier's estimate, which assumes no distribution.
 
         median = min{t : S(t) <= 1/2},   interval = {t : the band of S(t) contains 1/2}
 
@@ -77,7 +77,7 @@ def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: 
     times : array, > 0
         One time a run, ``inf`` where the event was not seen; a time after ``ended`` counts as not seen.
     ended : array that broadcasts against ``times``, > 0
-        When each run ended, or the budget at which the question is asked.
+        When each run ended, or the budget at which survival is evaluated.
     confidence : float in (0, 1)
 
     Returns
@@ -108,7 +108,7 @@ def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: 
     t = survival.quantiles
     value = _first(t, survival.probabilities)
     high = _first(t, np.nan_to_num(band.high.probabilities, nan=1.0))
-    # A band that is above 1/2 wherever there are data says that the median lies beyond them.
+    # If the band is above 1/2 wherever there are data, the median lies beyond them.
     lower = np.where(survival.probabilities > 0, np.nan_to_num(band.low.probabilities, nan=1.0), 0.0)
     low = min(_first(t, lower), float(values.max()))
     return Estimate(value, min(low, value), max(high, value), confidence)

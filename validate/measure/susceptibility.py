@@ -14,7 +14,7 @@ from ...theory.estimate import CONFIDENCE
 
 Array = NDArray[np.float64]
 
-#: Seeds at every K below which variances cannot be told apart, and no peak is claimed.
+#: With fewer seeds than this at every K variances cannot be distinguished, and no peak is claimed.
 FEWEST_SEEDS = 4
 _DRAWS = 1000
 
@@ -29,7 +29,7 @@ class Susceptibility:
 
     @property
     def claimed(self) -> bool:
-        """Whether the variances tell of a peak at all."""
+        """Whether the variances show a peak at all."""
         return self.p_value < 1 - self.peak.confidence
 
 
@@ -80,7 +80,7 @@ def susceptibility(
     variance = np.nanvar(y, axis=1, ddof=1)
     best = int(variance.argmax())
     enough = np.isfinite(y).sum(1).min() >= FEWEST_SEEDS
-    p_value = max(_p_value(one, rng) for one in (y, y - np.nanmean(y, 1, keepdims=True))) if enough else 1.0
+    p_value = max(_p_value(sample, rng) for sample in (y, y - np.nanmean(y, 1, keepdims=True))) if enough else 1.0
     if p_value >= 1 - confidence:
         return Susceptibility(variance, Estimate(float(k[best]), 0.0, math.inf, confidence), p_value)
     drawn = np.nanvar(_resampled(y, rng), axis=2).argmax(1)

@@ -48,15 +48,15 @@ def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: f
     >>> acquisition_times(xr.Dataset({"icl_accuracy": accuracy}, {"time": [0.0, 10.0, 20.0]})).values
     array([19., inf])
     """
-    found = xr.apply_ufunc(
+    times = xr.apply_ufunc(
         lambda values: first_crossing(runs.time, values, level),
         runs[accuracy],
         input_core_dims=[["time"]],
         vectorize=True,
     )
     if "ending" in runs:
-        found = found.where(np.isfinite(found) | (runs.ending != runs.ending.attrs.get("diverged", -1)))
-    return found.assign_attrs(units="gradient-flow time")
+        times = times.where(np.isfinite(times) | (runs.ending != runs.ending.attrs.get("diverged", -1)))
+    return times.assign_attrs(units="gradient-flow time")
 
 
 def geometric_mean(samples: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
@@ -125,7 +125,7 @@ def measure_power_law(
     smoother = np.linalg.solve((design.T * w) @ design, design.T * w)
     fit = smoother @ v
     leverage = np.sum(design.T * smoother, 0)
-    # A point alone at its end of x may hold the line wholly (h = 1): its residual, zero, says nothing.
+    # A point alone at its end of x may hold the line wholly (h = 1): its residual, zero, means nothing.
     robust = (v - design @ fit) / np.maximum(1 - leverage, 1e-9)
     half = stats.t.ppf(0.5 + confidence / 2, u.size - 2) * np.sqrt(np.sum((smoother * robust) ** 2, 1))
     low, high = fit - half, fit + half
@@ -204,11 +204,11 @@ def measure_threshold(
             if np.mean(y, where=present) < 0.75
             else Estimate(k[0], 0.0, k[-1], confidence)
         )
-    found = np.log([draw for draw in draws if np.isfinite(draw)])
+    logs = np.log([draw for draw in draws if np.isfinite(draw)])
     half = 0.0
-    if seeds > 1 and found.size > 1:
+    if seeds > 1 and logs.size > 1:
         freedom = seeds - 1 if paired else (seeds - 1) * _effective_number(np.var(y, 1, where=present))
-        half = stats.t.ppf(0.5 + confidence / 2, freedom) * found.std(ddof=1) * math.sqrt(seeds / (seeds - 1))
+        half = stats.t.ppf(0.5 + confidence / 2, freedom) * logs.std(ddof=1) * math.sqrt(seeds / (seeds - 1))
     i = int(np.clip(np.searchsorted(k, midpoint), 1, k.size - 1))
     low, high = midpoint * math.exp(-half), midpoint * math.exp(min(half, 700.0))
     return Estimate(midpoint, float(min(low, k[i - 1])), float(max(high, k[i])), confidence)
@@ -238,5 +238,5 @@ def _sigmoid_midpoints(k: Array, accuracy: Array) -> Array:
     bend = left - 2 * centre + right
     smooth = (bend > 0) & (best == inner)
     shift = np.where(smooth, (left - right) / np.where(smooth, 2 * bend, 1.0), 0.0)
-    found = np.exp(middles[best] + shift * (middles[1] - middles[0]))
-    return np.where((accuracy.max(1) >= 0.75) & (accuracy.min(1) <= 0.75), found, np.nan)
+    midpoints = np.exp(middles[best] + shift * (middles[1] - middles[0]))
+    return np.where((accuracy.max(1) >= 0.75) & (accuracy.min(1) <= 0.75), midpoints, np.nan)

@@ -80,8 +80,8 @@ class Cointegration:
             margins = perceptron(memory, "memory.", items).squeeze(-1) * labels
         loss, slopes = self._averaged(parameters["w"], parameters["beta"], margins.detach())
         to_w, to_beta, to_margin = (weight[..., None] * slopes).unbind(-1)
-        found = torch.autograd.grad(margins, list(memory.values()), to_margin.to(margins))
-        gradients = {**dict(zip(memory, found, strict=True)), "w": to_w.sum(1), "beta": to_beta.sum(1)}
+        of_memory = torch.autograd.grad(margins, list(memory.values()), to_margin.to(margins))
+        gradients = {**dict(zip(memory, of_memory, strict=True)), "w": to_w.sum(1), "beta": to_beta.sum(1)}
         for name, value in parameters.items():
             gradient = gradients[name].to(value)
             if decays:

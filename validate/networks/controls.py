@@ -81,12 +81,12 @@ class HeldGates(nn.Module):
 
     def gates(self, target: Tensor) -> list[Tensor]:
         """Which units of both hidden layers are open, 0 or 1, (B, width) each."""
-        found, at = [], target
+        open_gates, at = [], target
         for gate in (self.gate0, self.gate1):
             at = F.linear(at, gate[:, :-1], gate[:, -1])
-            found.append((at > 0).to(at.dtype))
+            open_gates.append((at > 0).to(at.dtype))
             at = F.relu(at)
-        return found
+        return open_gates
 
     def forward(self, read: Tensor, target: Tensor) -> Tensor:
         first, second = self.gates(target)

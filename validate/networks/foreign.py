@@ -50,7 +50,7 @@ class ForeignNetwork:
     @property
     def source(self) -> str:
         """Hash of the source that defines it, a part of the address of its results."""
-        text = "".join(_source_of(one) for one in (self.factory, self.memory) if one is not None)
+        text = "".join(_source_of(function) for function in (self.factory, self.memory) if function is not None)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -39,7 +39,7 @@ QUIET = 0.05 / 128
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What :func:`predict` says.
+    """The result of :func:`predict`.
 
     Parameters
     ----------
@@ -230,8 +230,10 @@ class Calibrations:
 
 def _checked(clocks: Mapping[float, float] | None) -> dict[float, float]:
     given = clocks or {}
-    found = {number("scrambled_clock", k, minimum=2.0): given[k] for k in sorted(given)}
-    return {k: number("scrambled_clock", v, minimum=0.0, maximum=math.inf, exclusive=True) for k, v in found.items()}
+    by_diversity = {number("scrambled_clock", k, minimum=2.0): given[k] for k in sorted(given)}
+    return {
+        k: number("scrambled_clock", v, minimum=0.0, maximum=math.inf, exclusive=True) for k, v in by_diversity.items()
+    }
 
 
 def _diversities(given: Sequence[float]) -> np.ndarray:
@@ -248,13 +250,13 @@ def _stacked(
         ends.append(solve(member, grid))
         if bar is not None:
             bar.update((i + 1) / len(members), f"network {i + 1} of {len(members)}")
-    found: Any = xr.concat(ends, "member")
-    return found
+    stacked: Any = xr.concat(ends, "member")
+    return stacked
 
 
 def threshold_of(grid: np.ndarray, accuracy: np.ndarray) -> Estimate:
     """Where the mean over members rises through 3/4, and the range of the members' own crossings."""
-    own = [crossing(grid, one) for one in accuracy]
+    own = [crossing(grid, curve) for curve in accuracy]
     value = crossing(grid, accuracy.mean(0))
     return Estimate(value, min(value, *own), max(value, *own))
 
@@ -269,7 +271,7 @@ def _summary(curve: xr.Dataset) -> xr.Dataset:
     columns: dict[str, list] = {}
     for name, middle in (("icl_accuracy", np.mean), ("iwl_accuracy", np.mean), ("time_acquired", np.median)):
         spreads = [_spread_of(values, middle) for values in curve[name].transpose("task_diversity", "member").values]
-        columns[name] = [one.value for one in spreads]
+        columns[name] = [spread.value for spread in spreads]
         columns[f"{name}_low"], columns[f"{name}_high"] = [s.low for s in spreads], [s.high for s in spreads]
     columns["phase"] = [
         _phase(icl, time) for icl, time in zip(columns["icl_accuracy"], columns["time_acquired"], strict=True)

@@ -27,7 +27,7 @@ ASSUMPTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class MinimalForecast:
-    """What :func:`predict_minimal` says.
+    """The result of :func:`predict_minimal`.
 
     Parameters
     ----------

@@ -44,14 +44,14 @@ def predict_order(
     )
     total, table = tabulated(model, coupling)
     contexts = draw_contexts(model, draws, coupling.runs[0].margins.shape[1], member.seed)
-    found: dict[str, list[float]] = {name: [] for name in PREDICTED}
+    readings: dict[str, list[float]] = {name: [] for name in PREDICTED}
     for time in times:
         state = np.array([np.interp(time, course.time, course[name]) for name in STATE])
         place = np.clip(state[STATE.index("clock")] / total, 0.0, 1.0) * (len(table) - 1)
         row = np.array([np.interp(place, np.arange(len(table)), column) for column in table.T])
         for name, value in _read(model, state, row, contexts, float(time)).items():
-            found[name].append(value)
-    return {name: np.array(values) for name, values in found.items()}
+            readings[name].append(value)
+    return {name: np.array(values) for name, values in readings.items()}
 
 
 def _read(model: ReducedTransformer, state: Array, row: Array, contexts, time: float) -> dict[str, float]:

@@ -69,8 +69,8 @@ def solved(
         )  # fmt: skip
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # the compiled solver holds no lock
-        found: Any = xr.concat(list(pool.map(one, map(float, np.atleast_1d(task_diversity)))), "task_diversity")
-    return found
+        solution: Any = xr.concat(list(pool.map(one, map(float, np.atleast_1d(task_diversity)))), "task_diversity")
+    return solution
 
 
 def _clock_scale(speed: Mapping[float, float], k: float) -> float:

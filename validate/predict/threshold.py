@@ -33,7 +33,7 @@ class Prediction:
     """A number made before the networks that it is about, with everything it was made from.
 
     ``inputs`` names the equation and the calibration runs (by their address in the run store); nothing else was seen.
-    ``by_seed`` is what each calibration seed says, where each says something.
+    ``by_seed`` is the prediction of each calibration seed, where each gives one.
     """
 
     estimate: Estimate
@@ -72,7 +72,7 @@ def predict_threshold(
 
     The interval holds the uncertainty of I* and the spread of the memory's seeds.
     """
-    memory = measured_memory(trainings, [ended_at(one, budget) for one in curves], budget)
+    memory = measured_memory(trainings, [ended_at(curve, budget) for curve in curves], budget)
     value, low, high = (float(memory.critical_diversity(reading)) for reading in clock.estimate.ends)
     if math.isinf(value):
         return Prediction(Estimate(value, min(low, value), math.inf), clock.inputs)
@@ -168,7 +168,7 @@ def predict_transformer_clock(runs: Sequence[Run], endless: xr.Dataset) -> Predi
 
 def _relative_spread(trainings: Sequence[MemoryTraining], curves: Sequence[xr.Dataset], budget: float) -> float:
     """Relative 95 % half-width of K* from the spread of I_K between seeds: δ ln K* = δ ln I_K / ν."""
-    curves = [ended_at(one, budget) for one in curves]
+    curves = [ended_at(curve, budget) for curve in curves]
     clocks: dict[int, list[float]] = {}
     for training, dataset in zip(trainings, curves, strict=True):
         clocks.setdefault(training.task_diversity, []).append(float(np.log(dataset.clock[-1])))

@@ -29,7 +29,8 @@ class Scanned(Protocol):
 class Preset:
     """A named list of experiments, their bars included.
 
-    ``note`` says what was chosen after results had been seen; ``looks`` when verdicts are looked for: at once, by de
+    ``note`` names what was chosen after results had been seen; ``looks`` is when verdicts are sought, at once by
+    default.
     """
 
     name: str
@@ -39,21 +40,24 @@ class Preset:
     looks: Looks = field(default_factory=Looks)
 
     def __post_init__(self) -> None:
-        names = [one.name for one in self.experiments]
+        names = [experiment.name for experiment in self.experiments]
         require(len(set(names)) == len(names), "experiments", "have different names", names)
 
     def with_scan(self, task_diversity: Sequence[float]) -> Preset:
         """The same preset with other K in every scan; ``ValueError`` if none of its experiments scans K."""
-        none = f"be left out: no experiment of {self.name} scans K ({', '.join(one.name for one in self.experiments)})"
-        require(any(isinstance(one, Scanned) for one in self.experiments), "task_diversity", none, task_diversity)
+        names = ", ".join(part.name for part in self.experiments)
         scans: list[Any] = [
-            one.with_scan(task_diversity) if isinstance(one, Scanned) else one for one in self.experiments
+            part.with_scan(task_diversity) if isinstance(part, Scanned) else part for part in self.experiments
         ]
+        scanned = any(isinstance(part, Scanned) for part in self.experiments)
+        require(
+            scanned, "task_diversity", f"be left out: no experiment of {self.name} scans K ({names})", task_diversity
+        )
         return replace(self, experiments=scans)
 
     def only(self, names: Sequence[str]) -> Preset:
         """The same preset with the named experiments alone."""
-        known = {one.name: one for one in self.experiments}
+        known = {experiment.name: experiment for experiment in self.experiments}
         for name in names:
             choice("experiment", name, known)
         return replace(self, experiments=[known[name] for name in dict.fromkeys(names)])

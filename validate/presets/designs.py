@@ -27,7 +27,7 @@ def audit(
 ) -> ThresholdScan:
     """Are the transformer's two circuits independent? K* and I_K from a ladder of memories.
 
-    Each rung is a memory that says more of the network's own: the perceptron alone, the transformer with scrambled
+    Each rung is a memory that is closer to the network's own: the perceptron alone, the transformer with scrambled
     context labels and its attention held where it starts, the whole transformer with scrambled labels. What is left
     between the last rung and the measured K* is the coupling of the circuits. The perceptron's rung and the whole
     transformer's stand once more with I* read off the clock of networks that acquire ICL at a large finite K: what

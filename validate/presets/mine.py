@@ -14,7 +14,7 @@ from .base import TRANSFORMER, Preset
 
 #: The scan of K: multiples of N from the first to the last, in steps of the factor.
 _FIRST, _LAST, _FACTOR = 4, 150, 1.5
-#: Training lasts this many times N, unless told otherwise.
+#: Training lasts this many times N by default.
 _BUDGET = 8.0
 _BAR = 1.25
 

@@ -55,7 +55,7 @@ _AT: dict[str, Any] = {"first_seed": _FIRST_CALIBRATION_SEED, "dimension": 31, "
 
 
 def _mixed(run: Run, endless_time: float) -> dict[str, Run]:
-    """Runs long enough for twice what starvation says."""
+    """Runs of twice the time that starvation predicts."""
     return {
         label: run.with_(
             task_diversity=k, fresh_share=share, budget=1.5 * endless_time / share,

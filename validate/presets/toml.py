@@ -25,7 +25,7 @@ _TOP = ("name", "description", "note", "looks", "runs", "memories", "extends", "
 
 def packaged() -> dict[str, Path]:
     """The presets of the package that stand in TOML files, by name."""
-    return {one.stem: one for one in sorted(Path(__file__).parent.glob("*.toml"))}
+    return {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 def experiments_of(name: str) -> list[str] | None:
@@ -66,31 +66,35 @@ def read_preset(path: str | os.PathLike[str], presets: Mapping[str, Preset]) -> 
     Raises
     ------
     ValueError
-        If the file cannot be read, or names what does not exist; the message says where.
+        If the file cannot be read, or names what does not exist; the message gives the place.
     """
     known = packaged()
     file = known.get(str(path), Path(path))
     if not file.is_file():
         choice("preset", str(path), [*presets, *known, "mine"], otherwise="a file")
     try:
-        told = tomllib.loads(file.read_text("utf-8"))
+        content = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ArgumentError(f"Argument 'preset' must be a TOML file, but {file} is none ({error}).") from error
-    _only(told, _TOP, f"{file}")
-    runs = {name: _run(entry, f"{file}, runs.{name}") for name, entry in told.get("runs", {}).items()}
-    alone = {name: _memories(entry, f"{file}, memories.{name}") for name, entry in told.get("memories", {}).items()}
+    _only(content, _TOP, f"{file}")
+    runs = {name: _run(entry, f"{file}, runs.{name}") for name, entry in content.get("runs", {}).items()}
+    alone = {name: _memories(entry, f"{file}, memories.{name}") for name, entry in content.get("memories", {}).items()}
     made: list[Any] = []
-    if "extends" in told:
-        require(told["extends"] in presets, "preset", f"extend one of {', '.join(presets)}", told["extends"])
-        base = presets[told["extends"]]
-        made += base.only(told["keep"]).experiments if "keep" in told else base.experiments
+    if "extends" in content:
+        require(content["extends"] in presets, "preset", f"extend one of {', '.join(presets)}", content["extends"])
+        base = presets[content["extends"]]
+        made += base.only(content["keep"]).experiments if "keep" in content else base.experiments
     reader = _Reader(runs, alone)
-    for i, entry in enumerate(told.get("experiment", [])):
+    for i, entry in enumerate(content.get("experiment", [])):
         made.append(reader.kind(entry, f"{file}, experiment {i + 1}"))
     require(len(made) > 0, "preset", "have an experiment", str(file))
-    looks = Looks(told["looks"]) if "looks" in told else Looks()
+    looks = Looks(content["looks"]) if "looks" in content else Looks()
     return Preset(
-        str(told.get("name", file.stem)), str(told.get("description", "")), made, str(told.get("note", "")), looks
+        str(content.get("name", file.stem)),
+        str(content.get("description", "")),
+        made,
+        str(content.get("note", "")),
+        looks,
     )
 
 
@@ -135,7 +139,7 @@ class _Reader:
         """An object of a class of ``experiments``: its name, or a table with its ``kind``."""
         arguments = dict(entry) if isinstance(entry, dict) else {"kind": entry}
         name = arguments.pop("kind", None)
-        classes = [one for one in known.__all__ if is_dataclass(getattr(known, one))]
+        classes = [each for each in known.__all__ if is_dataclass(getattr(known, each))]
         require(name in classes, "preset", f"name a kind among {', '.join(classes)} ({where})", name)
         return self.build(getattr(known, name), arguments, f"{where}, {name}")
 
@@ -143,32 +147,32 @@ class _Reader:
         hints = typing.get_type_hints(cls)
         names = [field.name for field in fields(cls)]
         _only(arguments, names, where)
-        values = {name: self.value(hints[name], one, f"{where}.{name}") for name, one in arguments.items()}
+        values = {name: self.value(hints[name], argument, f"{where}.{name}") for name, argument in arguments.items()}
         try:
             return cls(**values)
         except TypeError as error:
             raise ArgumentError(f"Argument 'preset' must give all that is needed, but in {where} {error}.") from error
 
-    def value(self, hint: Any, told: Any, where: str) -> Any:
+    def value(self, hint: Any, given: Any, where: str) -> Any:
         origin, inner = get_origin(hint), get_args(hint)
         if hint is Run:
-            require(told in self.runs, "preset", f"name one of the runs {', '.join(self.runs)} ({where})", told)
-            return self.runs[told]
-        if isinstance(told, str) and inner and inner[0] is MemoryTraining:
-            require(told in self.alone, "preset", f"name one of the memories {', '.join(self.alone)} ({where})", told)
-            return self.alone[told]
+            require(given in self.runs, "preset", f"name one of the runs {', '.join(self.runs)} ({where})", given)
+            return self.runs[given]
+        if isinstance(given, str) and inner and inner[0] is MemoryTraining:
+            require(given in self.alone, "preset", f"name one of the memories {', '.join(self.alone)} ({where})", given)
+            return self.alone[given]
         if origin in (Union, types.UnionType):
             kinds = [one for one in inner if is_dataclass(one)]
-            if kinds and isinstance(told, dict):
-                return self.kind(told, where) if "kind" in told else self.build(kinds[0], told, where)
-            rest = [one for one in inner if get_origin(one) is not None] if isinstance(told, dict | list) else []
-            return self.value(rest[0], told, where) if rest else _number(told)
-        if isinstance(told, dict) and origin is not None:
+            if kinds and isinstance(given, dict):
+                return self.kind(given, where) if "kind" in given else self.build(kinds[0], given, where)
+            rest = [one for one in inner if get_origin(one) is not None] if isinstance(given, dict | list) else []
+            return self.value(rest[0], given, where) if rest else _number(given)
+        if isinstance(given, dict) and origin is not None:
             return {
-                int(k) if inner[0] is int else k: self.value(inner[1], one, f"{where}.{k}") for k, one in told.items()
+                int(k) if inner[0] is int else k: self.value(inner[1], one, f"{where}.{k}") for k, one in given.items()
             }
-        if isinstance(told, list):
-            return [self.value(inner[0], one, f"{where}[{i}]") for i, one in enumerate(told)] if inner else told
-        if is_dataclass(hint) and isinstance(told, dict):
-            return self.build(hint, told, where)
-        return self.kind(told, where) if hint in (known.Method, known.TimeMethod) else _number(told)
+        if isinstance(given, list):
+            return [self.value(inner[0], one, f"{where}[{i}]") for i, one in enumerate(given)] if inner else given
+        if is_dataclass(hint) and isinstance(given, dict):
+            return self.build(hint, given, where)
+        return self.kind(given, where) if hint in (known.Method, known.TimeMethod) else _number(given)

@@ -1,4 +1,4 @@
-"""Other explanations of the same runs: what each says of a condition that it has not seen, and how good that is.
+"""Other explanations of the same runs: what each predicts for a condition that it has not seen, and how well.
 
 found = compare(conditions("results/coupling"), [*stated(...), *RIVALS["K*"]])
 found.rows()                                   one row a predictor; `iclrace rivals results/coupling` prints them

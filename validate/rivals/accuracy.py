@@ -22,7 +22,7 @@ from .predictors import Rival
 from .score import CONFIDENCE, Comparison, Interval, compare, penalty, varied
 
 CHANCE = 0.5
-#: What is said of a condition of which a predictor says nothing.
+#: The prediction for a condition where a predictor makes none.
 NOTHING = Estimate(0.5, 0.0, 1.0, CONFIDENCE)
 
 
@@ -64,7 +64,7 @@ def final_accuracies(runs: xr.Dataset, budget: float) -> dict[float, Estimate]:
     and 1, and the interval's upper end holds both.
     """
     ends = accuracy_at(runs, budget)
-    found = {}
+    accuracies = {}
     for k in runs.task_diversity.values.tolist():
         last = ends.sel(task_diversity=k).values.ravel()
         last = last[np.isfinite(last)]
@@ -73,8 +73,8 @@ def final_accuracies(runs: xr.Dataset, budget: float) -> dict[float, Estimate]:
             _, high = _student(np.where(last > ACQUIRED, 1.0, last))
             value = float(last.mean())
             high = max(high, _student(last)[1], value)
-            found[float(k)] = Estimate(value, min(low, value), high, CONFIDENCE)
-    return found
+            accuracies[float(k)] = Estimate(value, min(low, value), high, CONFIDENCE)
+    return accuracies
 
 
 def _student(samples: np.ndarray) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def _student(samples: np.ndarray) -> tuple[float, float]:
 
 
 def accuracy_interval(estimate: Estimate, measured: Estimate) -> Interval:
-    """[l, u] of a said accuracy, widened by the measurement in quadrature, within [0, 1]."""
+    """[l, u] of a predicted accuracy, widened by the measurement in quadrature, within [0, 1]."""
     below, above = measured.high - measured.value, measured.value - measured.low
     low, high = math.hypot(estimate.value - estimate.low, below), math.hypot(estimate.high - estimate.value, above)
     return max(estimate.value - low, 0.0), min(estimate.value + high, 1.0)
@@ -107,8 +107,8 @@ class AccuracyComparison(Comparison):
 
     def _score(self, rival: int, condition: int) -> float:
         estimate = self.predicted[rival][condition]
-        pairs = [(accuracy_from(estimate, k), found) for k, found in self.accuracies[condition].items()]
-        return float(np.mean([penalty(accuracy_interval(p, found), found.value) for p, found in pairs]))
+        pairs = [(accuracy_from(estimate, k), measured) for k, measured in self.accuracies[condition].items()]
+        return float(np.mean([penalty(accuracy_interval(p, measured), measured.value) for p, measured in pairs]))
 
     def _told(self, rival: int) -> dict[str, Any]:
         """``off by``: the absolute difference, mean over K and then conditions. ``covered`` counts K, of ``points``."""
@@ -118,8 +118,8 @@ class AccuracyComparison(Comparison):
                 continue
             says += 1
             estimate = {k: accuracy_from(threshold, k) for k in measured}
-            errors.append(np.mean([abs(estimate[k].value - found.value) for k, found in measured.items()]))
-            ends = [(accuracy_interval(estimate[k], found), found.value) for k, found in measured.items()]
+            errors.append(np.mean([abs(estimate[k].value - accuracy.value) for k, accuracy in measured.items()]))
+            ends = [(accuracy_interval(estimate[k], accuracy), accuracy.value) for k, accuracy in measured.items()]
             covered += sum(low <= value <= high for (low, high), value in ends)
         return {
             "says": says, "conditions": len(self.known), "points": sum(map(len, self.accuracies)),
@@ -130,15 +130,15 @@ class AccuracyComparison(Comparison):
         """One row a condition, K and predictor."""
         rows = []
         for i, (place, measured) in enumerate(zip(varied(self.known), self.accuracies, strict=True)):
-            for (k, found), (rival, row) in (
+            for (k, accuracy), (rival, row) in (
                 (point, pair) for point in measured.items() for pair in zip(self.rivals, self.predicted, strict=True)
             ):
                 estimate = accuracy_from(row[i], k)
                 rows.append(
                     {
-                        **place, "task_diversity": k, "measured": found.value, "predictor": rival.name,
+                        **place, "task_diversity": k, "measured": accuracy.value, "predictor": rival.name,
                         "predicted": estimate.value, "low": estimate.low, "high": estimate.high,
-                        "score": penalty(accuracy_interval(estimate, found), found.value),
+                        "score": penalty(accuracy_interval(estimate, accuracy), accuracy.value),
                     }
                 )  # fmt: skip
         return rows
@@ -152,13 +152,18 @@ def compare_accuracy(known: Sequence[Known], rivals: Sequence[Rival], against: s
     ValueError
         As ``compare`` does, and where the networks of a condition are not stored.
     """
-    found = compare(known, rivals, against)
+    comparison = compare(known, rivals, against)
     accuracies = []
-    for one in found.known:
+    for one in comparison.known:
         runs = one.networks()
         require(runs is not None, "conditions", f"store their networks to score {FINAL}", dict(one.condition.at))
         assert runs is not None
         accuracies.append(final_accuracies(runs, one.condition.value("budget", math.inf)))
     return AccuracyComparison(
-        found.known, found.rivals, found.predicted, found.against, found.left_out, accuracies=accuracies
+        comparison.known,
+        comparison.rivals,
+        comparison.predicted,
+        comparison.against,
+        comparison.left_out,
+        accuracies=accuracies,
     )

@@ -19,7 +19,7 @@ from ..place import PARTS, At
 from ..summary import read_summary
 from ..training.store import read_dataset
 
-#: Fewer conditions than these tell no predictor from another.
+#: Fewer conditions than this cannot distinguish predictors.
 FEWEST = 3
 
 
@@ -35,12 +35,12 @@ class Condition:
     ----------
     at : mapping from the name of a coordinate to its value
         ``context_length``, ``dimension``, ``width``, ``rate_ratio``, … (:data:`iclrace.validate.place.SYMBOLS`).
-    said : mapping from the name of a method to its prediction, frozen before the networks were trained
+    predictions : mapping from the name of a method to its prediction, frozen before the networks were trained
     runs : callable
         Calibration dataset by its kind: "scrambled", "endless", "coupling", "memory_layer-normed"; None if it is not
         stored.
     sees : sequence of str
-        The kinds that may be asked for.
+        The kinds that may be requested.
     """
 
     at: Mapping[str, At]
@@ -55,9 +55,9 @@ class Condition:
         return self.runs(kind)
 
     def value(self, name: str, plain: float = math.nan) -> float:
-        """A coordinate as a number; ``plain`` where it is not one, or not told because it is the plain one."""
-        found = self.at.get(name, plain)
-        return float(found) if isinstance(found, int | float) else math.nan
+        """A coordinate as a number; ``plain`` where it is no number, or left out because it is the usual one."""
+        value = self.at.get(name, plain)
+        return float(value) if isinstance(value, int | float) else math.nan
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ def conditions_of(claims: Iterable[Claim], read: Callable[[str, str], xr.Dataset
     read : callable
         The stored calibration runs of an experiment by their label, such as "scrambled_n15"; None if there are none.
     """
-    found: dict[tuple[tuple[str, At], ...], dict[str, list[Claim]]] = {}
+    by_place: dict[tuple[tuple[str, At], ...], dict[str, list[Claim]]] = {}
     for claim in claims:
         place = tuple(sorted(claim.at.items()))
-        found.setdefault(place, {}).setdefault(claim.experiment, []).append(claim)
+        by_place.setdefault(place, {}).setdefault(claim.experiment, []).append(claim)
     known = []
-    for measurements in found.values():
+    for measurements in by_place.values():
         every = [one for one in (_known(claims, read) for claims in measurements.values()) if one is not None]
         known += [next((one for one in every if one.closed), every[0])] if every else []
     return known

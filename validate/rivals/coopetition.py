@@ -53,7 +53,7 @@ class Coopetition:
 
 
 def _all(here: Condition, others: Sequence[Known]) -> list[Condition]:
-    return [here, *(one.condition for one in others)]
+    return [here, *(other.condition for other in others)]
 
 
 @cache

@@ -49,7 +49,7 @@ class Crossing:
         if self.time is None:
             acquired = endless_time(here)
         else:
-            times = [(one.condition, endless_time(one.condition)) for one in others]
+            times = [(other.condition, endless_time(other.condition)) for other in others]
             acquired = self.time.predict(here, [Known(at, time) for at, time in times if time is not None])
         memory = None if silent is None else memorisation_times(silent)
         if acquired is None or memory is None or not 0 < acquired.value < np.inf:
@@ -64,8 +64,8 @@ def endless_time(condition: Condition) -> Estimate | None:
         return None
     times = acquisition_times(runs).values
     times = times[~np.isnan(times)]  # those that diverged
-    found = geometric_mean(times) if times.size else None
-    return found if found is not None and np.isfinite(found.value) else None
+    mean = geometric_mean(times) if times.size else None
+    return mean if mean is not None and np.isfinite(mean.value) else None
 
 
 def memorisation_times(runs: xr.Dataset) -> xr.Dataset | None:

@@ -1,4 +1,4 @@
-"""Predictors that need no runs of their own: a power law of the coordinates, and what a method has said already."""
+"""Predictors that need no runs of their own: a power law of the coordinates, and a method's stored prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...theory import Estimate
 from .conditions import Condition, Known
 
 _CONFIDENCE = 0.95
-#: Coordinates that are told only where they are not plain.
+#: Coordinates that a claim names only where they are not the usual ones.
 _PLAIN = {"residual_scale": 1.0}
 
 
@@ -71,13 +71,13 @@ class PowerLaw:
         return [name for name, exponent in self.exponents.items() if exponent is None]
 
     def predict(self, here: Condition, others: Sequence[Known]) -> Estimate | None:
-        at = np.array([self._row(here), *(self._row(one.condition) for one in others)])
-        fixed = np.array([self._fixed(here), *(self._fixed(one.condition) for one in others)])
+        at = np.array([self._row(here), *(self._row(other.condition) for other in others)])
+        fixed = np.array([self._fixed(here), *(self._fixed(other.condition) for other in others)])
         if not (np.isfinite(at).all() and np.isfinite(fixed).all()):
             return None
         if self.fitted == 0:
             return Estimate.exact(math.exp(fixed[0]))
-        design, y = at[1:], np.log([one.measured.value for one in others]) - fixed[1:]
+        design, y = at[1:], np.log([other.measured.value for other in others]) - fixed[1:]
         rank = int(np.linalg.matrix_rank(design)) if len(design) else 0
         if len(design) <= rank or rank == 0:
             return None
@@ -92,15 +92,15 @@ class PowerLaw:
         value, low, high = np.exp(np.clip([middle, middle - half, middle + half], -700, 700)).tolist()
         return Estimate(value, low, high, _CONFIDENCE)
 
-    def _row(self, one: Condition) -> list[float]:
-        return ([1.0] if self.constant is None else []) + [_log(one, name) for name in self._free]
+    def _row(self, condition: Condition) -> list[float]:
+        return ([1.0] if self.constant is None else []) + [_log(condition, name) for name in self._free]
 
-    def _fixed(self, one: Condition) -> float:
+    def _fixed(self, condition: Condition) -> float:
         given = {name: exponent for name, exponent in self.exponents.items() if exponent is not None}
         constant = 0.0 if self.constant is None else math.log(self.constant)
-        return constant + sum(exponent * _log(one, name) for name, exponent in given.items())
+        return constant + sum(exponent * _log(condition, name) for name, exponent in given.items())
 
 
-def _log(one: Condition, name: str) -> float:
-    value = one.value(name, _PLAIN.get(name, math.nan))
+def _log(condition: Condition, name: str) -> float:
+    value = condition.value(name, _PLAIN.get(name, math.nan))
     return math.log(value) if value > 0 else math.nan

@@ -40,7 +40,7 @@ class RivalMethod:
         return {f"{kind}_{label}": runs for kind, runs in self._jobs(scan).items()}
 
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
-        """Nothing where the rival says nothing."""
+        """K* by the rival; empty where it makes no prediction."""
         here = Condition(
             scan.place(), {}, lambda kind: networks_in(calibrated[f"{kind}_{label}"]), tuple(self.rival.sees)
         )

@@ -68,7 +68,7 @@ RIVALS: Mapping[str, tuple[Rival, ...]] = {
 
 def predictors(known: Sequence[Known], quantity: str = "K*", more: Sequence[Rival] = ()) -> list[Rival]:
     """Every method that has predicted the quantity at one of the conditions, and the rivals that speak of it."""
-    methods = dict.fromkeys(method for one in known for method in one.condition.predictions)
+    methods = dict.fromkeys(method for each in known for method in each.condition.predictions)
     return [*(Stated(method, theory=method in METHODS) for method in methods), *RIVALS.get(quantity, ()), *more]
 
 
@@ -84,9 +84,9 @@ def rival_named(name: str) -> Rival:
     must = 'be a rival as "package.module:object"'
     require(bool(colon and module and attribute), "with", must, name)
     try:
-        found: Any = getattr(importlib.import_module(module), attribute)
+        rival: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ArgumentError(f"Argument 'with' must {must}, but {name!r} cannot be imported: {error}.") from error
-    lacking = [one for one in ("name", "sees", "fitted", "predict") if not hasattr(found, one)]
+    lacking = [field for field in ("name", "sees", "fitted", "predict") if not hasattr(rival, field)]
     require(not lacking, "with", f"have {', '.join(lacking) or 'all that a rival has'}", name)
-    return found
+    return rival

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Interval = tuple[float, float]
 
 CONFIDENCE = 0.95
-#: Between these a quantity lies whatever is said of it: the ends of an interval that is open, or of no statement.
+#: A quantity lies between these in any case: the ends of an open interval, or of no prediction.
 LEAST, MOST = 1.0, 1e6
 _RESAMPLES = 10_000
 _EXACT = 16  # conditions up to which all 2^n signs are tried
@@ -104,8 +104,8 @@ class Comparison:
     def p_values(self) -> list[float]:
         """By rival: :func:`sign_flip` of its scores against ``rivals[against]``, by :func:`holm`; NaN for that one."""
         gaps = self.scores - self.scores[self.against]
-        found = holm([sign_flip(gap) for i, gap in enumerate(gaps) if i != self.against])
-        return [*found[: self.against], math.nan, *found[self.against :]]
+        corrected = holm([sign_flip(gap) for i, gap in enumerate(gaps) if i != self.against])
+        return [*corrected[: self.against], math.nan, *corrected[self.against :]]
 
     def rows(self, seed: int = 0) -> list[dict[str, Any]]:
         """One row a predictor, best score first.
@@ -135,20 +135,20 @@ class Comparison:
         """One row a condition and predictor: where, what was predicted and measured, and the score."""
         rows = []
         columns = zip(*self.predicted, strict=True)
-        for one, place, column, scores in zip(self.known, varied(self.known), columns, self.scores.T, strict=True):
+        for point, place, column, scores in zip(self.known, varied(self.known), columns, self.scores.T, strict=True):
             for rival, prediction, score in zip(self.rivals, column, scores, strict=True):
-                found = dict(zip(("predicted", "low", "high"), prediction.ends if prediction else (), strict=False))
+                ends = dict(zip(("predicted", "low", "high"), prediction.ends if prediction else (), strict=False))
                 rows.append(
-                    {**place, "measured": one.measured.value, "predictor": rival.name, **found, "score": float(score)}
+                    {**place, "measured": point.measured.value, "predictor": rival.name, **ends, "score": float(score)}
                 )
         return rows
 
 
 def varied(known: Sequence[Known]) -> list[dict[str, Any]]:
     """The coordinates in which conditions differ, of each of them."""
-    names = dict.fromkeys(name for one in known for name in one.condition.at)
-    told = [name for name in names if len({one.condition.at.get(name) for one in known}) > 1]
-    return [{name: one.condition.at.get(name) for name in told} for one in known]
+    names = dict.fromkeys(name for point in known for name in point.condition.at)
+    varying = [name for name in names if len({point.condition.at.get(name) for point in known}) > 1]
+    return [{name: point.condition.at.get(name) for name in varying} for point in known]
 
 
 def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") -> Comparison:
@@ -166,7 +166,7 @@ def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") 
     ValueError
         For too few conditions or rivals, or a name that none has.
     """
-    closed = [one for one in known if one.closed]
+    closed = [point for point in known if point.closed]
     must = f"be {FEWEST} or more whose measurement has two ends"
     require(len(closed) >= FEWEST, "conditions", must, f"{len(closed)} of {len(known)}")
     names = [rival.name for rival in rivals]
@@ -176,9 +176,9 @@ def compare(known: Sequence[Known], rivals: Sequence[Rival], against: str = "") 
     choice("against", against, names)
     predicted = []
     for rival in rivals:
-        seen = [one.seen_by(rival.sees) for one in closed]
+        seen = [point.seen_by(rival.sees) for point in closed]
         others = [[*seen[:i], *seen[i + 1 :]] if rival.fitted else [] for i in range(len(seen))]
-        predicted.append([rival.predict(one.condition, rest) for one, rest in zip(seen, others, strict=True)])
+        predicted.append([rival.predict(point.condition, rest) for point, rest in zip(seen, others, strict=True)])
     return Comparison(closed, rivals, predicted, names.index(against), len(known) - len(closed))
 
 
@@ -204,9 +204,9 @@ def holm(p: Sequence[float]) -> list[float]:
     """
     order = np.argsort(p)
     raised = np.maximum.accumulate([(len(p) - rank) * p[i] for rank, i in enumerate(order)])
-    found = np.empty(len(p))
-    found[order] = np.minimum(raised, 1.0)
-    return found.tolist()
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(raised, 1.0)
+    return corrected.tolist()
 
 
 def _covers(predicted: Estimate, measured: Estimate) -> bool:
