@@ -12,7 +12,7 @@ from latex2mathml.converter import convert
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
-from iclrace.cli import app
+from iclrace.cli.app import app
 from iclrace.figures import FIGURES, Results, explorer, style
 from iclrace.figures.questions import QUESTIONS
 from iclrace.figures.results import MissingResults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -216,20 +217,20 @@ def save_all(
 ) -> tuple[list[Path], dict[str, MissingResults]]:
     """Write every figure whose results are there to ``out``; returns the files, and what the others miss.
 
-    With ``of_results`` only those that show something of this folder, and none again that was drawn after the results
-    were written.
+    With ``of_results`` only those that show something of this folder, and none again that was drawn after its results
+    were written and the package was last changed.
     """
     from .results import MissingResults
     from .style import save
 
     made: list[Path] = []
     missing: dict[str, MissingResults] = {}
-    written = (results.directory / "summary.json").stat().st_mtime
+    changed = _last_change(results.directory) if of_results else math.inf
     for entry in _ENTRIES:
         path = Path(out) / f"{entry.name}{suffix}"
         if of_results and not entry.experiments:
             continue
-        if of_results and path.exists() and path.stat().st_mtime > written:
+        if path.exists() and path.stat().st_mtime > changed:
             made.append(path)
             continue
         try:
@@ -237,3 +238,13 @@ def save_all(
         except MissingResults as why:
             missing[entry.name] = why
     return made, missing
+
+
+def _last_change(folder: Path) -> float:
+    """When anything was last written that a figure of a results folder shows, or that draws it."""
+    package = Path(__file__).parents[1]
+    drawing = (
+        path for room in ("theory", "simulate", "validate", "figures") for path in (package / room).rglob("*.py")
+    )
+    shown = (*folder.glob("*.nc"), *folder.glob("summary.json"), *folder.glob("ode.json"))
+    return max(path.stat().st_mtime for path in (*drawing, *shown))

@@ -54,7 +54,9 @@ def draw(
     return ax
 
 
-def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes | None = None) -> Axes:
+def draw_fractions(
+    measured: Series, predicted: Series, endless: float, title: str = "", ax: Axes | None = None
+) -> Axes:
     """Points: fraction measured; lines: predicted; over K, by label statistics ("iid", "balanced").
 
     K → ∞ stands at ``endless``, joined to nothing.
@@ -84,7 +86,7 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
         ticks = [k for k in measured["iid"][0] if np.isfinite(k)]
         ax.set_xticks([*ticks, endless], [*(f"{tick:g}" for tick in ticks), "∞"])
         ax.xaxis.set_minor_formatter(style.NullFormatter())
-        style.legend_above(ax)
+        style.legend_above(ax, title)
     return ax
 
 
@@ -156,4 +158,6 @@ def prepare_labels(results: Results) -> Picture:
         "networks' own β0 and perceptrons trained alone; intervals: Wilson's, 95 %. "
         f"{picture.behind(results, claims)}."
     )
-    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest)])
+    lengths, budgets = ([claim.at[name] for claim in claims] for name in ("context_length", "budget"))
+    title = f"$N$ = {picture.span(lengths)}, $T$ = {picture.span(budgets)}"
+    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest, title)])

@@ -57,6 +57,8 @@ class Picture:
             require(len(axes) == len(self.panels), "ax", f"hold {len(self.panels)} axes, one a panel", len(axes))
             for panel, axis in zip(self.panels, axes, strict=True):
                 panel(ax=axis)
+            if ax is None and self.columns > 1 and self.shared:
+                self._name_outer(axes)
         canvas = axes[0].get_figure(root=True)
         assert canvas is not None
         return canvas
@@ -71,6 +73,14 @@ class Picture:
         for lowest in flat[max(0, count - columns) : count]:  # of each column, also where the last row is not full
             lowest.tick_params(axis="x", which="both", labelbottom=True)
         return flat[:count]
+
+    def _name_outer(self, axes: Sequence[Axes]) -> None:
+        """What an axis is stands where its numbers do: below the lowest panels, and left of the first column."""
+        for i, one in enumerate(axes):
+            if i + self.columns < len(axes):
+                one.set_xlabel("")
+            if i % self.columns:
+                one.set_ylabel("")
 
 
 # The words of a caption, from the data's own setting.

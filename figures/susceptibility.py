@@ -41,9 +41,11 @@ def draw_cumulants(cumulants: Mapping[int, Curve], ax: Axes | None = None) -> Ax
             value = [point.value for point in curve]
             sides = [[point.value - point.low for point in curve], [point.high - point.value for point in curve]]
             ax.errorbar(k, value, yerr=sides, fmt="o-", color=color, capsize=2, linewidth=1.0, label=f"$N$ = {n}")
-        for level in (0.0, 2 / 3):
+        for level, words in ((0.0, "Gaussian"), (2 / 3, "all alike")):
             ax.axhline(level, color=style.THEORY, linestyle=":", linewidth=0.8)
-        ax.set(xscale="log", ylim=(-1.0, 0.8), xlabel="task diversity $K$", ylabel="Binder's cumulant $U$")
+            ax.annotate(words, (0.01, level), xycoords=("axes fraction", "data"), xytext=(0, 2), fontsize=6,
+                        textcoords="offset points", color=style.THEORY)  # fmt: skip
+        ax.set(xscale="log", ylim=(-1.0, 0.9), xlabel="task diversity $K$", ylabel="Binder's cumulant $U$")
         style.plain_ticks(ax.xaxis)
     return ax
 

@@ -253,8 +253,8 @@ def balanced_fraction(
     import xarray as xr
 
     kinds = []
-    for labels in ("iid", "balanced"):
-        model = CoupledModel(replace(task, labels=labels), memory)
+    models = [CoupledModel(replace(task, labels=labels), memory) for labels in ("iid", "balanced")]
+    for model in models:
         axes = {"task_diversity": task_diversity, "beta0": beta0_quantiles(beta0_mean, beta0_std, draws)}
         kinds.append(_probabilities(sweep(model, axes, _until(budget), stop="acquired", **options)))
     return xr.concat(kinds, dim=xr.DataArray(["iid", "balanced"], dims="labels", name="labels")).assign_attrs(

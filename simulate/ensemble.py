@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import integer, named, number, real, require
+from ..theory._rehearsal import computing_begins
 from ..theory.accuracy import ACQUIRED
 from ._broadcast import STATES, Broadcast, broadcast, initial_states, states_last
 from ._chunks import Store, run_chunks
@@ -184,7 +185,9 @@ def solve_ensemble(
     _check_dimensions(layout.dims)
     output = np.zeros(0) if times is None else real("times", times, minimum=span[0], maximum=span[1])
     require(output.ndim == 1 and bool(np.all(np.diff(output) > 0)), "times", "ascend along one dimension", times)
-    kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
+    stopped, method = check_stop(stop, model), check_method(method)
+    computing_begins()
+    kernel = Kernel(model, levels, rtol, atol, stopped, max_steps, method)
     store = Store(model, layout, output)
     count = threads or os.cpu_count() or 1
     size = min(chunk, max(64, -(-layout.count // (2 * count))))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory._arguments import integer, real, require
+from ..theory._rehearsal import computing_begins
 from ._run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
@@ -106,9 +107,11 @@ def solve(
     wanted = None if times is None else real("times", times, minimum=span[0], maximum=span[1])
     if wanted is not None:
         require(wanted.ndim == 1 and bool(np.all(np.diff(wanted) > 0)), "times", "ascend along one dimension", times)
+    stopped, method = check_stop(stop, model), check_method(method)
+    computing_begins()
     parameters, tables = model.parameter_rows({}, 1, levels)
     rows, marks = blank_rows(state[None, :], span, parameters)
-    kernel = Kernel(model, levels, rtol, atol, check_stop(stop, model), max_steps, check_method(method))
+    kernel = Kernel(model, levels, rtol, atol, stopped, max_steps, method)
     record = _run_recorded(kernel, rows, marks, tables, np.zeros(0) if wanted is None else wanted)
     return _trajectory(model, levels, rows[0], marks[0], record, wanted, span[0])
 

@@ -99,6 +99,7 @@ def sweep(
     import xarray as xr
 
     grid = _check_axes(axes)
+    model.check_parameters({"decay_w" if name == "decay" else name: grid[name] for name in grid if name not in INITIAL})
     levels = levels or EventLevels()
     first, *rest = grid
     folder = None

@@ -103,7 +103,7 @@ def browser(tmp_path_factory):
 #: Imports what takes seconds, then gives every request a process of its own, with its own output and its own end.
 NURSERY = """
 import json, os, sys, traceback
-import iclrace.cli, iclrace.figures, iclrace.simulate, iclrace.validate, iclrace.validate.presets
+import iclrace.cli.app, iclrace.figures, iclrace.simulate, iclrace.validate, iclrace.validate.presets
 import matplotlib.pyplot
 
 for line in sys.stdin:

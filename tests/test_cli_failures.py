@@ -1,5 +1,6 @@
 """What the command line says and leaves where a locale, a solver or an option stands in the way."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -119,6 +120,76 @@ def test_an_option_is_named_before_anything_is_computed(command, monkeypatch, ar
     assert code == 2 and not printed
     assert named in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+#: By command: a bad second value for each of its options that are lists, and what the message names.
+LATER = {
+    ("simulate", "phases"): {"-N": "25,1", "-K": "30,0.5", "--amplitude": "1,-1", "--exponent": "1,-1",
+                             "--copies": "1,25", "--beta0-mean": "0,nan", "--beta0-std": "1,-1", "--budget": "1e3,-1",
+                             "-D": "63,0"},
+    ("simulate", "acquisition"): {"-N": "25,1", "-K": "30,0.5", "--beta0-std": "1,0", "--budget": "1e3,0",
+                                  "--amplitude": "1,0"},
+    ("simulate", "transience"): {"-N": "25,1", "-K": "30,0.5", "--decay": "0,-1", "--beta0": "0,inf",
+                                 "--budget": "9,-1"},
+    ("simulate", "balanced"): {"-N": "24,25", "-K": "30,0.5", "--beta0-std": "1,-1", "--budget": "1e3,-1"},
+    ("simulate", "run"): {"-N": "25,1", "-K": "30,0.5", "--beta0": "0,inf", "--w0": "0,nan", "--decay": "0,-1",
+                          "--budget": "1e3,1", "--copies": "1,100"},
+    ("predict",): {"-N": "15,1", "-D": "15,0", "--width": "16,0", "-K": "64,0", "--learning-rate": "0.1,-1",
+                   "--batch-size": "8,0", "--rate-ratio": "1,0", "--attention-scale": "1,0", "--residual-scale": "1,-1",
+                   "--copies": "1,31", "--decay": "0,-1", "--budget": "9,0", "--beta0": "0,inf"},
+    ("predict", "--network", "minimal"): {"-N": "15,1", "-D": "15,0", "--width": "16,0", "--learning-rate": "0.1,-1",
+                                          "--rate-ratio": "1,0", "--decay": "0,-1", "--budget": "9,0",
+                                          "--beta0": "0,inf", "--w0": "0,nan"},
+    ("train",): {"-N": "7,1", "-K": "64,3", "-D": "15,0", "--width": "16,0", "--depth": "1,0", "--layers": "3,0",
+                 "--copies": "1,31", "--learning-rate": "0.1,-1", "--rate-ratio": "1,0", "--momentum": "0,1",
+                 "--batch-size": "8,0", "--decay": "0,-1", "--decay-memory": "0,-1", "--budget": "9,0", "--w0": "0,nan",
+                 "--beta0": "0,inf", "--attention-scale": "1,0", "--residual-scale": "1,-1", "--noise": "0,-1",
+                 "--frequency-exponent": "0,-1", "--fresh-share": "0,1"},
+}  # fmt: skip
+LATER_CASES = [(command, option, text) for command, options in LATER.items() for option, text in options.items()]
+
+
+@pytest.mark.parametrize(("words", "option", "text"), LATER_CASES)
+def test_a_later_value_is_refused_before_the_first_is_computed(command, monkeypatch, words, option, text, tmp_path):
+    def computed(*_, **__):
+        pytest.fail("computed")
+
+    for room, begin in (
+        ("simulate.ensemble", "Kernel"), ("simulate.solve", "Kernel"), ("validate.training.jobs", "train_group"),
+        ("validate.predict.forecast", "train_couplings"),
+    ):  # fmt: skip
+        monkeypatch.setattr(importlib.import_module(f"iclrace.{room}"), begin, computed)
+    code, printed, error = command(*words, option, text)
+    assert code == 2 and not printed and len(error.strip().splitlines()) == 1
+    short = {"-N": ("context_length", "labels"), "-K": ("task_diversity",), "-D": ("dimension",)}
+    assert any(name in error for name in short.get(option, [option.lstrip("-").replace("-", "_")])), error
+    assert not list(tmp_path.iterdir())
+
+
+#: A command during which Ctrl-C is pressed as soon as a module is looked for.
+PRESSED = """
+import os, signal, sys
+pressed_at = sys.argv.pop(1)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == pressed_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from iclrace.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["iclrace.cli.app", "typer", "numpy", "torch", "numba", "matplotlib"])
+def test_ctrl_c_while_anything_is_imported_is_one_line(module, tmp_path):
+    words = ["figure", "landscape", "--out", "landscape.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", PRESSED, module, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    said = [line for line in done.stderr.splitlines() if not line.startswith("drawing ")]  # that it works
+    assert (done.returncode, done.stdout, said) == (130, "", ["iclrace: interrupted"])
 
 
 def test_without_arguments_there_is_help(command):

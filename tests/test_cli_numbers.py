@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from iclrace.cli import app, main
+from iclrace.cli import main
+from iclrace.cli.app import app
 from iclrace.theory import Estimate
 from iclrace.validate.predict.forecast import Forecast
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from iclrace.cli import app
+from iclrace.cli.app import app
 from iclrace.validate import PRESETS, Run, spread_for
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, ThresholdScan
 from iclrace.validate.plan import costs, progress, work

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from iclrace.cli import main
-from iclrace.cli_options import numbers
-from iclrace.cli_tables import working
-from iclrace.cli_train import train
+from iclrace.cli.options import numbers
+from iclrace.cli.tables import working
+from iclrace.cli.train import train
 from iclrace.theory import PowerLawMemory, Task, acquisition_time, threshold
 from iclrace.validate import Run
 
@@ -128,8 +128,8 @@ def test_a_redirected_command_says_now_and_then_that_it_works(monkeypatch, capfd
         def set(self):
             pass
 
-    monkeypatch.setattr("iclrace.cli_tables.threading.Event", Event)
-    monkeypatch.setattr("iclrace.cli_tables.threading.Thread", Inline)
+    monkeypatch.setattr("iclrace.cli.tables.threading.Event", Event)
+    monkeypatch.setattr("iclrace.cli.tables.threading.Thread", Inline)
     with working("thinking"):
         pass
     told = capfd.readouterr().err.splitlines()

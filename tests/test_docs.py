@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import typer
 
-from iclrace.cli import app
+from iclrace.cli.app import app
 from iclrace.figures import FIGURES
 from iclrace.validate import read_summary
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_every_folder_of_the_rooms_is_packaged():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
-    rooms = ("theory", "simulate", "validate", "figures")
+    rooms = ("theory", "simulate", "validate", "figures", "cli")
     folders = {path.parent for room in rooms for path in (ROOT / room).rglob("*.py")}
     assert sorted(listed) == sorted(["iclrace", *(".".join(("iclrace", *f.relative_to(ROOT).parts)) for f in folders)])
 
@@ -50,6 +50,8 @@ def test_dir_and_help_show_what_is_public_and_no_machinery():
     import iclrace
 
     assert dir(iclrace) == sorted(iclrace.__all__)
+    contents = pydoc.plain(pydoc.render_doc(iclrace)).partition("PACKAGE CONTENTS\n")[2].partition("\n\n")[0]
+    assert "theory" in contents and "_" not in contents  # rooms, and none of the parts of one
     for room in ("theory", "simulate", "validate", "figures"):
         module = importlib.import_module(f"iclrace.{room}")
         assert dir(module) == sorted(module.__all__)

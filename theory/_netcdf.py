@@ -6,6 +6,7 @@ groups, no unlimited dimensions, no types but numbers and text.
 """
 
 import io
+import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def _write_variable(file: Any, name: str, variable: "xr.Variable", compressed: b
 
 
 def _write_attributes(holder: Any, attributes: Mapping[Any, Any]) -> None:
-    """Strings at their own length, if it fits: others lie in a heap, in which HDF5 loops for ever if damaged."""
+    """Strings at their own length, if it fits: others lie in a heap, which is slower and has to be checked."""
     import h5py
 
     for name, value in attributes.items():
@@ -92,12 +93,39 @@ def _write_attributes(holder: Any, attributes: Mapping[Any, Any]) -> None:
             holder.attrs[str(name)] = np.atleast_1d(value)
 
 
+#: How a collection of HDF5's global heap begins: signature, version 1, and three bytes that are reserved.
+_COLLECTION = b"GCOL\x01\x00\x00\x00"
+_HEADER = 16  # bytes, of a collection and of every object in it
+
+
+def _check_heaps(path: Path) -> None:
+    """Walk through the objects of every heap: HDF5 walks for ever where one has no length, or leads back.
+
+    Text of an array and strings that do not fit into a header lie there. An object holds its number (2 bytes; 0 is
+    free space, whose length counts the header), 6 bytes, its length in 8, and as many bytes, filled up to a multiple
+    of 8. Source: HDF5 File Format Specification, III.E.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_COLLECTION)
+        while start >= 0:
+            place, end = start + _HEADER, start + int.from_bytes(content[start + 8 : start + _HEADER], "little")
+            while place + _HEADER <= min(end, len(content)):
+                number = int.from_bytes(content[place : place + 2], "little")
+                length = int.from_bytes(content[place + 8 : place + _HEADER], "little")
+                step = length if number == 0 else _HEADER + -(-length // 8) * 8
+                if step < _HEADER or place + step > end:
+                    raise ValueError(f"an object of its heap, at byte {place}, has an impossible length of {length}")
+                place += step
+            start = content.find(_COLLECTION, start + 1)
+
+
 def unpack(path: Path) -> "xr.Dataset":
     """The dataset in the NetCDF-4 file at ``path``, in memory; raises whatever h5py does where the file is damaged."""
     import h5py
     import xarray as xr
     from xarray import conventions
 
+    _check_heaps(path)
     with h5py.File(path, "r") as file:
         variables: dict[str, xr.Variable] = {}
         numbered = _numbered(file)

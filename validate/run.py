@@ -15,6 +15,7 @@ import xarray as xr
 from ..theory._arguments import require
 from .claim import Claim
 from .claims import Claims
+from .finished import Call
 from .frozen import freeze, read_frozen
 from .measure.clocks import MemoryCurves
 from .plan import costs, write_plan
@@ -100,7 +101,8 @@ def run(
     """Calibrate, predict, freeze, train, measure and judge; writes ``summary.json`` and the datasets to ``out``.
 
     Predictions and bars are written to ``predictions.json`` before the networks that they speak of are trained, and do
-    not change afterwards. An interrupted run continues where it stopped, and its result equals an uninterrupted one.
+    not change afterwards. An interrupted run continues where it stopped, and its result equals an uninterrupted one. A
+    finished one is read, unless something that it depends on has changed since.
 
     Parameters
     ----------
@@ -138,10 +140,23 @@ def run(
     plans = [Plan.of(experiment) for experiment in preset.experiments]  # refuses what cannot be trained
     try:
         with time_limit(hours):
-            trainer = _Trainer(RunStore(writable_directory(out)), progress, device, executor)
-            return _run(preset, plans, out, task_diversity, experiments, trainer, reason)
+            directory = writable_directory(out)
+            call = Call(preset, plans, directory, {"task_diversity": sorted(set(task_diversity or ()))})
+            if reason is None and call.is_done():
+                return _as_stored(preset, directory, call)
+            trainer = _Trainer(RunStore(directory), progress, device, executor)
+            report = _run(preset, plans, out, task_diversity, experiments, trainer, reason)
+            call.is_now_done()
+            return report
     except OutOfTime:
         raise OutOfTime(_what_is_left(preset, out, hours)) from None
+
+
+def _as_stored(preset: Preset, directory: Path, call: Call) -> Report:
+    """What an earlier call found, and nothing of what the folder holds of other experiments."""
+    names = {experiment.name for experiment in preset.experiments}
+    claims = Claims(claim for claim in read_summary(directory).claims if claim.experiment in names)
+    return Report(preset, claims, call.datasets)
 
 
 def _what_is_left(preset: Preset, out: str | os.PathLike[str], hours: float | None) -> str:

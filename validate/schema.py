@@ -139,6 +139,9 @@ FROZEN = {
 #: plan.json of a results folder: the addresses of all runs, by experiment
 PLAN = {"preset": str, "experiments": Each([str])}
 
+#: finished.json of a results folder: the hash of all that its results depend on
+FINISHED = {"depends_on": str}
+
 #: The attribute "setting" of a dataset: what all its runs have in common.
 SETTING = {
     "network?": str, "labels?": one_of("iid", "balanced"),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from iclrace.cli import app
+from iclrace.cli.app import app
 from iclrace.figures.animation import animate_race
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtr, ndtri
 from typer.testing import CliRunner
 
-from iclrace.cli import app
+from iclrace.cli.app import app
 from iclrace.figures import explorer
 from iclrace.simulate import CoupledModel, coupled_acquisition_time, observables, solve
 from iclrace.theory import PowerLawMemory, Task, acquired_beta, threshold, time_of_clock

@@ -7,9 +7,12 @@ import pytest
 
 from iclrace.theory import Task
 from iclrace.validate import Run, RunStore, train
+from iclrace.validate.schema import sealed
 from iclrace.validate.summary import provenance
+from iclrace.validate.training.config import json_text
 from iclrace.validate.training.jobs import train_memories
 from iclrace.validate.training.memory import MemoryTraining
+from iclrace.validate.training.store import write_text
 from iclrace.validate.training.trainer import EnsembleTrainer
 
 RUN = Run(
@@ -37,6 +40,14 @@ def test_the_shares_of_a_group_add_up_to_its_time(tmp_path):
     assert 0 < total < wall
     assert train(RUNS, tmp_path, progress=False).identical(first)
     assert store.seconds([*RUNS, *RUNS]) == (total, 0)
+
+
+def test_a_sum_of_times_does_not_hang_on_the_order_of_its_runs(tmp_path):
+    """A set of runs has another order in every process; a summary must stay as it is, or figures are drawn again."""
+    store, runs = RunStore(tmp_path), [RUN.with_(seed=s) for s in range(12)]
+    for run, seconds in zip(runs, [1e16] + [1.0] * 11, strict=True):  # after the first, each of the others is rounded
+        write_text(store.directory(run) / "cost.json", json_text(sealed({"seconds": seconds})))
+    assert store.seconds(runs) == (1e16 + 12.0, 0)  # 1e16 + 11 as doubles have it, ties to even
 
 
 def test_time_before_an_interruption_counts():

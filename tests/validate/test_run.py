@@ -1,15 +1,18 @@
 """The main job's folder: experiments of one preset that are run one after the other end up in one summary."""
 
 import json
+import os
 import shlex
 import sys
+from dataclasses import replace
 
 import pytest
+import xarray as xr
 
 from iclrace.figures import Results
 from iclrace.figures.report import _validations as validations
 from iclrace.theory import Task
-from iclrace.validate import PRESETS, MemoryTraining, OutOfTime, Preset, ProtocolError, Run, run
+from iclrace.validate import PRESETS, MemoryTraining, OutOfTime, Preset, ProtocolError, Run, finished, run
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, MemoryLaw, Scan, ThresholdScan
 from iclrace.validate.training import deadline
 
@@ -117,6 +120,83 @@ def test_a_second_call_of_a_finished_folder_leaves_it_as_it_is(preset, tmp_path)
     before = (tmp_path / "summary.json").stat().st_mtime_ns
     run(preset, tmp_path, progress=False)
     assert (tmp_path / "summary.json").stat().st_mtime_ns == before
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """From its call on, whoever trains, predicts, measures or reads a stored run fails the test."""
+    room = sys.modules["iclrace.validate.run"]
+
+    def forbid():
+        for name in ("predict", "test", "freeze", "train", "train_memories"):
+            monkeypatch.setattr(room, name, lambda *_, **__: pytest.fail("computed again"))
+        monkeypatch.setattr("iclrace.validate.training.store.RunStore.load", lambda *_: pytest.fail("read again"))
+
+    return forbid
+
+
+def test_a_finished_folder_is_read_and_not_computed_again(scanned, tmp_path, idle):
+    first = run(scanned, tmp_path, progress=False)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    idle()
+    again = run(scanned, tmp_path, progress=False)
+    assert list(again.claims) == list(first.claims) and again.failed == first.failed
+    assert list(again.datasets) == list(first.datasets)
+    for name, dataset in again.datasets.items():
+        xr.testing.assert_identical(dataset.drop_attrs(), first.datasets[name].drop_attrs())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def lose(path):
+    path.unlink()
+
+
+def touch(path):
+    later = path.stat().st_mtime_ns + 1
+    os.utime(path, ns=(later, later))
+
+
+@pytest.mark.parametrize("change", [touch, lose])
+@pytest.mark.parametrize("which", ["threshold_n8.nc", "summary.json", "runs/*/metrics.nc", "finished.json"])
+def test_what_changed_since_is_computed_again(scanned, tmp_path, monkeypatch, change, which):
+    first = run(scanned, tmp_path, progress=False)
+    change(next(tmp_path.glob(which)))
+    counted = []
+    room = sys.modules["iclrace.validate.run"]
+    real = room.predict
+    monkeypatch.setattr(room, "predict", lambda plan, *rest: counted.append(plan.name) or real(plan, *rest))
+    again = run(scanned, tmp_path, progress=False)
+    computed = [] if (change, which) == (touch, "finished.json") else ["threshold", "memory_law"]
+    assert sorted(counted) == sorted(computed)
+    assert [claim.measured for claim in again.claims] == [claim.measured for claim in first.claims]
+
+
+def test_other_options_bars_source_and_experiments_are_computed_again(scanned, preset, tmp_path, monkeypatch):
+    """A call is done where all that decides it is as it was; one with an experiment of the user's own never is."""
+    room = sys.modules["iclrace.validate.run"]
+    seen = []
+    monkeypatch.setattr(room, "_run", lambda plans, *rest, real=room._run: seen.append(1) or real(plans, *rest))
+
+    def computes(preset, **options):
+        seen.clear()
+        run(preset, tmp_path, progress=False, **options)
+        return bool(seen)
+
+    assert computes(preset) and not computes(preset)
+    assert computes(preset, experiments=["first"]) and not computes(preset, experiments=["first"])
+    assert computes(preset, reason="a reason")
+    stricter = Preset("mine", "", [replace(one, bar=1.4) for one in preset.experiments])
+    assert computes(stricter, reason="a stricter bar") and not computes(stricter)
+    finished._machinery.cache_clear()
+    monkeypatch.setattr(finished, "version", lambda name: f"next {name}")
+    assert computes(stricter) and not computes(stricter)
+
+    class Own(MemoryLaw):
+        pass
+
+    own = Preset("mine", "", [Own(TRAININGS, bar=1.5, name="own")])
+    assert computes(own) and computes(own)
+    finished._machinery.cache_clear()
 
 
 def looks(preset, out, hours):

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from ...simulate.reduced_transformer import HALFWAY
 from ...theory import Estimate
 from ...theory._arguments import integer, number, real, require
+from ...theory._rehearsal import computing_begins
 from ...theory.reduced_transformer import CORE, MeasuredCoupling, ReducedTransformer, Terms
 from ..training.config import addresses
 from ..training.coupling import CouplingTraining, measured_coupling, train_couplings
@@ -158,6 +159,7 @@ def predict(
         speed = {k: member.coupling.total_clock(k) / clock for k, clock in clocks.items()}
         return solved(model, member, diversities, budget, draws, speed)
 
+    computing_begins()
     if wanted is not None:
         known.cover(wanted)
     known.bracket(lambda coupling, k: float(solve(Member(coupling, 0, 0.0, 0.0), k).icl_accuracy.item()))

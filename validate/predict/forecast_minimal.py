@@ -12,6 +12,7 @@ import xarray as xr
 from ...simulate import CoupledModel, solve_ensemble
 from ...theory import Estimate, MeasuredMemory, MemoryRun, Task, icl_accuracy
 from ...theory._arguments import integer, number
+from ...theory._rehearsal import computing_begins
 from ...theory.interference import interfered_accuracy
 from ...theory.reduced_transformer import MeasuredCoupling
 from ..training.coupling import CouplingTraining
@@ -92,12 +93,17 @@ def predict_minimal(
     task = Task(integer("context_length", context_length, minimum=2), math.inf, dimension)
     budget = number("budget", budget, minimum=0.0, maximum=math.inf, exclusive=True)
     integer("calibration_seeds", calibration_seeds, minimum=1)
+    number("rate_ratio", rate_ratio, minimum=0.0, exclusive=True)
+    number("decay", decay, minimum=0.0)
+    number("beta0", beta0)
+    number("w0", w0)
     training = CouplingTraining(2, 0, dimension=dimension, width=width, learning_rate=learning_rate, layer_norm=False)
     known = Calibrations(training, calibration_seeds, RunStore(store), progress, first=(32, 64, 128))
 
     def solve(coupling: MeasuredCoupling, grid: np.ndarray) -> xr.Dataset:
         return _ends(task, coupling, grid, rate_ratio, decay, (w0, beta0), budget)
 
+    computing_begins()
     known.bracket(lambda coupling, k: float(solve(coupling, np.array([k])).icl_accuracy[0]))
     grid = np.geomspace(known.low, known.high, 4 * round(math.log2(known.high / known.low)) + 1)
     scans = [solve(known.coupling(seed), grid) for seed in range(calibration_seeds)]

@@ -10,6 +10,7 @@ Every file is written under a temporary name, flushed to the disk and renamed. N
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -135,13 +136,13 @@ class RunStore:
 
         A network's share of an ensemble's time is one over the networks then training.
         """
-        total, unknown = 0.0, 0
+        known, unknown = [], 0
         for key in {content_key(run.as_json()) for run in runs}:
             try:
-                total += schema.read(self.root / "runs" / key / "cost.json", schema.COST)["seconds"]
+                known.append(schema.read(self.root / "runs" / key / "cost.json", schema.COST)["seconds"])
             except StoreError:
                 unknown += 1
-        return total, unknown
+        return math.fsum(known), unknown  # the same to the last digit in whatever order: a summary stays as it is
 
     def save(
         self,

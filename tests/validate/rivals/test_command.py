@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from iclrace.cli import app, main
+from iclrace.cli import main
+from iclrace.cli.app import app
 from iclrace.theory import Estimate
 from iclrace.validate import Claim, Claims, Summary
 from iclrace.validate.rivals import conditions_of

@@ -1,4 +1,4 @@
-"""The door: arguments in, calls, tables and progress bars out. Rooms are imported by the command that needs them."""
+"""The commands by their names, and how each outcome ends. Rooms are imported by the command that needs them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__
-from .cli_figures import explorer, figure, report
-from .cli_mine import own_preset
-from .cli_options import TABLE, flag, option, real, several, text, whole, with_options
-from .cli_predict import predict
-from .cli_results import everything, results, rivals, status
-from .cli_simulate import simulate
-from .cli_tables import print_rows, show_as, working, write_rows
-from .cli_theory import curves, exponents
-from .cli_train import train
+from .. import __version__
+from . import INTERRUPTED
+from .figures import explorer, figure, report
+from .mine import own_preset
+from .options import TABLE, flag, option, real, several, text, whole, with_options
+from .predict import predict
+from .results import everything, results, rivals, status
+from .simulate import simulate
+from .tables import print_rows, show_as, working, write_rows
+from .theory import curves, exponents
+from .train import train
 
 # typer may carry its own copy of click, so the base of its usage errors is reached through typer.
 _UsageError: Any = typer.BadParameter.__bases__[0]
-
-# What typer returns, in place of raising it, for a KeyboardInterrupt.
-_INTERRUPTED = 130
 
 #: Options of ``--preset mine`` alone, besides --network and --task-diversity.
 _OF_MINE = ("items", "width", "context_length", "dimension", "learning_rate", "budget", "seeds")
@@ -94,11 +92,11 @@ def validate(given: Any) -> None:
         own, task_diversity = {"task_diversity": given.task_diversity, **own}, None
     chosen_preset = own_preset(preset, given.network, own)
     if given.dry_run:
-        from .cli_results import plan_rows
-        from .validate import RunStore
-        from .validate.plan import costs
-        from .validate.run import chosen
-        from .validate.training.deadline import time_limit
+        from ..validate import RunStore
+        from ..validate.plan import costs
+        from ..validate.run import chosen
+        from ..validate.training.deadline import time_limit
+        from .results import plan_rows
 
         with time_limit(given.hours):  # refuses what the call itself would
             pass
@@ -106,7 +104,7 @@ def validate(given: Any) -> None:
         parts = costs(picked.experiments, RunStore(out), picked.looks)
         show_as(given, f"preset {preset}, into {out}", plan_rows(parts))
         return
-    from . import validate as room
+    from .. import validate as room
 
     try:
         report = room.run(
@@ -116,7 +114,7 @@ def validate(given: Any) -> None:
     except room.OutOfTime as over:
         print(over)
         return
-    from . import figures
+    from .. import figures
 
     with working("drawing figures"):
         pictures, _ = figures.save_all(figures.Results(out), out, of_results=True)
@@ -125,7 +123,7 @@ def validate(given: Any) -> None:
     if given.as_json:
         print(json.dumps(json.loads((out / "summary.json").read_text("utf-8"))))
     else:
-        from .figures.verdicts import COLUMNS, cells
+        from ..figures.verdicts import COLUMNS, cells
 
         named = zip(report.claims.names, report.claims, strict=True)
         title = f"iclrace, preset {report.preset.name}: {report.preset.description}"
@@ -135,7 +133,7 @@ def validate(given: Any) -> None:
         raise typer.Exit(VERDICT_FAILED)
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line; every outcome has its exit code, every refusal its one line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a sign gets a replacement
@@ -143,17 +141,17 @@ def main() -> None:
     warnings.showwarning = _warn
     try:
         code = app(standalone_mode=False)
-        if code == _INTERRUPTED:
+        if code == INTERRUPTED:  # which typer returns in place of raising it
             raise KeyboardInterrupt
     except (typer.Abort, KeyboardInterrupt):
-        code = _refuse("interrupted; the same command continues where this one stopped", ERROR)
+        code = _refuse("interrupted; the same command continues where this one stopped", INTERRUPTED)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without one
             print(error.ctx.get_help())
             sys.exit(DONE)
         code = _refuse(error.format_message(), BAD_ARGUMENT)
     except (ValueError, OSError, RuntimeError) as error:
-        from .theory._arguments import ArgumentError
+        from ..theory._arguments import ArgumentError
 
         if isinstance(error, ArgumentError):
             code = _refuse(str(error), BAD_ARGUMENT)
@@ -171,7 +169,3 @@ def _warn(message: Warning | str, *_: Any) -> None:
 def _refuse(message: str, code: int) -> int:
     print(f"iclrace: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    main()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import typer
 
-from .cli_options import OUTPUTS, combinations, in_words, lists, several, whole, with_options
-from .cli_tables import dataset_rows, show_as, working
-from .cli_theory import (
+from .options import OUTPUTS, checked, in_words, lists, several, whole, with_options
+from .tables import dataset_rows, show_as, working
+from .theory import (
     BUDGET,
     COPIES,
     DIMENSION,
@@ -48,7 +48,7 @@ STARTS = {
 )  # fmt: skip
 def phases(given: Any) -> None:
     """P(acquire ICL | N, K) within a budget, over β0 ~ N(mean, std²)."""
-    from .simulate import phase_diagram
+    from ..simulate import phase_diagram
 
     def solved(at: Any) -> Any:
         task = one_task(at, given.labels)
@@ -70,7 +70,7 @@ def phases(given: Any) -> None:
 )  # fmt: skip
 def acquisition_times(given: Any) -> None:
     """Quantiles of t_ICL over β0 ~ N(mean, std²), and the share censored at a budget."""
-    from .simulate import coupled_acquisition_distribution
+    from ..simulate import coupled_acquisition_distribution
 
     def solved(at: Any) -> Any:
         task = one_task(at, given.labels, at.task_diversity)
@@ -94,7 +94,7 @@ def acquisition_times(given: Any) -> None:
 )  # fmt: skip
 def transience_phases(given: Any) -> None:
     """Over (λ, K): whether ICL is never acquired, lost again, or lasts beyond the budget, and when."""
-    from .simulate import PHASES, transience
+    from ..simulate import PHASES, transience
 
     def solved(at: Any) -> Any:
         diversities = given.task_diversity
@@ -118,7 +118,7 @@ def transience_phases(given: Any) -> None:
 )  # fmt: skip
 def balanced_contexts(given: Any) -> None:
     """Fraction acquiring ICL against K, for i.i.d. and for balanced context labels."""
-    from .simulate import balanced_fraction
+    from ..simulate import balanced_fraction
 
     def solved(at: Any) -> Any:
         task = one_task(at, "balanced")
@@ -143,7 +143,7 @@ def balanced_contexts(given: Any) -> None:
 )  # fmt: skip
 def single_run(given: Any) -> None:
     """Trajectories: w, β, accuracies, losses and the clock over time, and when what happened."""
-    from .theory._arguments import require
+    from ..theory._arguments import require
 
     require(given.points >= 2, "points", "be >= 2", given.points)
     order = "context_length task_diversity beta0 w0 decay amplitude exponent dimension copies budget"
@@ -151,8 +151,7 @@ def single_run(given: Any) -> None:
     events: list[str] = []
     failures: list[str] = []
     with working():
-        for varied, at in _combinations(given, order):
-            solution, table = _trajectory(at, given.labels, given.points)
+        for varied, (solution, table) in _each(given, order, lambda at: _trajectory(at, given.labels, given.points)):
             rows += [varied | row for row in table]
             where = ", ".join(f"{name} = {in_words([value])}" for name, value in varied.items())
             where = f"{where}: " if varied else ""
@@ -172,8 +171,8 @@ def _trajectory(at: Any, labels: str, points: int) -> tuple[Any, list[dict[str, 
     """One solution of the coupled equations, and its rows; those that were not reached are NaN, with the reason."""
     import numpy as np
 
-    from .simulate import CoupledModel, solve
-    from .theory._arguments import require
+    from ..simulate import CoupledModel, solve
+    from ..theory._arguments import require
 
     require(1 < at.budget < math.inf, "budget", "be > 1 and finite", at.budget)
     require(math.isfinite(at.w0), "w0", "be finite", at.w0)
@@ -189,20 +188,24 @@ def _trajectory(at: Any, labels: str, points: int) -> tuple[Any, list[dict[str, 
     return solution, dataset_rows(table, names)
 
 
-def _combinations(given: Any, order: str) -> Any:
-    """Combinations of the options in this order, and the first context length where the call itself takes all."""
+def _each(given: Any, order: str, solved: Callable[[Any], Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """What varies and what is ``solved`` at every combination of the options in this order; all are checked first.
+
+    Where the call itself takes every context length, it finds the first one there.
+    """
     options = lists(given, order)
-    return combinations(
-        **options, **({} if "context_length" in options else {"context_length": given.context_length[:1]})
-    )
+    if "context_length" not in options:
+        options["context_length"] = given.context_length[:1]
+    for varied, at in checked(solved, **options):
+        yield varied, solved(at)
 
 
 def _rows(given: Any, order: str, solved: Callable[[Any], Any], columns: Sequence[str]) -> list[dict[str, Any]]:
     """The table of every combination of the options in this order, ``solved`` one by one."""
     rows: list[dict[str, Any]] = []
     with working():
-        for varied, at in _combinations(given, order):
-            rows += [varied | row for row in dataset_rows(solved(at), columns)]
+        for varied, found in _each(given, order, solved):
+            rows += [varied | row for row in dataset_rows(found, columns)]
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .cli_options import (
+from .options import (
     OUTPUTS,
     combinations,
     flag,
@@ -22,12 +22,12 @@ from .cli_options import (
     whole,
     with_options,
 )  # fmt: skip
-from .cli_tables import draw, show
+from .tables import draw, show
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from .validate import Run
+    from ..validate import Run
 
 
 def _starts(text: str | float) -> list[float | None]:
@@ -86,12 +86,12 @@ def _starts(text: str | float) -> list[float | None]:
 )
 def train(given: Any) -> None:
     """Train networks on the task and print how each one ended."""
-    from .theory._arguments import require
-    from .validate import RunStore
-    from .validate import train as train_runs
-    from .validate.run import writable_directory
-    from .validate.training.devices import usable
-    from .validate.training.jobs import collect
+    from ..theory._arguments import require
+    from ..validate import RunStore
+    from ..validate import train as train_runs
+    from ..validate.run import writable_directory
+    from ..validate.training.devices import usable
+    from ..validate.training.jobs import collect
 
     require(given.seeds >= 1, "seeds", "be at least 1", given.seeds)
     told_apart, runs = _runs(given)
@@ -111,8 +111,8 @@ def train(given: Any) -> None:
 
 def _runs(given: Any) -> tuple[list[dict[str, Any]], list[Run]]:
     """A run for every combination of the options and every seed, and the settings in which each differs."""
-    from .theory import Task
-    from .validate import Run
+    from ..theory import Task
+    from ..validate import Run
 
     options = dict(vars(given))
     lists = {name: options.pop(name) for name in list(options) if isinstance(options[name], list)}
@@ -146,7 +146,7 @@ def _items(path: str | None) -> Any:
 
 def _row(run: Run, curve: xr.Dataset) -> dict[str, Any]:
     """How one network ended: accuracies at its last evaluation, NaN after it diverged, and when it acquired ICL."""
-    from .validate import acquisition_times
+    from ..validate import acquisition_times
 
     ended = {number: name for name, number in curve.ending.attrs.items()}[int(curve.ending)]
     last = curve.dropna("time", subset=["icl_accuracy"]).isel(time=-1)
@@ -159,7 +159,7 @@ def _row(run: Run, curve: xr.Dataset) -> dict[str, Any]:
 
 def _outcome(ended: str, icl: float, iwl: float) -> str:
     """In words, by the accuracy that counts as acquired."""
-    from .theory.accuracy import ACQUIRED
+    from ..theory.accuracy import ACQUIRED
 
     if ended == "diverged":
         return "diverged"

@@ -105,6 +105,17 @@ def combinations(**options: Sequence[Any]) -> Iterator[tuple[dict[str, Any], Sim
         yield {name: at[name] for name in varied}, SimpleNamespace(**at)
 
 
+def checked(compute: Callable[[SimpleNamespace], Any], /, **options: Sequence[Any]) -> list[Any]:
+    """Every combination, after ``compute`` has been rehearsed with all: a bad last one is refused before the first."""
+    from ..theory._rehearsal import rehearsal
+
+    every = list(combinations(**options))
+    for _, at in every:
+        with rehearsal():
+            compute(at)
+    return every
+
+
 def lists(given: Any, order: str) -> dict[str, Any]:
     """The named options, in this order, for :func:`combinations`."""
     return {name: getattr(given, name) for name in order.split()}

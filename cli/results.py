@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import CsvFile, Json
-from .cli_tables import print_rows, show, write_rows
+from .options import CsvFile, Json
+from .tables import print_rows, show, write_rows
 
 
 def results(
@@ -22,13 +22,13 @@ def results(
     """List the claims of a folder: predicted, measured and the verdict, filtered by any field or coordinate."""
     import json
 
-    from .figures.verdicts import COLUMNS, cells
-    from .validate import read_summary
+    from ..figures.verdicts import COLUMNS, cells
+    from ..validate import read_summary
 
     claims = read_summary(folder).claims
     found = claims.where(where) if where else claims
     if as_json:
-        from .validate.training.config import json_text
+        from ..validate.training.config import json_text
 
         print(json.dumps(json.loads(json_text([claim.as_json() for claim in found]))))
         return
@@ -59,10 +59,10 @@ def rivals(
     csv_file: CsvFile = None,
 ) -> None:
     """Score every predictor, the theory's own and its rivals, on the conditions of a folder; lower is better."""
-    from .theory._arguments import choice
-    from .validate.experiments.outcomes import FINAL
-    from .validate.rivals import compare, compare_accuracy, predictors, rival_named
-    from .validate.rivals import conditions as conditions_of
+    from ..theory._arguments import choice
+    from ..validate.experiments.outcomes import FINAL
+    from ..validate.rivals import compare, compare_accuracy, predictors, rival_named
+    from ..validate.rivals import conditions as conditions_of
 
     own = [rival_named(name) for name in more or ()]
     if quantity == FINAL:
@@ -82,9 +82,9 @@ def everything(
     csv_file: CsvFile = None,
 ) -> None:
     """List presets, or the experiments of one, with their networks and minutes; `figure --list` has figures."""
-    from .validate import PRESETS
-    from .validate.plan import costs
-    from .validate.run import chosen
+    from ..validate import PRESETS
+    from ..validate.plan import costs
+    from ..validate.run import chosen
 
     if preset is not None:
         show(f"experiments of {preset}", plan_rows(costs(chosen(preset).experiments)), None, as_json, csv_file, None)
@@ -119,6 +119,6 @@ def status(
     csv_file: CsvFile = None,
 ) -> None:
     """Tell what is done, missing and left of the last call of `iclrace validate` in a folder."""
-    from .validate.plan import progress
+    from ..validate.plan import progress
 
     show(str(folder), progress(folder), None, as_json, csv_file, None)

@@ -81,8 +81,8 @@ def show_as(given: Any, title: str, rows: list[dict[str, Any]], axes: Axes | Non
 
 def draw(rows: Sequence[dict[str, Any]], axes: Axes, path: Path, title: str = "") -> None:
     """The curve of a table, in the look of the package's figures."""
-    from .figures import save
-    from .figures.curves import draw_curves
+    from ..figures import save
+    from ..figures.curves import draw_curves
 
     save(draw_curves(rows, *axes, title=title), path)
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import OUTPUTS, CsvFile, Json, combinations, flag, lists, option, several, text, with_options
-from .cli_tables import print_rows, show_as, write_rows
+from .options import OUTPUTS, CsvFile, Json, combinations, flag, lists, option, several, text, with_options
+from .tables import print_rows, show_as, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ MEANINGLESS = 1e12
 )  # fmt: skip
 def acquisition_curve(given: Any) -> None:
     """Time to acquire ICL for K → ∞, in gradient-flow time, to 95 % accuracy."""
-    from .theory import acquisition_time
+    from ..theory import acquisition_time
 
     rows: list[dict[str, Any]] = []
     for varied, at in combinations(**lists(given, "w0 copies beta0 dimension context_length")):
@@ -70,7 +70,7 @@ def acquisition_curve(given: Any) -> None:
 )  # fmt: skip
 def threshold_curve(given: Any) -> None:
     """Task-diversity threshold K*: below it the network memorises, above it it learns in context by the budget."""
-    from .theory import threshold
+    from ..theory import threshold
 
     law = None if given.memory is None else _measured(given.memory)
     if law is not None and (given.amplitude, given.exponent) != (AMPLITUDE, NU):
@@ -118,7 +118,7 @@ def exponents(
     csv_file: CsvFile = None,
 ) -> None:
     """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
-    from .theory.stored import stored_exponents
+    from ..theory.stored import stored_exponents
 
     laws = stored_exponents()
     table = [
@@ -134,7 +134,7 @@ def exponents(
         ends = [{"bounds": [str(bound) for bound in law.bounds]} for law in laws]
         print(json.dumps([{**asdict(law), **row, **end} for law, row, end in zip(laws, table, ends, strict=True)]))
     elif latex:
-        from .theory.exponent_table import latex_table
+        from ..theory.exponent_table import latex_table
 
         print(latex_table(laws))
     else:
@@ -145,7 +145,7 @@ def exponents(
 
 def one_task(at: Any, labels: str = "iid", task_diversity: float = math.inf) -> Any:
     """The task of one combination of options."""
-    from .theory import Task
+    from ..theory import Task
 
     return Task(at.context_length, task_diversity, at.dimension, labels, copies=at.copies)  # pyright: ignore[reportArgumentType]
 
@@ -157,7 +157,7 @@ def _always(at: Any) -> dict[str, Any]:
 
 def power_law(at: Any) -> Any:
     """The memory law of one combination of options."""
-    from .theory import PowerLawMemory
+    from ..theory import PowerLawMemory
 
     return PowerLawMemory(at.amplitude, at.exponent)
 
@@ -167,10 +167,10 @@ def _measured(path: Path) -> Any:
     if not path.is_file():
         raise typer.BadParameter(f"must be a file, but there is none at {str(path)!r}", param_hint="--memory")
     if path.suffix == ".nc":
-        from .validate.measure.clocks import stored_memory
-        from .validate.training.store import read_dataset
+        from ..validate.measure.clocks import stored_memory
+        from ..validate.training.store import read_dataset
 
         return stored_memory(read_dataset(path))
-    from .theory import MeasuredMemory
+    from ..theory import MeasuredMemory
 
     return MeasuredMemory.from_table(path)

@@ -6,14 +6,15 @@ import contextlib
 import io
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from .cli_options import (
+from .options import (
     OUTPUTS,
-    combinations,
+    checked,
     flag,
     in_words,
     option,
@@ -24,7 +25,7 @@ from .cli_options import (
     whole,
     with_options,
 )  # fmt: skip
-from .cli_tables import print_rows, show_as
+from .tables import print_rows, show_as
 
 #: Columns of the table, by the variables of the forecast's curve.
 _COLUMNS = {"icl_accuracy": "icl_accuracy", "iwl_accuracy": "iwl_accuracy", "acquisition_time": "time_acquired"}
@@ -65,9 +66,9 @@ _SETTINGS = (
 )
 def predict(given: Any) -> None:
     """K*, t_ICL and final accuracies of a transformer, from initial weights and perceptrons trained alone."""
-    from .validate.predict.forecast import predict as forecast
-    from .validate.predict.forecast_minimal import predict_minimal
-    from .validate.run import writable_directory
+    from ..validate.predict.forecast import predict as forecast
+    from ..validate.predict.forecast_minimal import predict_minimal
+    from ..validate.run import writable_directory
 
     network = given.network
     if network not in ("transformer", "minimal"):
@@ -79,14 +80,18 @@ def predict(given: Any) -> None:
     for name in [name for name, is_changed in changed.items() if is_changed]:
         message = f"must be left out: it changes nothing of the network {network}"
         raise typer.BadParameter(message, param_hint=option_name(name))
-    every = list(combinations(**{name: getattr(given, name) for name in _SETTINGS if name not in others}))
-    fixed = {"calibration_seeds": given.calibration_seeds, "store": writable_directory(given.store)}
+    fixed: dict[str, Any] = {"calibration_seeds": given.calibration_seeds, "store": given.store}
+    if network == "transformer":
+        fixed |= {name: getattr(given, name) for name in ("independent", "members", "draws")}
+        fixed |= {"task_diversity": given.task_diversity or None}
+    ask: Any = partial(forecast if network == "transformer" else predict_minimal, **fixed)
+    own = {name: getattr(given, name) for name in _SETTINGS if name not in others}
+    every = checked(lambda at: ask(**vars(at)), **own)
+    writable_directory(given.store)
+    forecasts = [(varied, ask(**vars(at)), at) for varied, at in every]
     if network == "minimal":
-        _print_minimal([(varied, predict_minimal(**vars(at), **fixed), at) for varied, at in every], given)
+        _print_minimal(forecasts, given)
         return
-    fixed |= {name: getattr(given, name) for name in ("independent", "members", "draws")}
-    fixed |= {"task_diversity": given.task_diversity or None}
-    forecasts = [(varied, forecast(**vars(at), **fixed), at) for varied, at in every]
     title, is_a_table_of_several = _titled(forecasts[0][1]), len(forecasts) > 1
     if is_a_table_of_several:
         title = f"K*, t_ICL (K → ∞) and final accuracies at t = {in_words(given.budget)}"

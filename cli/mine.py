@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .cli_options import option_name
+from .options import option_name
 
 if TYPE_CHECKING:
-    from .validate import Preset
+    from ..validate import Preset
 
 
 def own_preset(preset: str, network: str | None, settings: dict[str, Any]) -> str | Preset:
@@ -23,7 +23,7 @@ def own_preset(preset: str, network: str | None, settings: dict[str, Any]) -> st
         return preset
     if network is None:
         raise typer.BadParameter("be given with --preset mine, as package.module:factory", param_hint="--network")
-    from .validate.presets.mine import mine
+    from ..validate.presets.mine import mine
 
     sys.path.insert(0, "")  # modules of the folder that the command is called in
     return mine(network, **settings)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .cli_options import PICTURES, CsvFile, Json, writable
-from .cli_tables import show, working
+from .options import PICTURES, CsvFile, Json, writable
+from .tables import show, working
 
 
 def figure(
@@ -27,7 +27,7 @@ def figure(
     csv_file: CsvFile = None,
 ) -> None:
     """Draw figures: theory alone, or over the measurements of a results folder."""
-    from . import figures
+    from .. import figures
 
     if names:
         rows = [
@@ -69,8 +69,8 @@ def figure(
 
 def _animation(name: str | None, results: Path, out: Path) -> None:
     """The race as a GIF, at a file or in a folder."""
-    from .figures import Results
-    from .figures.animation import animate_race
+    from ..figures import Results
+    from ..figures.animation import animate_race
 
     if name != "race":
         raise typer.BadParameter("must be given with the figure race alone", param_hint="--animate")
@@ -95,8 +95,8 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: verdicts, figures with captions, inputs, versions, how to reproduce."""
-    from .figures import Results
-    from .figures.report import write_html, write_markdown
+    from ..figures import Results
+    from ..figures.report import write_html, write_markdown
 
     found = [Results(folder) for folder in results]
     if markdown is not None:
@@ -110,6 +110,6 @@ def explorer(
     out: Annotated[Path, typer.Option(callback=writable("--out"), help="The page to write.")] = Path("explorer.html"),
 ) -> None:
     """Write one HTML page with sliders that solves the theory's equations in the browser."""
-    from .figures import explorer as pages
+    from ..figures import explorer as pages
 
     print(pages.write(out))

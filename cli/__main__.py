@@ -1,0 +1,5 @@
+"""``python -m iclrace.cli``, where there is no script."""
+
+from . import main
+
+main()
