@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 
 from ..validate import Claim, Claims, PValue
@@ -29,7 +29,16 @@ class Drawn:
     paper: Sequence[str]
     caption: str
     data: str
-    tall: bool
+    picture: Picture
+
+    @property
+    def in_a_row(self) -> Drawn:
+        """The same picture for a place as low as one row of panels: the last one, under which the axes are named."""
+        every, columns = self.picture.panels, self.picture.columns
+        row = every[-(len(every) % columns or columns) :]
+        if len(row) == len(every):
+            return self
+        return replace(self, data=_svg(replace(self.picture, panels=row)))
 
 
 @dataclass(frozen=True)
@@ -111,11 +120,13 @@ def sections(results: Sequence[Results]) -> list[Section]:
 
 
 def _drawn(name: str, title: str, entry: Figure, picture: Picture) -> Drawn:
-    held, canvas = BytesIO(), picture.draw()
-    width, height = canvas.get_size_inches()
-    style.write(canvas, held, "svg")
-    data = base64.b64encode(held.getvalue()).decode()
-    return Drawn(name, title, entry.paper, picture.caption, data, tall=height > width)
+    return Drawn(name, title, entry.paper, picture.caption, _svg(picture), picture)
+
+
+def _svg(picture: Picture) -> str:
+    held = BytesIO()
+    style.write(picture.draw(), held, "svg")
+    return base64.b64encode(held.getvalue()).decode()
 
 
 def _rows(results: Results, several: bool) -> Iterator[tuple[Question, str, Row]]:
@@ -153,6 +164,7 @@ def cards(results: Sequence[Results], parts: Sequence[Section]) -> list[Card]:
         chosen = next((one for one in every if one.id not in shown), every[0] if every else None)
         if chosen is not None:
             shown.append(chosen.id)
+            chosen = chosen.in_a_row
         return chosen
 
     descriptions = [_sentence(one.summary.description) for one in results if one.summary.description.strip()]

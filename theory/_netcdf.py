@@ -119,6 +119,21 @@ def _check_heaps(path: Path) -> None:
             start = content.find(_COLLECTION, start + 1)
 
 
+def _check_lengths(path: Path, one: Any) -> None:
+    """Text that is said to be longer than its file: HDF5 would make room for it, up to 4 GiB an element.
+
+    An element is its length (4 bytes), the address of its heap (8) and its number there (4).
+    """
+    offset = one.id.get_offset()
+    if offset is None:  # in chunks, as this package writes no text
+        return
+    with path.open("rb") as file:
+        file.seek(offset)
+        lengths = np.frombuffer(file.read(16 * one.size), np.dtype("<u4, <u8, <u4"))["f0"]
+    if lengths.max(initial=0) > path.stat().st_size:
+        raise ValueError(f"{one.name!r} has an impossible length of {lengths.max()}")
+
+
 def unpack(path: Path) -> "xr.Dataset":
     """The dataset in the NetCDF-4 file at ``path``, in memory; raises whatever h5py does where the file is damaged."""
     import h5py
@@ -135,6 +150,8 @@ def unpack(path: Path) -> "xr.Dataset":
             if one.is_scale and h5py.h5ds.get_scale_name(one.id).startswith(_NO_VARIABLE):
                 continue
             text = h5py.check_string_dtype(one.dtype) is not None
+            if text:
+                _check_lengths(path, one)
             values = one.asstr()[()] if text else one[()]
             dimensions = (name,) if one.is_scale else _dimensions(file, one, numbered)
             variables[name] = xr.Variable(dimensions, values, _read_attributes(one))

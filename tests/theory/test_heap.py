@@ -58,6 +58,17 @@ def test_an_object_that_leads_nowhere_is_refused(path, which, number, length):
         read_dataset(path)
 
 
+def test_text_longer_than_its_file_is_refused(path):
+    """HDF5 makes room for what an element says, 4 GiB here, before it looks where that is."""
+    content = bytearray(path.read_bytes())
+    short = heaps(content)[1].to_bytes(8, "little")  # the address that stands in every element
+    first = content.find((3).to_bytes(4, "little") + short)  # "one"
+    content[first + 1 : first + 4] = b"\xff" * 3
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"'/x' has an impossible length"):
+        read_dataset(path)
+
+
 def test_bytes_that_look_like_a_heap_are_data(tmp_path):
     """Numbers that happen to be its signature, followed by a length that leads nowhere."""
     values = np.frombuffer(HEAP + b"\0" * 28, np.float64)
