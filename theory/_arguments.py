@@ -1,5 +1,6 @@
 """One way to refuse a bad argument: a ``ValueError`` that names it, what it must be, and what it was."""
 
+import math
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
@@ -103,6 +104,8 @@ def real(
     ``exclusive`` excludes the two ends; ``finite=False`` admits infinities inside the range. NaN is always refused, and
     so is all that :func:`numbers` refuses.
     """
+    if _plain(value, minimum, maximum, exclusive, finite):
+        return np.asarray(value, dtype=np.float64)
     array = numbers(argument, value)
     bounds = f"({minimum:g}, {maximum:g})" if exclusive else f"[{minimum:g}, {maximum:g}]"
     inside = (array > minimum) & (array < maximum) if exclusive else (array >= minimum) & (array <= maximum)
@@ -115,6 +118,14 @@ def real(
     return array
 
 
+def _plain(value: Any, minimum: float, maximum: float, exclusive: bool, finite: bool) -> bool:
+    """Whether it is Python's own number and in range: most are, and there is nothing more to ask of them."""
+    if type(value) is not float and (type(value) is not int or abs(value) >= 2**53):
+        return False
+    inside = minimum < value < maximum if exclusive else minimum <= value <= maximum
+    return inside and (math.isfinite(value) or not finite)
+
+
 def number(
     argument: str,
     value: object,
@@ -125,6 +136,8 @@ def number(
     finite: bool = True,
 ) -> float:
     """:func:`real` for an argument that does not broadcast: one number, as a float."""
+    if _plain(value, minimum, maximum, exclusive, finite):
+        return float(value)  # pyright: ignore[reportArgumentType]
     array = real(argument, value, minimum=minimum, maximum=maximum, exclusive=exclusive, finite=finite)
     require(array.ndim == 0, argument, "be a single number", value)
     return float(array)

@@ -113,7 +113,10 @@ class Task:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape to which its statistics broadcast; () where each is a single number."""
-        return broadcast(**{name: np.asarray(getattr(self, name), dtype=np.float64) for name in NUMBERS})[0].shape
+        values = {name: getattr(self, name) for name in NUMBERS}
+        if not any(isinstance(value, np.ndarray) for value in values.values()):
+            return ()
+        return broadcast(**{name: np.asarray(value, dtype=np.float64) for name, value in values.items()})[0].shape
 
     def at(self, **statistics: Any) -> "Task":
         """The task with other numbers, which are not checked: N may lie between integers where formulas do not mind."""

@@ -29,11 +29,12 @@ def places(content, path=()):
         yield from places(value, (*path, key))
 
 
-def damaged(content, draw):
-    """``content`` with one field removed, renamed or replaced, and the path to it."""
-    other, path = copy.deepcopy(content), draw.choice(list(places(content)))
+def damaged(content, among, draw):
+    """``content`` with one field of the ``places`` in it removed, renamed or replaced, and the path to it."""
+    other, path = copy.copy(content), draw.choice(among)
     holder = other
-    for key in path[:-1]:
+    for key in path[:-1]:  # what is beside the path is shared
+        holder[key] = copy.copy(holder[key])
         holder = holder[key]
     kind = draw.random()
     if kind < 0.15:
@@ -66,12 +67,12 @@ def original(tmp_path_factory):
 
 
 def test_a_thousand_damages_to_a_summary(original, tmp_path):
-    path, draw, named = tmp_path / "summary.json", random.Random(0), 0
+    path, draw, named, among = tmp_path / "summary.json", random.Random(0), 0, list(places(original))
     path.write_text(json_text(original), "utf-8")
     right = read(tmp_path)
     for _ in range(1000):
-        content, field = damaged(original, draw)
-        path.write_text(json_text(content), "utf-8")
+        content, field = damaged(original, among, draw)
+        path.write_text(json.dumps(content, allow_nan=False), "utf-8")
         try:
             assert read(tmp_path) == right, field
         except StoreError as error:
@@ -94,10 +95,10 @@ def test_what_is_no_summary_is_named(tmp_path, text):
 def test_damages_without_a_seal_raise_nothing_else(original, tmp_path):
     """As in a folder of an earlier version, in which a number may be another and cannot be known to be."""
     bare = {name: value for name, value in original.items() if name != "checksum"}
-    path, draw = tmp_path / "summary.json", random.Random(1)
+    path, draw, among = tmp_path / "summary.json", random.Random(1), list(places(bare))
     for _ in range(1000):
-        content, field = damaged(bare, draw)
-        path.write_text(json_text(content), "utf-8")
+        content, field = damaged(bare, among, draw)
+        path.write_text(json.dumps(content, allow_nan=False), "utf-8")
         try:
             read(tmp_path)
         except StoreError as error:
@@ -113,7 +114,7 @@ def test_damages_to_the_setting_of_a_dataset(tmp_path, folder):
     stored = read_dataset(path)
     content, draw = json.loads(stored.attrs["setting"]), random.Random(2)
     for _ in range(100):
-        other, field = damaged(content, draw)
+        other, field = damaged(content, list(places(content)), draw)
         write_dataset(path, made.assign_attrs(setting=json_text(other)))
         try:
             read_back = setting(results.datasets("threshold")[0])
