@@ -27,6 +27,9 @@ FORMS: dict[str, Callable[[Any, Any, Any, Any], object]] = {
     "`icl_accuracy`, x: β": lambda n, k, d, x: theory.icl_accuracy(1.0, 2.0 + x, Task(n, k, d)),
     "`iwl_accuracy`, x: β": lambda n, k, d, x: theory.iwl_accuracy(1.0, x, Task(n, k, d), 0.1),
     "`acquisition_time`, x: β0": lambda n, k, d, x: theory.acquisition_time(Task(n, k, d), x),
+    "balanced `acquisition_time`, x: β0": lambda n, k, d, x: theory.acquisition_time(
+        Task(2 * n, k, d, labels="balanced"), 1.2 + x
+    ),
     "`momentum_delay`, x: β0": lambda n, k, d, x: theory.momentum_delay(Task(n, k, d), x),
     "`time_of_clock`, x: I": lambda n, k, d, x: theory.time_of_clock(MEMORY, 50.0 + x, k),
     "`fresh_share_time`, x: I*": lambda n, k, d, x: theory.fresh_share_time(MEMORY, 50.0 + x, k, 0.1),

@@ -127,10 +127,11 @@ def acquisition_time(
     )
     beta0, w0, target, _ = broadcast(beta0=beta0, w0=w0, until_beta=level, task=np.empty(task.shape))
     shape, beta0, w0, target = beta0.shape, beta0.ravel(), w0.ravel(), target.ravel()
-    times = np.zeros(beta0.size)
+    never = np.isposinf(target)  # the overlaps of few dimensions keep balanced contexts below the accuracy
+    times = np.where(never, np.inf, 0.0)
     # w rises from 0 unless the labels are balanced and β0 <= 0
     rises = (w0 > 0.0) | ((w0 == 0.0) & ((beta0 > 0.0) | (task.labels != "balanced")))
-    waits = (beta0 < target) | ~rises
+    waits = ((beta0 < target) | ~rises) & ~never
     times[waits] = _times(task.points(waits), beta0[waits], w0[waits], target[waits], average)
     return times.reshape(shape)
 

@@ -93,6 +93,18 @@ def test_fixed_points_of_many_decays_come_and_go_at_the_folds():
         np.testing.assert_allclose([point.w[index] for point in found][: len(alone)], [p.w for p in alone], rtol=3e-6)
 
 
+def test_fixed_points_at_many_margins_are_those_of_each():
+    decays, margins = np.array([[1e-4], [1e-3]]), np.array([-1.0, 0.3, 2.0, 3.5, 4.5, 6.0])
+    found = fixed_points(Task(100), decays, margins)
+    for i, j in np.ndindex(2, 6):
+        alone = fixed_points(Task(100), float(decays[i, 0]), float(margins[j]))
+        assert [point.margin for point in alone] == pytest.approx([margins[j]] * len(alone), abs=1e-9)
+        for name in ("w", "beta", "margin"):
+            here = [getattr(point, name)[i, j] for point in found]
+            assert here[: len(alone)] == pytest.approx([getattr(point, name) for point in alone], rel=1e-9)
+            assert np.isnan(here[len(alone) :]).all()
+
+
 def test_the_time_of_loss_where_w_runs_away_is_the_integral_over_the_margin():
     """At w = 400 a spline over β had made it five times as long: 51,800 against 9,682."""
     decay = 1.961740973390762e-06
