@@ -14,6 +14,7 @@ import typer
 from .. import __version__
 from . import INTERRUPTED
 from .figures import explorer, figure, report
+from .meant import explained
 from .mine import own_preset
 from .options import TABLE, flag, option, real, several, text, whole, with_options
 from .predict import predict
@@ -149,7 +150,7 @@ def run() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without one
             print(error.ctx.get_help())
             sys.exit(DONE)
-        code = _refuse(error.format_message(), BAD_ARGUMENT)
+        code = _refuse(explained(error), BAD_ARGUMENT)
     except (ValueError, OSError, RuntimeError) as error:
         from ..theory._arguments import ArgumentError
 

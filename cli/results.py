@@ -27,6 +27,8 @@ def results(
 
     claims = read_summary(folder).claims
     found = claims.where(where) if where else claims
+    if csv_file is not None:
+        write_rows(csv_file, found.rows())
     if as_json:
         from ..validate.training.config import json_text
 
@@ -35,8 +37,6 @@ def results(
     if not found:
         print("no claim meets this")
         return
-    if csv_file is not None:
-        write_rows(csv_file, found.rows())
     print_rows(
         str(folder),
         [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in zip(found.names, found, strict=True)],

@@ -70,6 +70,11 @@ def test_claims_are_listed_and_filtered(tmp_path):
     assert "coupled equations" in text and "transformer" not in text
     assert len(table.read_text(encoding="utf-8").splitlines()) == 3
     assert "no claim meets this" in call("results", REFERENCE, "--where", "N == 7")
+    # a file that was asked for is written, whatever else is shown
+    call("results", REFERENCE, "--where", "part == circuit", "--json", "--csv", tmp_path / "beside.csv")
+    call("results", REFERENCE, "--where", "N == 7", "--csv", tmp_path / "none.csv")
+    assert len((tmp_path / "beside.csv").read_text(encoding="utf-8").splitlines()) > 3
+    assert not (tmp_path / "none.csv").read_text(encoding="utf-8").strip()
 
 
 def test_presets_and_their_experiments_are_listed():

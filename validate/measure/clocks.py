@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, MeasuredMemory
+from ...theory._arguments import require
 from ...theory.estimate import CONFIDENCE
 from ..training.config import Run, addresses
 from ..training.memory import QUANTILES, MemoryTraining
@@ -116,7 +117,13 @@ def measured_memory(runs: Sequence[MemoryTraining], curves: Sequence[xr.Dataset]
 
 
 def stored_memory(alone: xr.Dataset) -> MeasuredMemory:
-    """:func:`measured_memory` from a stored dataset of perceptrons: curves over (run, fraction) and their clocks."""
+    """:func:`measured_memory` from a stored dataset of perceptrons: curves over (run, fraction) and their clocks.
+
+    ``ValueError`` for a dataset of anything else, such as networks.
+    """
+    needed = ("c1", "c2", "c3", "margins", "clock", "clock_at_budget", "task_diversity", "fraction")
+    lacking = [name for name in needed if name not in alone.variables or ("run" not in alone.dims)]
+    require(not lacking, "memory", "hold perceptrons trained alone, over runs and fractions", dict(alone.sizes))
     diversities = np.unique(alone.task_diversity.values)
     table: dict[str, Any] = {name: [] for name in ("clock", "c1", "c2", "c3", "margins", "total")}
     for k in diversities:
