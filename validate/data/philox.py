@@ -120,11 +120,12 @@ def normals(keys: Array, step: int, stream: int, size: int, count: int, scale: f
         words = np.empty((4, COUNTERS_AT_ONCE), np.uint32)
         drawn = np.empty((4, COUNTERS_AT_ONCE), np.float32)
         flat = drawn.reshape(-1)
-        for start in range(0, count, 4 * COUNTERS_AT_ONCE):
-            first = np.uint64(start // 4)
-            turn(keys[s], np.uint64(q), np.uint64(stream), np.uint64(step), first, words)
+        for start in range(0, count, len(flat)):
+            turn(keys[s], np.uint64(q), np.uint64(stream), np.uint64(step), np.uint64(start // 4), words)
             _box_muller(words[0], words[1], width, drawn[0], drawn[1])
             _box_muller(words[2], words[3], width, drawn[2], drawn[3])
-            for i in range(min(4 * COUNTERS_AT_ONCE, count - start)):
-                out[s, q, start + i] = flat[i]
+            # A slice: whether out[s, q, start + i] counts from the end would be asked for every i, in no vector.
+            piece = out[s, q, start : start + len(flat)]
+            for i in range(len(piece)):
+                piece[i] = flat[i]
     return out

@@ -35,6 +35,8 @@ _OPTIONS = {"fastmath": _FASTMATH, "error_model": "numpy"}
 # Without Python's lock, so that networks trained side by side do not wait for each other.
 _compiled: Callable[[Any], Any] = compiled_and_kept(Path(__file__), parallel=True, nogil=True, **_OPTIONS)
 
+# Rows whose moments one core computes before it takes others: few enough to stay in the first cache.
+_ROWS_AT_ONCE = 64
 # Products below which one core does all: on a busy machine threads wait for each other longer than the work takes.
 _WORK_WORTH_THREADS = 2**18
 
@@ -87,19 +89,23 @@ def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     rows, padded = out.shape
     one, size = out.dtype.type(1.0), out.dtype.type(dimension + 2)
     moments = np.empty((rows, 2), out.dtype)
-    for row in prange(rows):
-        for i in range(dimension, padded):
-            out[row, i] = 0.0
-        total = one
-        for i in range(padded):
-            total += out[row, i]
-        mean = total / size
-        # Of the label's two places one holds 1 and one 0; every place of the padding would add mean².
-        spread = (one - mean) ** 2 + (one + dimension - padded) * mean**2
-        for i in range(padded):
-            spread += (out[row, i] - mean) ** 2
-        moments[row, 0] = mean
-        moments[row, 1] = one / math.sqrt(spread / size + out.dtype.type(epsilon))
+    for part in prange(-(-rows // _ROWS_AT_ONCE)):
+        first, end = part * _ROWS_AT_ONCE, min((part + 1) * _ROWS_AT_ONCE, rows)
+        for row in range(first, end):
+            for i in range(dimension, padded):
+                out[row, i] = 0.0
+        # Not row by row: a vector that is read while one of its numbers is still on the way waits for it.
+        for row in range(first, end):
+            total = one
+            for i in range(padded):
+                total += out[row, i]
+            mean = total / size
+            # Of the label's two places one holds 1 and one 0; every place of the padding would add mean².
+            spread = (one - mean) ** 2 + (one + dimension - padded) * mean**2
+            for i in range(padded):
+                spread += (out[row, i] - mean) ** 2
+            moments[row, 0] = mean
+            moments[row, 1] = one / math.sqrt(spread / size + out.dtype.type(epsilon))
     return moments
 
 
