@@ -12,8 +12,10 @@ import numba
 import pytest
 
 import iclrace
+from iclrace.simulate import CoupledModel, solve
 from iclrace.simulate.kernel import simd
 from iclrace.simulate.kernel.cache import SourceCache, compiled_and_kept
+from iclrace.theory import Task
 
 PACKAGE = Path(iclrace.__file__).parent
 SOLVE = (
@@ -78,7 +80,8 @@ def test_a_user_who_can_write_nothing_gets_the_same_numbers_and_one_warning(copi
     assert found.returncode == 0, found.stderr
     assert found.stderr.count("compiled code cannot be kept") == 1 and "Traceback" not in found.stderr
     assert not list(copied.rglob("*.nbi"))
-    assert found.stdout == run(SOLVE, copied, NUMBA_CACHE_DIR=str(copied / "cache")).stdout
+    here = solve(CoupledModel(Task(50)), (0.0, 0.0), (0.0, 10.0)).beta[-1]
+    assert found.stdout == f"{round(here, 6)}\n"
 
 
 def twice(x):
