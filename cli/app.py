@@ -20,7 +20,7 @@ from .options import TABLE, flag, option, real, several, text, whole, with_optio
 from .predict import predict
 from .results import everything, results, rivals, status
 from .simulate import simulate
-from .tables import print_rows, show_as, working, write_rows
+from .tables import print_rows, show, working, write_rows
 from .theory import curves, exponents
 from .train import train
 
@@ -103,7 +103,7 @@ def validate(given: Any) -> None:
             pass
         picked = chosen(chosen_preset, task_diversity, experiments)
         parts = costs(picked.experiments, RunStore(out), picked.looks)
-        show_as(given, f"preset {preset}, into {out}", plan_rows(parts))
+        show(given, f"preset {preset}, into {out}", plan_rows(parts))
         return
     from .. import validate as room
 

@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from .options import PICTURES, CsvFile, Json, writable
+from .options import PICTURES, TABLE, argument, flag, option, text, with_options, writable
 from .tables import show, working
 
 
-def figure(
-    name: Annotated[str | None, typer.Argument(help="A name from --list, or the paper's, such as 2b.")] = None,
-    results: Annotated[Path, typer.Option(help="A folder made by `iclrace validate`.")] = Path("results/laptop"),
-    out: Annotated[
-        Path | None,
-        typer.Option(help="A folder, or a .png, .svg or .pdf file; the results folder by default."),
-    ] = None,
-    suffix: Annotated[str, typer.Option("--format", help="png, svg or pdf, where --out names no file.")] = "png",
-    every: Annotated[bool, typer.Option("--all", help="Every figure whose results are there.")] = False,
-    names: Annotated[bool, typer.Option("--list", help="Print the names.")] = False,
-    animate: Annotated[bool, typer.Option("--animate", help="The race as it is run, as a GIF.")] = False,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(
+    name=argument(str | None, "A name from --list, or the paper's, such as 2b.", default=None),
+    results=option(Path, help="A folder made by `iclrace validate`.", default=Path("results/laptop")),
+    out=option(Path, help="A folder, or a .png, .svg or .pdf file; the results folder by default."),
+    suffix=text("--format", help="png, svg or pdf, where --out names no file.", default="png"),
+    every=flag("--all", "Every figure whose results are there."),
+    names=flag("--list", "Print the names."),
+    animate=flag("--animate", "The race as it is run, as a GIF."),
+    **TABLE,
+)
+def figure(given: Any) -> None:
     """Draw figures: theory alone, or over the measurements of a results folder."""
     from .. import figures
 
-    if names:
+    if given.names:
         rows = [
-            {"name": one.name, "paper": ", ".join(one.paper) or "new", "shows": one.title, "needs": one.needs}
-            for one in figures.FIGURES.values()
+            {"name": entry.name, "paper": ", ".join(entry.paper) or "new", "shows": entry.title, "needs": entry.needs}
+            for entry in figures.FIGURES.values()
         ]
-        show("figures", rows, None, as_json, csv_file, None)
+        show(given, "figures", rows)
         return
+    name, results, out, suffix, every = given.name, given.results, given.out, given.suffix, given.every
     if (name is None) != every:
         raise typer.BadParameter("must be the name of one figure, or --all", param_hint="name")
-    if animate:
+    if given.animate:
         _animation(name, results, out or results)
         return
     if out is not None and out.suffix and out.suffix.lower() not in PICTURES and not out.is_dir():
@@ -83,33 +81,27 @@ def _animation(name: str | None, results: Path, out: Path) -> None:
     print(saved)
 
 
-def report(
-    results: Annotated[list[Path], typer.Argument(help="Folders made by `iclrace validate`.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(callback=writable("--out"), help="The page; report.html in the first folder by default."),
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(callback=writable("--markdown"), help="Write tables as Markdown to this file instead."),
-    ] = None,
-) -> None:
+@with_options(
+    results=argument(list[Path], "Folders made by `iclrace validate`."),
+    out=option(Path, callback=writable("--out"), help="The page; report.html in the first folder by default."),
+    markdown=option(Path, callback=writable("--markdown"), help="Write tables as Markdown to this file instead."),
+)
+def report(given: Any) -> None:
     """Write one self-contained HTML page: verdicts, figures with captions, inputs, versions, how to reproduce."""
     from ..figures import Results
     from ..figures.report import write_html, write_markdown
 
-    found = [Results(folder) for folder in results]
-    if markdown is not None:
-        print(write_markdown(found, markdown))
+    folders = [Results(folder) for folder in given.results]
+    if given.markdown is not None:
+        print(write_markdown(folders, given.markdown))
         return
     with working("drawing every figure"):
-        print(write_html(found, out or results[0] / "report.html"))
+        print(write_html(folders, given.out or given.results[0] / "report.html"))
 
 
-def explorer(
-    out: Annotated[Path, typer.Option(callback=writable("--out"), help="The page to write.")] = Path("explorer.html"),
-) -> None:
+@with_options(out=option(Path, callback=writable("--out"), help="The page to write.", default=Path("explorer.html")))
+def explorer(given: Any) -> None:
     """Write one HTML page with sliders that solves the theory's equations in the browser."""
     from ..figures import explorer as pages
 
-    print(pages.write(out))
+    print(pages.write(given.out))

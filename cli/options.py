@@ -69,6 +69,11 @@ def option(kind: Any, *names: str, help: str, default: Any = None, **settings: A
 text = partial(option, str)
 
 
+def argument(kind: Any, help: str, default: Any = inspect.Parameter.empty) -> tuple[Any, Any]:
+    """The same for what is given without a name; it may be left out where there is a default."""
+    return Annotated[kind, typer.Argument(help=help)], default
+
+
 def flag(name: str, help: str) -> tuple[Any, Any]:
     return option(bool, name, help=help, default=False)
 
@@ -175,14 +180,15 @@ def option_name(argument: str) -> str:
     return f"--{argument.replace('_', '-')}"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-CsvFile = Annotated[
-    Path | None, typer.Option("--csv", callback=writable("--csv"), help="Also write the table to this file.")
-]
-PlotFile = Annotated[
-    Path | None,
-    typer.Option("--plot", callback=writable("--plot", *PICTURES), help="Also draw the curve: .png, .svg or .pdf."),
-]
-
-TABLE = {"as_json": (Json, False), "csv_file": (CsvFile, None)}
-OUTPUTS = {**TABLE, "plot": (PlotFile, None)}
+#: What every command that prints a table takes.
+TABLE = {
+    "as_json": flag("--json", "Print JSON instead of a table."),
+    "csv_file": option(Path, "--csv", callback=writable("--csv"), help="Also write the table to this file."),
+}
+#: What every command that prints a curve takes.
+OUTPUTS = {
+    **TABLE,
+    "plot": option(
+        Path, "--plot", callback=writable("--plot", *PICTURES), help="Also draw the curve: .png, .svg or .pdf."
+    ),
+}

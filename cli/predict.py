@@ -25,7 +25,7 @@ from .options import (
     whole,
     with_options,
 )  # fmt: skip
-from .tables import print_rows, show_as
+from .tables import print_rows, show
 
 #: Columns of the table, by the variables of the forecast's curve.
 _COLUMNS = {"icl_accuracy": "icl_accuracy", "iwl_accuracy": "iwl_accuracy", "acquisition_time": "time_acquired"}
@@ -99,7 +99,7 @@ def predict(given: Any) -> None:
         of_all = [(varied, row, at) for varied, made, at in forecasts for row in _rows(made)]
         rows = [{"context_length": at.context_length} | varied | row for varied, row, at in of_all]
         with contextlib.redirect_stdout(sys.stdout if given.as_json else io.StringIO()):
-            show_as(given, title, rows, ("task_diversity", "icl_accuracy"))
+            show(given, title, rows, ("task_diversity", "icl_accuracy"))
     if not given.as_json:
         cells = [varied | row for varied, made, _ in forecasts for row in _cells(made, is_a_table_of_several)]
         print_rows(title, cells)
@@ -123,7 +123,7 @@ def _print_minimal(forecasts: list[tuple[dict[str, Any], Any, Any]], given: Any)
         f"at t = {first.budget:g}"
     )
     title = title if len(forecasts) == 1 else "minimal model: K*, that of its circuit, and accuracies by the budget"
-    show_as(given, title, rows, ("task_diversity", "icl_accuracy"))
+    show(given, title, rows, ("task_diversity", "icl_accuracy"))
     if not given.as_json:
         _print_basis([made for _, made, _ in forecasts])
 

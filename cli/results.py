@@ -3,102 +3,89 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from .options import CsvFile, Json
+from .options import TABLE, argument, option, text, with_options
 from .tables import print_rows, show, write_rows
 
 
-def results(
-    folder: Annotated[Path, typer.Argument(help="A folder made by `iclrace validate`.")],
-    where: Annotated[
-        str, typer.Option(help="Only claims that meet this, such as 'quantity == K* and network == transformer'.")
-    ] = "",
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(
+    folder=argument(Path, "A folder made by `iclrace validate`."),
+    where=text(help="Only claims that meet this, such as 'quantity == K* and network == transformer'.", default=""),
+    **TABLE,
+)
+def results(given: Any) -> None:
     """List the claims of a folder: predicted, measured and the verdict, filtered by any field or coordinate."""
     import json
 
     from ..figures.verdicts import COLUMNS, cells
     from ..validate import read_summary
 
-    claims = read_summary(folder).claims
-    found = claims.where(where) if where else claims
-    if csv_file is not None:
-        write_rows(csv_file, found.rows())
-    if as_json:
+    claims = read_summary(given.folder).claims
+    claims = claims.where(given.where) if given.where else claims
+    if given.csv_file is not None:
+        write_rows(given.csv_file, claims.rows())
+    if given.as_json:
         from ..validate.training.config import json_text
 
-        print(json.dumps(json.loads(json_text([claim.as_json() for claim in found]))))
+        print(json.dumps(json.loads(json_text([claim.as_json() for claim in claims]))))
         return
-    if not found:
+    if not claims:
         print("no claim meets this")
         return
-    print_rows(
-        str(folder),
-        [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in zip(found.names, found, strict=True)],
-    )
+    named = zip(claims.names, claims, strict=True)
+    print_rows(str(given.folder), [dict(zip(COLUMNS, cells(name, claim), strict=True)) for name, claim in named])
 
 
-def rivals(
-    folder: Annotated[Path, typer.Argument(help="A folder made by `iclrace validate`, with several conditions.")],
-    quantity: Annotated[str, typer.Option(help='What is predicted: K*, t_ICL or "final accuracy".')] = "K*",
-    network: Annotated[str, typer.Option(help="Of which network.")] = "transformer",
-    part: Annotated[str, typer.Option(help="Of which part of it: whole or circuit.")] = "whole",
-    against: Annotated[
-        str, typer.Option(help="The predictor that the others are tested against; the theory's by default.")
-    ] = "",
-    more: Annotated[
-        list[str] | None, typer.Option("--with", help='A rival of your own as "package.module:object".')
-    ] = None,
-    conditions: Annotated[bool, typer.Option(help="A row for every condition and predictor instead.")] = False,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(
+    folder=argument(Path, "A folder made by `iclrace validate`, with several conditions."),
+    quantity=text(help='What is predicted: K*, t_ICL or "final accuracy".', default="K*"),
+    network=text(help="Of which network.", default="transformer"),
+    part=text(help="Of which part of it: whole or circuit.", default="whole"),
+    against=text(help="The predictor that the others are tested against; the theory's by default.", default=""),
+    more=option(list[str], "--with", help='A rival of your own as "package.module:object".'),
+    conditions=option(bool, help="A row for every condition and predictor instead.", default=False),
+    **TABLE,
+)
+def rivals(given: Any) -> None:
     """Score every predictor, the theory's own and its rivals, on the conditions of a folder; lower is better."""
     from ..theory._arguments import choice
     from ..validate.experiments.outcomes import FINAL
     from ..validate.rivals import compare, compare_accuracy, predictors, rival_named
     from ..validate.rivals import conditions as conditions_of
 
-    own = [rival_named(name) for name in more or ()]
-    if quantity == FINAL:
-        choice("part", part, ["whole"])
-    predicted = "K*" if quantity == FINAL else quantity  # the accuracy follows from K*
-    known = conditions_of(folder, predicted, network, part)
-    found = (compare_accuracy if quantity == FINAL else compare)(known, predictors(known, predicted, own), against)
-    rows = found.by_condition() if conditions else found.rows()
-    left = f", {found.left_out} more without two ends" if found.left_out else ""
-    title = f"{quantity} of the {network} at {len(found.known)} conditions of {folder}{left}"
-    show(title, rows, None, as_json, csv_file, None)
+    own = [rival_named(name) for name in given.more or ()]
+    quantity, network, of_accuracy = given.quantity, given.network, given.quantity == FINAL
+    if of_accuracy:
+        choice("part", given.part, ["whole"])
+    predicted = "K*" if of_accuracy else quantity  # the accuracy follows from K*
+    known = conditions_of(given.folder, predicted, network, given.part)
+    compared = (compare_accuracy if of_accuracy else compare)(known, predictors(known, predicted, own), given.against)
+    rows = compared.by_condition() if given.conditions else compared.rows()
+    left = f", {compared.left_out} more without two ends" if compared.left_out else ""
+    show(given, f"{quantity} of the {network} at {len(compared.known)} conditions of {given.folder}{left}", rows)
 
 
-def everything(
-    preset: Annotated[str | None, typer.Argument(help="A preset, by name or file: lists its experiments.")] = None,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(preset=argument(str | None, "A preset, by name or file: lists its experiments.", default=None), **TABLE)
+def everything(given: Any) -> None:
     """List presets, or the experiments of one, with their networks and minutes; `figure --list` has figures."""
     from ..validate import PRESETS
     from ..validate.plan import costs
     from ..validate.run import chosen
 
-    if preset is not None:
-        show(f"experiments of {preset}", plan_rows(costs(chosen(preset).experiments)), None, as_json, csv_file, None)
+    if given.preset is not None:
+        show(given, f"experiments of {given.preset}", plan_rows(costs(chosen(given.preset).experiments)))
         return
     rows: list[dict[str, Any]] = []
-    for name, one in PRESETS.items():
-        parts = costs(one.experiments)
+    for name, preset in PRESETS.items():
+        parts = costs(preset.experiments)
         rows.append(
             {
                 "preset": name, "experiments": len(parts), "runs": sum(part.runs for part in parts),
-                "hours": sum(part.minutes for part in parts) / 60, "description": one.description,
+                "hours": sum(part.minutes for part in parts) / 60, "description": preset.description,
             }
         )  # fmt: skip
-    show("presets", rows, None, as_json, csv_file, None)
+    show(given, "presets", rows)
 
 
 def plan_rows(parts: Any) -> list[dict[str, Any]]:
@@ -113,12 +100,9 @@ def plan_rows(parts: Any) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def status(
-    folder: Annotated[Path, typer.Argument(help="A folder that `iclrace validate` works in, or has worked in.")],
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(folder=argument(Path, "A folder that `iclrace validate` works in, or has worked in."), **TABLE)
+def status(given: Any) -> None:
     """Tell what is done, missing and left of the last call of `iclrace validate` in a folder."""
     from ..validate.plan import progress
 
-    show(str(folder), progress(folder), None, as_json, csv_file, None)
+    show(given, str(given.folder), progress(given.folder))

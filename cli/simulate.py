@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from .options import OUTPUTS, checked, in_words, lists, several, whole, with_options
-from .tables import dataset_rows, show_as, working
+from .tables import dataset_rows, show, working
 from .theory import (
     BUDGET,
     COPIES,
@@ -56,7 +56,7 @@ def phases(given: Any) -> None:
 
     order = "amplitude exponent dimension copies beta0_mean beta0_std budget"
     rows = _rows(given, order, solved, ("probability", "median_time", "failed"))
-    show_as(given, f"P(acquire) by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
+    show(given, f"P(acquire) by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
 
 
 @simulate.command("acquisition")
@@ -79,7 +79,7 @@ def acquisition_times(given: Any) -> None:
     order = "task_diversity amplitude exponent dimension copies beta0_mean beta0_std budget"
     rows = _rows(given, order, solved, ("quantile_time", "censored", "failed"))
     ends = f"gradient-flow time, censored at {in_words(given.budget)}"
-    show_as(given, f"t_ICL for K = {in_words(given.task_diversity)}, {ends}", rows, ("context_length", "quantile_time"))
+    show(given, f"t_ICL for K = {in_words(given.task_diversity)}, {ends}", rows, ("context_length", "quantile_time"))
 
 
 @simulate.command("transience")
@@ -104,7 +104,7 @@ def transience_phases(given: Any) -> None:
     rows = _rows(given, order, solved, ("phase", "time_acquired", "time_lost"))
     names = {**dict(enumerate(PHASES)), -1: "failed"}
     rows = [{**row, "phase": names[row["phase"]]} for row in rows]
-    show_as(given, f"phases by t = {in_words(given.budget)}", rows, ("decay", ("time_acquired", "time_lost")))
+    show(given, f"phases by t = {in_words(given.budget)}", rows, ("decay", ("time_acquired", "time_lost")))
 
 
 @simulate.command("balanced")
@@ -126,7 +126,7 @@ def balanced_contexts(given: Any) -> None:
 
     order = "context_length dimension copies amplitude exponent beta0_mean beta0_std budget"
     rows = _rows(given, order, solved, ("probability", "median_time", "failed"))
-    show_as(given, f"fraction acquiring by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
+    show(given, f"fraction acquiring by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
 
 
 @simulate.command("run")
@@ -159,7 +159,7 @@ def single_run(given: Any) -> None:
             events.append(where + (", ".join(happened) or "no event"))
             if not solution.success:
                 failures.append(f"{where}not solved beyond t = {solution.reached:.5g}: {solution.status}")
-    show_as(given, "coupled equations", rows, ("time", ("icl_accuracy", "iwl_accuracy")))
+    show(given, "coupled equations", rows, ("time", ("icl_accuracy", "iwl_accuracy")))
     if not given.as_json:
         print("\n".join(events))
     if failures:

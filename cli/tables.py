@@ -54,29 +54,17 @@ def _in_json(value: object) -> bool:
     return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-def show(
-    title: str,
-    rows: list[dict[str, Any]],
-    axes: Axes | None,
-    as_json: bool,
-    csv_file: Path | None,
-    plot: Path | None,
-) -> None:
-    """Print the rows, and write them to the files that the options name."""
-    if as_json:
+def show(given: Any, title: str, rows: list[dict[str, Any]], axes: Axes | None = None) -> None:
+    """Print the rows, and write them to the files that the options of the command name."""
+    if given.as_json:
         finite = [{name: v if _in_json(v) else str(v) for name, v in row.items()} for row in rows]
         print(json.dumps(finite))
     else:
         print_rows(title, rows)
-    if csv_file is not None:
-        write_rows(csv_file, rows)
-    if plot is not None and axes is not None:
-        draw(rows, axes, plot, title)
-
-
-def show_as(given: Any, title: str, rows: list[dict[str, Any]], axes: Axes | None = None) -> None:
-    """The same, in the ways that the options of a command ask for."""
-    show(title, rows, axes, given.as_json, given.csv_file, getattr(given, "plot", None))
+    if given.csv_file is not None:
+        write_rows(given.csv_file, rows)
+    if axes is not None and given.plot is not None:
+        draw(rows, axes, given.plot, title)
 
 
 def draw(rows: Sequence[dict[str, Any]], axes: Axes, path: Path, title: str = "") -> None:

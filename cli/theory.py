@@ -8,12 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from .options import OUTPUTS, CsvFile, Json, combinations, flag, lists, option, several, text, with_options
-from .tables import print_rows, show_as, write_rows
+from .options import OUTPUTS, TABLE, combinations, flag, lists, option, several, text, with_options
+from .tables import print_rows, show, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def acquisition_curve(given: Any) -> None:
         time = float(acquisition_time(one_task(at, given.labels), at.beta0, at.w0))
         rows.append({**_always(at), **varied, "acquisition_time": time})
     _add_notes(rows, [_note_on_time(row["acquisition_time"]) for row in rows])
-    show_as(given, "t_ICL for K → ∞, gradient-flow time", rows, ("context_length", "acquisition_time"))
+    show(given, "t_ICL for K → ∞, gradient-flow time", rows, ("context_length", "acquisition_time"))
 
 
 @curves.command("threshold")
@@ -85,7 +85,7 @@ def threshold_curve(given: Any) -> None:
     ends = ", ".join("an infinite time" if end == math.inf else f"t = {end:g}" for end in given.budget)
     laws = [f"{a:g} K^{nu:g}" for a, nu in product(given.amplitude, given.exponent)]
     law_in_words = f"I_K(∞) = {', '.join(laws)}" if law is None else f"the memory of {given.memory}"
-    show_as(given, f"K* after {ends}, for {law_in_words}", rows, ("context_length", "threshold"))
+    show(given, f"K* after {ends}, for {law_in_words}", rows, ("context_length", "threshold"))
 
 
 def _add_notes(rows: list[dict[str, Any]], notes: list[str]) -> None:
@@ -112,11 +112,8 @@ def _note_on_threshold(row: dict[str, Any], repeats: bool) -> str:
     return ""
 
 
-def exponents(
-    latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
-    as_json: Json = False,
-    csv_file: CsvFile = None,
-) -> None:
+@with_options(latex=flag("--latex", "Print a LaTeX table."), **TABLE)
+def exponents(given: Any) -> None:
     """Scaling exponents of t_ICL, K*, widths and transience, derived, each with its regime."""
     from ..theory.stored import stored_exponents
 
@@ -128,12 +125,12 @@ def exponents(
         }
         for law in laws
     ]  # fmt: skip
-    if csv_file is not None:
-        write_rows(csv_file, table)
-    if as_json:
+    if given.csv_file is not None:
+        write_rows(given.csv_file, table)
+    if given.as_json:
         ends = [{"bounds": [str(bound) for bound in law.bounds]} for law in laws]
         print(json.dumps([{**asdict(law), **row, **end} for law, row, end in zip(laws, table, ends, strict=True)]))
-    elif latex:
+    elif given.latex:
         from ..theory.exponent_table import latex_table
 
         print(latex_table(laws))

@@ -103,7 +103,7 @@ def train(given: Any) -> None:
     sizes = f"N = {in_words(given.context_length)}, D = {in_words(given.dimension)}, to t = {in_words(given.budget)}"
     title = f"{given.network}, {sizes}"
     rows = [varied | _row(run, curve) for varied, run, curve in ended]
-    show(f"{title}; test accuracies at the end", rows, None, given.as_json, given.csv_file, None)
+    show(given, f"{title}; test accuracies at the end", rows)
     if given.plot is not None:
         readings = [varied | row for varied, run, curve in ended for row in _readings(run, curve)]
         draw(readings, ("time", ("icl_accuracy", "iwl_accuracy")), given.plot, title)
