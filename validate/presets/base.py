@@ -77,6 +77,13 @@ def couplings(
     return [CouplingTraining(k, first_seed + s, **settings) for k in task_diversity for s in range(seeds)]
 
 
+#: A transformer that trains in a second, for ``smoke``, and its perceptrons alone.
+TOY: dict[str, Any] = {
+    "learning_rate": 0.1, "context_length": 7, "dimension": 15, "width": 32, "batch_size": 32, "budget": 40.0,
+    "test_size": 200, "evaluate_every": 10.0,
+}  # fmt: skip
+TOY_ALONE: dict[str, Any] = {"dimension": 15, "width": 32, "learning_rate": 0.1}
+
 MINIMAL = Run(
     "minimal",
     Task(context_length=50, dimension=63),

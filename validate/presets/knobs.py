@@ -6,7 +6,7 @@ from typing import Any
 
 from ..experiments import ClockOf, EndlessClock, ReducedEquations, Scan, ThresholdShifts
 from ..training.coupling import CouplingTraining
-from .base import TRANSFORMER, couplings, memories
+from .base import TOY, TOY_ALONE, TRANSFORMER, couplings, memories
 
 #: What was known, tried or changed before results were seen; stands in every report.
 NOTE = """
@@ -64,19 +64,13 @@ WORKSTATION = (
     ThresholdShifts(SCANS, METHODS, bar=1.25, base="base", shift_bar=0.25, rivals=RIVALS, name="kinetics_knobs"),
 )
 
-_TOY = _RUN.with_(
-    seed=20, learning_rate=0.1, context_length=7, dimension=15, width=32, batch_size=32, budget=40.0, test_size=200,
-    evaluate_every=10.0,
-)  # fmt: skip
-_TOY_ALONE: dict[str, Any] = {"dimension": 15, "width": 32, "learning_rate": 0.1}
-
 
 def _toy(**changes: Any) -> Scan:
-    run = _TOY.with_(**changes)
+    run = _RUN.with_(**{**TOY, "seed": 20, **changes})
     alone = memories(
-        {16: 2, 64: 1}, layer_norm=True, budget=40.0 * run.rate_ratio, input_scale=run.residual_scale, **_TOY_ALONE
+        {16: 2, 64: 1}, layer_norm=True, budget=40.0 * run.rate_ratio, input_scale=run.residual_scale, **TOY_ALONE
     )
-    coupling = couplings((16, 64), 2, until=0.1, residual_scale=run.residual_scale, **_TOY_ALONE)
+    coupling = couplings((16, 64), 2, until=0.1, residual_scale=run.residual_scale, **TOY_ALONE)
     return Scan(run, [16, 64, 256], 2, {"layer-normed": alone}, coupling=coupling)
 
 

@@ -12,7 +12,7 @@ from ..experiments import AcquisitionTime, MemoryDepth, Outcomes, ReducedTimes, 
 from ..protocol import Experiment
 from ..training.coupling import CouplingTraining
 from ..training.memory import MemoryTraining
-from .base import TRANSFORMER, memories
+from .base import TOY, TOY_ALONE, TRANSFORMER, memories
 from .designs import audit, budgets, control, endless_times, kinetics, scaling, statistics
 
 #: What was known, tried or changed before and after results were seen; stands in every report.
@@ -143,19 +143,8 @@ PAPER: tuple[Experiment, ...] = (
     ),
 )  # fmt: skip
 
-_TOY = TRANSFORMER.with_(
-    learning_rate=0.1,
-    context_length=7,
-    dimension=15,
-    width=32,
-    batch_size=32,
-    budget=40.0,
-    test_size=200,
-    evaluate_every=10.0,
-    stop_acquired=True,
-)
-_TOY_SIZES: dict[str, Any] = {"dimension": 15, "width": 32, "learning_rate": 0.1}
-_TOY_ALONE: dict[str, Any] = {**_TOY_SIZES, "until": 0.05, "budget": 100.0}
+_TOY = TRANSFORMER.with_(**TOY, stop_acquired=True)
+_TOY_ALONE: dict[str, Any] = {**TOY_ALONE, "until": 0.05, "budget": 100.0}
 _TOY_MEMORY: Mapping[str, Sequence[MemoryTraining]] = {
     "layer-normed": memories({16: 2, 64: 1}, layer_norm=True, **_TOY_ALONE)
 }
@@ -171,7 +160,7 @@ _TOY_SCAN = _TOY_SCANS["n8"]
 SMOKE: tuple[Experiment, ...] = (
     AcquisitionTime(
         {"n8": _TOY_ENDLESS["n8"].with_(seed=40)}, 4, 1.25,
-        (ReducedTimes({"n8": [CouplingTraining(16, 1000 + s, until=0.2, **_TOY_SIZES) for s in (0, 1)]}, 2, 100),),
+        (ReducedTimes({"n8": [CouplingTraining(16, 1000 + s, until=0.2, **TOY_ALONE) for s in (0, 1)]}, 2, 100),),
         spread_bar=1.5, tail="n8", name="transformer_tail",
     ),
     audit(_TOY_SCAN, memory_seeds=2, endless_seeds=2, reference=16, large=512),
