@@ -47,6 +47,13 @@ class Wait:
     beyond: Sequence[str] = field(default=())
 
 
+def readme_training(folder: Path) -> str:
+    """The first training example of the README, as it stands there, trained anew in ``folder``."""
+    blocks = (Path(__file__).parents[1] / "README.md").read_text("utf-8").split("```python\n")[1:]
+    (code,) = [block.partition("```")[0] for block in blocks if "train([few, many])" in block]
+    return f"import os, tempfile\nos.chdir(tempfile.mkdtemp(dir={str(folder)!r}))\n{code}"
+
+
 def waits(folder: Path) -> list[Wait]:
     """All of them; ``folder`` takes what commands write."""
     bare = ("-c", "pass")
@@ -59,6 +66,7 @@ def waits(folder: Path) -> list[Wait]:
         Wait("`iclrace curves acquisition -N 25,50,100`", 1.0, (*run, "curves", "acquisition", "-N", "25,50,100")),
         Wait("`iclrace figure --list`", 1.0, (*run, "figure", "--list")),
         Wait("`iclrace exponents`", 1.0, (*run, "exponents")),
+        Wait("the README's two transformers, with all imports", 15.0, ("-c", readme_training(folder))),
         Wait("`iclrace report` of the workstation", 20.0, (*run, "report", str(REPORTED), *page)),
         Wait("first call of `coupled_acquisition_time`, without compiled code", 3.0, ("-c", ACQUISITION), cold=True),
         Wait("the same once compiled, beyond imports", 0.2, ("-c", ACQUISITION), beyond=imports),

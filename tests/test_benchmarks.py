@@ -31,7 +31,9 @@ def test_results_have_a_place_for_every_command_that_writes_one(command, tmp_pat
     assert f"{command}:" in (ROOT / "Makefile").read_text("utf-8")
 
 
-def test_a_goal_that_is_not_reached_is_called_missed():
+def test_a_goal_that_is_not_reached_is_called_missed(tmp_path):
+    code = wait.readme_training(tmp_path)  # the README's own, and it can be run
+    assert "train([few, many])" in code and compile(code, "README.md", "exec")
     one = wait.Wait("this", 0.2, ("-c", "pass"))
     assert wait.row(one, (0.2, 0.9))[-1] == "met" and wait.row(one, (0.21, 0.21))[-1] == "**missed**"
 
