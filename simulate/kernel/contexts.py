@@ -27,9 +27,10 @@ def averaged(setup, quadrature, tables, work, source, target):
     half = load(work, HALF_INVERSE_DIMENSION * WIDTH)
     overlap = exp_within(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
     slope = half * clipped * 2.0
+    _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, source)
     residual, force, turn = splat(0.0), splat(0.0), splat(0.0)
-    for node in range(quadrature.shape[1]):
+    for node in range(nodes):
         copy, present = match * quadrature[COPY, node], match * quadrature[PRESENT, node]
         others = overlap * quadrature[OTHERS, node]
         inverse = 1.0 / (present + others)

@@ -17,7 +17,7 @@ from .layout import (
     H,
     Y,
 )
-from .simd import WIDTH, compiled, never_inline
+from .simd import WIDTH, compiled, greater, lesser, never_inline
 
 #: Samples of the dense output in which the extremum is looked for, and the golden section.
 SAMPLES, GOLDEN = 16, 0.6180339887498949
@@ -29,7 +29,7 @@ def _value(work, lane, event, w, beta, memory):
     if event == MEMORISED:
         return memory - work[LEVEL_MEMORISED * WIDTH + lane]
     row = LEVEL_ACQUIRED if event == ACQUIRED else LEVEL_LOST
-    return min(beta - work[row * WIDTH + lane], w)
+    return lesser(beta - work[row * WIDTH + lane], w)
 
 
 @compiled()
@@ -86,7 +86,7 @@ def passing(work, lane, event):
         value = sign * value_inside(work, lane, event, k / SAMPLES)
         if value > most:
             best, most = k / SAMPLES, value
-    left, right = max(best - 1.0 / SAMPLES, 0.0), min(best + 1.0 / SAMPLES, 1.0)
+    left, right = greater(best - 1.0 / SAMPLES, 0.0), lesser(best + 1.0 / SAMPLES, 1.0)
     for _ in range(40):
         lower, upper = right - GOLDEN * (right - left), left + GOLDEN * (right - left)
         if sign * value_inside(work, lane, event, lower) > sign * value_inside(work, lane, event, upper):

@@ -48,6 +48,7 @@ def coupled(setup, quadrature, tables, work, source, target):
     attended_slope = (copy * (others * (1.0 - slope)) - mean * total_slope) * inverse * inverse
     deviation_slope = deviation * total_slope * inverse * -1.0
 
+    _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, source)
     signal = w * attended
     fall = magnitude(w) * deviation * -1.0
@@ -57,7 +58,7 @@ def coupled(setup, quadrature, tables, work, source, target):
         odds = exp_within(smaller(larger(centre, splat(MARGIN_MIN)), splat(MARGIN_MAX)) * -1.0)
         squared, twice = fma(odds, odds, splat(1.0)), odds * 2.0
         even, odd = splat(0.0), splat(0.0)
-        for node in range(quadrature.shape[1]):
+        for node in range(nodes):
             g = exp_within(larger(fall * quadrature[0, node], splat(-SPREAD_MAX)))
             h = fma(g, g, splat(1.0))
             weighted = splat(quadrature[1, node]) / fma(odds, h, g * squared)

@@ -80,6 +80,7 @@ def _coupled_jacobian(setup, quadrature, tables, work):
     never_inline()
     w, beta = load(work, Y), smaller(larger(load(work, Y + WIDTH), splat(-BETA_MAX)), splat(BETA_MAX))
     a, a1, a2, d, d1, d2 = _attended(work, beta)
+    _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, Y)
     read_slopes(setup, tables, work, Y, quantiles)
     signal, fall = w * a, magnitude(w) * d * -1.0
@@ -90,7 +91,7 @@ def _coupled_jacobian(setup, quadrature, tables, work):
         centre = load(work, SCRATCH + quantile * WIDTH) + signal
         odds = exp_within(smaller(larger(centre, splat(MARGIN_MIN)), splat(MARGIN_MAX)) * -1.0)
         even, odd = splat(0.0), splat(0.0)
-        for node in range(quadrature.shape[1]):
+        for node in range(nodes):
             x, weight = quadrature[0, node], splat(quadrature[1, node] * share)
             g = exp_within(larger(fall * x, splat(-SPREAD_MAX)))
             with_g, with_odds = fma(odds, g, splat(1.0)), g + odds
@@ -121,12 +122,13 @@ def _averaged_jacobian(setup, quadrature, tables, work):
     w, beta = load(work, Y), smaller(larger(load(work, Y + WIDTH), splat(-BETA_MAX)), splat(BETA_MAX))
     match, half = exp_within(beta), load(work, HALF_INVERSE_DIMENSION * WIDTH)
     overlap, slope = exp_within(smaller(half * beta * beta, splat(EXPONENT_MAX))), half * beta * 2.0
+    _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, Y)
     read_slopes(setup, tables, work, Y, quantiles)
     share = 1.0 / float(quantiles)
     residual, turn, ww, wb, bb = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     va, vb, vm, vma, vmb = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-    for node in range(quadrature.shape[1]):
+    for node in range(nodes):
         weight = splat(quadrature[contexts.WEIGHT, node] * share)
         copy, present = match * quadrature[contexts.COPY, node], match * quadrature[contexts.PRESENT, node]
         others = overlap * quadrature[contexts.OTHERS, node]

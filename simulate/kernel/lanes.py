@@ -13,6 +13,7 @@ from .simd import (
     WIDTH,
     compiled,
     compiled_for,
+    greater,
     larger,
     less,
     load,
@@ -22,6 +23,7 @@ from .simd import (
     splat,
     square_root,
     store,
+    whole,
 )
 
 #: What an event's function must exceed to happen, at least, and in units of the absolute tolerance: a state near 0 is
@@ -36,7 +38,7 @@ def arm(setup, rows, work, lane, i):
     An event's function has to exceed what the tolerance leaves of a state near 0, lest it happen in rounding noise. At
     a level of −∞ nothing is ever lost; there w, whose rate at 0 is positive, could fall below 0 by rounding alone.
     """
-    noise = max(RESOLUTION, NOISE * work[at.ATOL + lane])
+    noise = greater(RESOLUTION, NOISE * work[at.ATOL + lane])
     for event in range(EVENTS):
         open_ = math.isnan(rows[i, at.ROW_EVENTS + event])
         if event == LOST:
@@ -100,7 +102,7 @@ def unload_lane(setup, rows, marks, work, held, lane, status):
     for component in range(at.COMPONENTS):
         rows[i, component] = work[at.Y + component * WIDTH + lane]
     rows[i, at.ROW_TIME], rows[i, at.ROW_STEP] = work[at.TIME + lane], work[at.PROPOSAL + lane]
-    tried, taken = int(work[at.TRIED + lane]), int(work[at.TAKEN + lane])
+    tried, taken = whole(work[at.TRIED + lane]), whole(work[at.TAKEN + lane])
     marks[i, at.STATUS] = status
     marks[i, at.ACCEPTED_STEPS] += taken
     marks[i, at.REJECTED_STEPS] += tried - taken

@@ -7,13 +7,13 @@ all of its parts at once.
 """
 
 from collections.abc import Callable
-from operator import setitem
+from operator import getitem, ipow, pow, setitem
 from types import BuiltinFunctionType
 from typing import Any, ClassVar, Literal
 
 import numba
 from numba import types
-from numba.core import codegen, compiler, typed_passes, untyped_passes
+from numba.core import codegen, compiler, lowering, typed_passes, untyped_passes
 from numba.core.compiler_machinery import PassManager, register_pass
 
 # Private parts of numba's own; tests/simulate/kernel/test_parts.py holds them to what is expected of them here.
@@ -34,8 +34,42 @@ class PartLibrary(_Library):
         self._finalized = True
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
-class PartLowering(typed_passes.NativeLowering):
+class Translator(lowering.Lower):
+    """numba's translator to LLVM's language, which asks no second time what type inference has answered.
+
+    It would try operators on constants first, and look for an operator or index anew at every use.
+    """
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        if op in (pow, ipow):  # of a constant exponent by products
+            return super().lower_binop(resty, expr, op)
+        signature = self.fndesc.calltypes[expr]
+        return self._apply(op, signature, (expr.lhs, expr.rhs), resty)
+
+    def lower_getitem(self, resty: Any, expr: Any, value: Any, index: Any, signature: Any) -> Any:
+        return self._apply(getitem, signature, (value, index), resty)
+
+    def _apply(self, function: Any, signature: Any, operands: Any, resty: Any) -> Any:
+        known = self.context.typing_context.resolve_value_type(function)
+        implementation = self.context.get_function(known, signature)
+        args = [self._cast_var(*pair) for pair in zip(operands, signature.args, strict=True)]
+        result = implementation(self.builder, args)
+        return self.context.cast(self.builder, result, signature.return_type, resty)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class EntryLowering(typed_passes.NativeLowering):
+    """To LLVM's language."""
+
+    _name = "entry_lowering"
+
+    @property
+    def lowering_class(self) -> Any:
+        return Translator
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class PartLowering(EntryLowering):
     """To LLVM's language, and no further."""
 
     _name = "part_lowering"
@@ -82,7 +116,7 @@ class RememberingContext:
         return self.answers[question]
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
+@register_pass(mutates_CFG=False, analysis_only=False)
 class PartTyping(typed_passes.NopythonTypeInference):
     """numba's type inference with a memory."""
 
@@ -97,8 +131,15 @@ class PartTyping(typed_passes.NopythonTypeInference):
             state.typingctx = context
 
 
-def _passes(lowering: Any) -> list[Any]:
-    manager: Any = PassManager(lowering.__name__)
+@register_pass(mutates_CFG=False, analysis_only=False)
+class Backend(typed_passes.NoPythonBackend):
+    """numba's last pass, after which there is nothing left to bring in order."""
+
+    _name = "backend"
+
+
+def _passes(translation: Any) -> list[Any]:
+    manager: Any = PassManager(translation.__name__)
     for each in (
         untyped_passes.TranslateByteCode,
         untyped_passes.FixupArgs,
@@ -107,8 +148,8 @@ def _passes(lowering: Any) -> list[Any]:
         PartTyping,
         typed_passes.PreLowerStripPhis,
         typed_passes.IRLegalization,
-        lowering,
-        typed_passes.NoPythonBackend,
+        translation,
+        Backend,
     ):
         manager.add_pass(each, each.__name__)
     manager.finalize()
@@ -126,4 +167,4 @@ class EntryCompiler(compiler.CompilerBase):
     """The same passes for an entry point, which Python calls."""
 
     def define_pipelines(self) -> list[Any]:
-        return _passes(typed_passes.NativeLowering)
+        return _passes(EntryLowering)

@@ -12,7 +12,7 @@ from .layout import (
     SCRATCH,
     TABLE,
 )
-from .simd import WIDTH, compiled, fma, larger, load, never_inline, smaller, splat, store
+from .simd import WIDTH, compiled, fma, greater, larger, lesser, load, never_inline, smaller, splat, store, whole
 
 #: Clips of the margin: beyond them σ is 0 or 1 to the last bit.
 MARGIN_MIN, MARGIN_MAX = -300.0, 340.0
@@ -23,9 +23,9 @@ GROWTH_MIN = 1e-300
 @compiled()
 def _reading(tables, work, source, lane):
     """The reading of the lane's table that stands last at or before its memory state."""
-    table = int(work[TABLE * WIDTH + lane])
+    table, (_, readings, _) = whole(work[TABLE * WIDTH + lane]), tables.shape
     state = work[source + 2 * WIDTH + lane]
-    low, high = 0, tables.shape[1] - 1
+    low, high = 0, readings - 1
     while high - low > 1:
         middle = (low + high) // 2
         if tables[table, middle, 0] <= state:
@@ -42,12 +42,14 @@ def _margins(tables, work, source):
     A table is (clock, margins…, c1) on its own grid; linear between readings, constant beyond the last.
     """
     never_inline()
-    quantiles = tables.shape[2] - 2
+    _, readings, columns = tables.shape
+    quantiles = columns - 2
     for lane in range(WIDTH):
-        table, low = tables[int(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
-        high = min(low + 1, tables.shape[1] - 1)
+        table, low = tables[whole(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
+        high = low + 1 if low + 1 < readings else low
         width = table[high, 0] - table[low, 0]
-        share = min(max((work[source + 2 * WIDTH + lane] - table[low, 0]) / width, 0.0), 1.0) if width > 0.0 else 1.0
+        passed = work[source + 2 * WIDTH + lane] - table[low, 0]
+        share = lesser(greater(passed / width, 0.0), 1.0) if width > 0.0 else 1.0
         for quantile in range(quantiles + 1):
             left, right = table[low, 1 + quantile], table[high, 1 + quantile]
             work[SCRATCH + quantile * WIDTH + lane] = left + share * (right - left)
@@ -57,10 +59,11 @@ def _margins(tables, work, source):
 def _slopes(tables, work, source):
     """Derivatives of the margins and of c1 by the memory state, behind the margins and c1: 0 beyond the readings."""
     never_inline()
-    quantiles = tables.shape[2] - 2
+    _, readings, columns = tables.shape
+    quantiles = columns - 2
     for lane in range(WIDTH):
-        table, low = tables[int(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
-        state, high = work[source + 2 * WIDTH + lane], min(low + 1, tables.shape[1] - 1)
+        table, low = tables[whole(work[TABLE * WIDTH + lane])], _reading(tables, work, source, lane)
+        state, high = work[source + 2 * WIDTH + lane], low + 1 if low + 1 < readings else low
         inside = table[low, 0] <= state < table[high, 0]
         for quantile in range(quantiles + 1):
             rise = table[high, 1 + quantile] - table[low, 1 + quantile]
@@ -74,7 +77,8 @@ def read_margins(setup, tables, work, source):
     kind = setup[KIND]
     quantiles = 1
     if kind == MEASURED:
-        quantiles = tables.shape[2] - 2
+        _, _, columns = tables.shape
+        quantiles = columns - 2
         _margins(tables, work, source)
     elif kind == POWER_LAW:
         store(work, SCRATCH, load(work, source + 2 * WIDTH))

@@ -8,7 +8,7 @@ from .events import event_value, interpolate, locate, passing
 from .explicit import ALL_STAGES
 from .lanes import arm
 from .layout import ACQUIRED, BLOCK, EVENTS, LOST
-from .simd import WIDTH, compiled, never_inline
+from .simd import WIDTH, compiled, greater, lesser, never_inline
 
 
 @compiled()
@@ -19,7 +19,7 @@ def _mark(setup, rows, work, lane, i, event, share):
     for component in range(at.COMPONENTS):
         column = at.ROW_EVENT_STATES + event * at.COMPONENTS + component
         rows[i, column] = interpolate(work, lane, component, share)
-    return max(share, 0.0) if event == setup[at.STOP] else 2.0
+    return greater(share, 0.0) if event == setup[at.STOP] else 2.0
 
 
 @compiled()
@@ -32,15 +32,15 @@ def _mark_events(setup, rows, work, lane, i):
             continue
         value = event_value(work, at.NEW_Y, lane, event)
         if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
-            stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, 1.0)))
+            stop = lesser(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, 1.0)))
             continue
         top = passing(work, lane, event)
         if top < 0.0:
             continue
-        stop = min(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, top)))
+        stop = lesser(stop, _mark(setup, rows, work, lane, i, event, locate(work, lane, event, 0.0, top)))
         ended = -event_value(work, at.NEW_Y, lane, LOST)
         if event == ACQUIRED and math.isnan(rows[i, at.ROW_EVENTS + LOST]) and ended > 0.0:  # acquired and lost in one
-            stop = min(stop, _mark(setup, rows, work, lane, i, LOST, locate(work, lane, LOST, top, 1.0)))
+            stop = lesser(stop, _mark(setup, rows, work, lane, i, LOST, locate(work, lane, LOST, top, 1.0)))
     arm(setup, rows, work, lane, i)
     return stop
 
@@ -51,7 +51,7 @@ def _write_samples(sample_times, samples, marks, work, lane, i):
     never_inline()
     sample, start, step = marks[i, at.SAMPLED], work[at.TIME + lane], work[at.H + lane]
     while sample < len(sample_times) and sample_times[sample] <= work[at.UNTIL + lane]:
-        share = min(max((sample_times[sample] - start) / step, 0.0), 1.0)
+        share = lesser(greater((sample_times[sample] - start) / step, 0.0), 1.0)
         for component in range(at.COMPONENTS):
             samples[i, sample, component] = interpolate(work, lane, component, share)
         sample += 1

@@ -248,6 +248,31 @@ def exponent_of(typingctx: Any, x: Any) -> Any:
     return lanes(lanes), codegen
 
 
+def _chosen(predicate: str) -> Any:
+    @intrinsic
+    def operation(typingctx: Any, x: Any, y: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(predicate, args[1], args[0]), args[1], args[0])
+
+        return types.float64(types.float64, types.float64), codegen
+
+    return operation
+
+
+#: Python's min and max of two numbers, and int of one, for which numba would compile functions of its own.
+lesser, greater = _chosen("<"), _chosen(">")
+
+
+@intrinsic
+def whole(typingctx: Any, x: Any) -> Any:
+    """The integer part of a number."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fptosi(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
 @intrinsic
 def never_inline(typingctx: Any) -> Any:
     """Keep the calling function apart: copies of it at every call site would cost seconds of compilation."""
