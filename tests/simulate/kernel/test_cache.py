@@ -52,6 +52,9 @@ def test_an_edit_of_a_compiled_source_is_seen_wherever_the_cache_lies(copied):
     before = run(SOLVE, copied, **cache)
     assert before.returncode == 0, before.stderr
     assert list((copied / "cache").rglob("driver.advance_explicit_coupled*.nbc"))
+    # kept code is loaded without all that numba imports before it compiles
+    kept = run(f"{SOLVE}; import sys; assert 'numba.np.arraymath' not in sys.modules", copied, **cache)
+    assert kept.returncode == 0 and kept.stdout == before.stdout, kept.stderr
     field = copied / "iclrace" / "simulate" / "kernel" / "field.py"
     unedited, when = field.read_text("utf-8"), field.stat().st_mtime_ns
     edited = unedited.replace("store(work, target + WIDTH, ", "store(work, target + WIDTH, 2.0 * ")
@@ -137,6 +140,18 @@ def imported(module):
                 names = [folder, *(folder / name.name for name in node.names)]
                 left += {name.with_suffix(".py") for name in names if name.with_suffix(".py").exists()} - found
     return found
+
+
+def test_kept_code_that_makes_arrays_finds_numbas_runtime(tmp_path):
+    """In a process that has compiled nothing; without what numba prepares before it loads, this one ends in a crash."""
+    (tmp_path / "kept.py").write_text(
+        "import numpy as np\nfrom iclrace.simulate.kernel.cache import compiled_and_kept\n\n\n"
+        "@compiled_and_kept()\ndef second(n):\n    made = np.empty(n)\n    made[1] = 3.0\n    return made[1]\n"
+    )
+    code = "import kept; print(kept.second(4), sum(kept.second.stats.cache_hits.values()))"
+    root = f"{PACKAGE.parent}{os.pathsep}{tmp_path}"
+    told = [run(code, root, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
+    assert [each.stdout.split() for each in told] == [["3.0", "0"], ["3.0", "1"]], told[1].stderr
 
 
 def test_the_drivers_code_is_kept_under_the_content_of_all_that_it_is_made_of():
