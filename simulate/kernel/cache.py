@@ -25,10 +25,11 @@ class SourceCache(_FunctionCache):
     If it cannot be read or written (a full disk, a damaged file), the function is compiled again.
     """
 
-    def __init__(self, function: Callable[..., Any], sources: Iterable[Path], complete: bool = False) -> None:
+    #: Whether the code needs nothing of numba at run time: no memory of its own, which numba's runtime manages.
+    complete = False
+
+    def __init__(self, function: Callable[..., Any], sources: Iterable[Path]) -> None:
         super().__init__(function)
-        #: Whether the code needs nothing of numba at run time: no memory of its own, which numba's runtime manages.
-        self._complete = complete
         content = hashlib.sha256()
         for source in sorted(sources):
             content.update(f"{source.name}\0".encode() + source.read_bytes())
@@ -44,9 +45,9 @@ class SourceCache(_FunctionCache):
         return sig, codegen.magic_tuple()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Kept code. Before, numba prepares to compile whatever it can, for 0.2 s, which complete code does not need."""
+        """Kept code. Before, numba prepares to compile whatever it can, for 0.2 s: complete code does not need it."""
         try:
-            if not self._complete:
+            if not self.complete:
                 return super().load_overload(sig, target_context)
             with self._guard_against_spurious_io_errors():
                 return self._load_overload(sig, target_context)
@@ -71,7 +72,8 @@ def compiled_and_kept(*sources: Path, **options: Any) -> Callable[[Callable[...,
     def decorator(function: Callable[..., Any]) -> Any:
         dispatcher = decorate(**options)(function)
         try:
-            dispatcher._cache = SourceCache(function, sources, complete=options.get("_nrt") is False)
+            dispatcher._cache = SourceCache(function, sources)
+            dispatcher._cache.complete = options.get("_nrt") is False
         except (RuntimeError, OSError):  # numba finds no folder that it can write
             _not_kept()
         return dispatcher
