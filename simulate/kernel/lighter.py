@@ -51,7 +51,11 @@ class Translator(lowering.Lower):
 
     def _apply(self, function: Any, signature: Any, operands: Any, resty: Any) -> Any:
         known = self.context.typing_context.resolve_value_type(function)
-        implementation = self.context.get_function(known, signature)
+        try:
+            implementation = self.context.get_function(known, signature)
+        except KeyError:  # answered for what numba has since given more meanings
+            signature = known.get_call_type(self.context.typing_context, signature.args, {})
+            implementation = self.context.get_function(known, signature)
         args = [self._cast_var(*pair) for pair in zip(operands, signature.args, strict=True)]
         result = implementation(self.builder, args)
         return self.context.cast(self.builder, result, signature.return_type, resty)
