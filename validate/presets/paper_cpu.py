@@ -39,7 +39,8 @@ theory. Networks end once they have acquired
 ICL: without weight decay it is not lost again, so that K* stays where it is. They end, too, once their memory has
 learnt what it was given, c1 < 0.01, fifty times less than at the start, which is what drives any learning; an
 accuracy that would still rise through 3/4 after that would be missed. The outcomes at N = 49 are those of networks
-that go on to the budget's end. Perceptrons alone are trained on up to 4,096 items; beyond, their clock goes on by its
+that go on to the budget's end. Of balanced labels the equations say nothing; their fractions are only measured, at
+N = 50, which is even. Perceptrons alone are trained on up to 4,096 items; beyond, their clock goes on by its
 own power law.
 """
 
@@ -103,6 +104,11 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
         for label, one in (("n99", n99), ("n49", n49))
     }
     large = {"n99_k16000": n99.run.with_(task_diversity=16000)}
+    labels = {
+        f"{kind}_k{k}": n49.run.with_(seed=_FIRST_SEED + 800, context_length=50, labels=kind, task_diversity=k)
+        for kind in ("iid", "balanced")
+        for k in (4800, 6800, 9600, 13600)
+    }
     alone = dict.fromkeys(endless, _START) | dict.fromkeys(large, _COUPLING)
     slopes: dict[str, Any] = {"variable": "context_length", "slope_bar": 0.2}
     return Preset(
@@ -123,6 +129,7 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
                 n49.run.with_(seed=_FIRST_SEED + 700, stop_acquired=False, stop_memorised=0.0), near=[6000], far=[],
                 seeds=40, far_seeds=0, times=True, name="paper_outcomes",
             ),
+            AcquisitionTime(labels, seeds, 1.25, (), fractions=tuple(labels), name="paper_labels"),
         ),
         note=" ".join(_NOTE.split()),
     )  # fmt: skip
