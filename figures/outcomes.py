@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,7 +23,8 @@ _ACCURACY = (0.4, 1.0)
 #: Of the minimal model its circuit's outcomes are shown.
 _PARTS = {"minimal": "circuit", "transformer": "whole"}
 _LABELS = {"iid": ("i.i.d. labels", style.ICL), "balanced": ("balanced labels", style.IWL)}
-Series = Mapping[str, tuple[Sequence[float], Sequence[Value | None]]]
+#: K and the value there, by (labels, network).
+Series = Mapping[tuple[str, str], tuple[Sequence[float], Sequence[Value | None]]]
 
 
 def draw(
@@ -54,39 +54,33 @@ def draw(
     return ax
 
 
-def draw_fractions(
-    measured: Series, predicted: Series, endless: float, title: str = "", ax: Axes | None = None
-) -> Axes:
-    """Points: fraction measured; lines: predicted; over K, by label statistics ("iid", "balanced").
+def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes | None = None) -> Axes:
+    """Points: fraction measured; dashes: predicted; over K, by (labels, network), such as ("iid", "minimal").
 
-    K → ∞ stands at ``endless``, joined to nothing.
+    K → ∞ stands at ``endless``.
     """
     with style.axes(ax) as ax:
-        for (labels, (words, colour)), turn in zip(_LABELS.items(), (0.97, 1.03), strict=True):
-            if not measured[labels][0]:
-                continue
-            k, values = predicted[labels]
-            for finite in (True, False):
-                pairs = [
-                    (x if finite else endless, v) for x, v in zip(k, values, strict=True) if np.isfinite(x) == finite
-                ]
-                heights = [value for value, *_ in style.known(v for _, v in pairs)]
-                options: dict[str, Any] = {"marker": "_", "markersize": 14, "ls": ""}
-                options = {"label": f"{words}, predicted"} if finite else options
-                ax.plot([x for x, _ in pairs], heights, color=colour, **options)
-            k, values = measured[labels]
-            at = np.where(np.isfinite(k), k, endless) * turn
-            style.plot_estimates(ax, at, values, color=colour, label=f"{words}, measured")
-        for labels in measured.keys() - _LABELS.keys():
-            k, values = measured[labels]
-            at = np.where(np.isfinite(k), k, endless) * 1.1
-            style.plot_estimates(ax, at, values, color=style.MEASURED, fmt="s", label=labels)
+        for (labels, network), (k, values) in measured.items():
+            words, colour = _LABELS[labels]
+            name = words if network == "minimal" else f"{words}, {network_words(network)}"
+            turn = (0.97 if labels == "iid" else 1.03) * (1.0 if network == "minimal" else 1.06)
+            at = np.where(np.isfinite(k), k, endless)
+            marker = "o" if network == "minimal" else "s"
+            style.plot_estimates(ax, at * turn, values, color=colour, fmt=marker, label=f"{name}, measured")
+            theory = np.array([
+                (x, height) for x, value in zip(at, predicted[labels, network][1], strict=True)
+                for height, *_ in style.known([value])
+            ])  # fmt: skip
+            if theory.size:
+                ax.plot(*theory.T, "_", color=colour, markersize=14, label=f"{name}, predicted")
         ax.axhline(0.5, color="0.7", linewidth=0.6, label="one half")
         ax.set(xscale="log", xlabel="task diversity $K$", ylabel="fraction acquiring ICL", ylim=(-0.03, 1.03))
-        ticks = [k for k in measured["iid"][0] if np.isfinite(k)]
-        ax.set_xticks([*ticks, endless], [*(f"{tick:g}" for tick in ticks), "∞"])
+        every = {float(k) for ks, _ in measured.values() for k in ks}
+        ticks = sorted(k for k in every if np.isfinite(k))
+        at_end = [endless] if np.inf in every else []
+        ax.set_xticks([*ticks, *at_end], [*(f"{tick:g}" for tick in ticks), *("∞" for _ in at_end)])
         ax.xaxis.set_minor_formatter(style.NullFormatter())
-        style.legend_above(ax, title)
+        style.legend_above(ax)
     return ax
 
 
@@ -142,22 +136,22 @@ def prepare_labels(results: Results) -> Picture:
     if not claims:
         raise results.missing(*FIGURES["balanced_labels"].experiments)
     claims.sort(key=lambda claim: float(claim.at["task_diversity"]))  # pyright: ignore[reportArgumentType]
-    measured: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
-    predicted: dict[str, tuple[list[float], list[Value | None]]] = {labels: ([], []) for labels in _LABELS}
+    measured: dict[tuple[str, str], tuple[list[float], list[Value | None]]] = {}
+    predicted: dict[tuple[str, str], tuple[list[float], list[Value | None]]] = {}
     for claim in claims:
-        labels = str(claim.at["labels"])
-        key = labels if claim.network == "minimal" else f"{_LABELS[labels][0]}, {network_words(claim.network)}"
         for table, value in ((measured, claim.measured), (predicted, claim.predicted)):
-            k, values = table.setdefault(key, ([], []))
+            k, values = table.setdefault((str(claim.at["labels"]), claim.network), ([], []))
             k.append(float(claim.at["task_diversity"]))  # pyright: ignore[reportArgumentType]
             values.append(value)
-    largest = max((k for k in measured["iid"][0] if np.isfinite(k)), default=100.0)
-    caption = (
-        "Fraction of networks with β0 ~ N(0, 1) that acquire ICL, for i.i.d. context labels and for contexts with "
-        "exactly N/2 of each, which have a saddle at β = 0: below 1/2 (grey) whatever K. Lines: predicted from the "
-        "networks' own β0 and perceptrons trained alone; intervals: Wilson's, 95 %. "
-        f"{picture.behind(results, claims)}."
-    )
-    lengths, budgets = ([claim.at[name] for claim in claims] for name in ("context_length", "budget"))
-    title = f"$N$ = {picture.span(lengths)}, $T$ = {picture.span(budgets)}"
-    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest, title)])
+    largest = max((k for ks, _ in measured.values() for k in ks if np.isfinite(k)), default=100.0)
+    parts = ["Fraction of networks that acquire ICL, for i.i.d. context labels and for exactly N/2 of each; intervals: "
+             "Wilson's, 95 %."]  # fmt: skip
+    if any(network == "minimal" for _, network in measured):
+        parts.append(
+            "With β0 ~ N(0, 1) balanced labels have a saddle at β = 0, so below 1/2 (grey) whatever K. "
+            "Dashes: predicted from the networks' own β0 and perceptrons trained alone."
+        )
+    if any(network != "minimal" for _, network in measured):
+        parts.append("Transformers: measured only; the theory says nothing of balanced labels there.")
+    caption = " ".join([*parts, f"{picture.behind(results, claims)}."])
+    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest)])
