@@ -86,6 +86,8 @@ def _two_kinds(claim: Claim) -> bool:
     return _every(claim, quantity="two kinds of outcome") and claim.predicted == Answer(True)
 
 
+#: The shortest and the longest context of t_ICL's scans: what lies between supports them.
+_ENDS = (25, 200)
 #: In the order in which a claim is given to the first that takes it.
 _TAKEN: tuple[Question, ...] = (
     Question("own", "Does the theory carry over to other networks and other items?",
@@ -96,7 +98,7 @@ _TAKEN: tuple[Question, ...] = (
              _about(quantity=r"t_loss|d ln t_loss|L_ICL|share of networks in the predicted", experiment="transience"),
              ("transience_time", "transience", "icl_against_iwl", "loss_relation", "phases_decay"),
              "ICL is lost when memory and attention, integrated together, say",
-             _decides(quantity=r"d ln t_loss/d ln λ|share of .*|L_ICL over .*",
+             _decides(quantity=r"d ln t_loss/d ln λ|share of .*|L_ICL over .*", experiment="(?!.*_half_rate).*",
                       method="co-integration|asymptotic law|fixed point")),
     Question("outcomes", "Are there two kinds of outcome near K*?",
              _about(quantity="two kinds|lower mode|upper mode|upper fraction",
@@ -122,7 +124,7 @@ _TAKEN: tuple[Question, ...] = (
              _either(
                  _decides(quantity=r"d ln K\*/d ln [rP].*",
                           method="memory alone|capacity.*|reduced transformer(, scrambled clock)?|layer-normed .*"),
-                 _decides(quantity=r"ln K\*/K\*\(base\).*", method="reduced transformer|capacity.*"),
+                 _decides(quantity=r"ln K\*/K\*\(base\)", method="reduced transformer"),
              ),
              _decides(method="layer-normed perceptrons"), "independent circuits in the transformer"),
     Question("rivals", "Where the theory and its rivals disagree, which of them do the runs bear out?",
@@ -147,7 +149,7 @@ _TAKEN: tuple[Question, ...] = (
               "coupling_accuracy", "susceptibility", "coupling_acquisition", "threshold_transformer",
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
-             _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*",
+             _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*|transformer_tail",
                       method="reduced transformer|layer-normed perceptrons"),
              _decides(method="layer-normed perceptrons"), "circuits that share nothing"),
     Question("threshold", "From which K on is ICL acquired before training ends?",
@@ -160,7 +162,11 @@ _TAKEN: tuple[Question, ...] = (
              ("acquisition_minimal", "learning_curves", "acquisition_spread", "exponent_crossover", "landscape",
               "approximation_ladder"),
              "t_ICL at K → ∞ follows from the averaged equations, with nothing fitted",
-             _decides(quantity=".*t_ICL.*", method="averaged field|law of t_ICL")),
+             _either(
+                 _decides(quantity=".+t_ICL.*", method="averaged field|law of t_ICL"),
+                 lambda claim: claim.at.get("context_length") in _ENDS
+                 and _every(claim, quantity="t_ICL", method="averaged field"),
+             )),
     Question("other", "What else was measured?", lambda claim: True, ("verdicts", "work_precision")),
 )  # fmt: skip
 _ORDER = ("threshold", "acquisition", "rates", "memory", "data", "outcomes", "transience", "transformer", "sharing",

@@ -22,9 +22,9 @@ seeds was trained: K, seeds, budgets and bars. In view were K* = 380 at N = 15 a
 the preset coupling. Networks of two layers had not been trained at length. Perceptrons alone, of two and three layers,
 are those of the first results.
 
-Two were trained anew, at other seeds, because they had left a verdict undecided: t_ICL's spread, 0.20 for 0.12 predicted
-with 40 networks, has 120 now, and the gain of a perceptron's clock, 1.39 [1.36, 1.41] for 1.44 predicted with five
-perceptrons, twenty.
+Two were trained anew, at other seeds, because they had left a verdict undecided: t_ICL's spread, 0.20 for 0.12
+predicted with 40 networks, has 120 now, and the gain of a perceptron's clock, 1.39 [1.36, 1.41] for 1.44 predicted with
+five perceptrons, twenty.
 """
 
 _RUN = TRANSFORMER.with_(seed=2000, test_size=500)

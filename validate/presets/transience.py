@@ -19,9 +19,9 @@ Four trial runs at seeds 9000 and 9001 and λ = 1e-2, two of the minimal model a
 them come the end of a run at the loss of the circuit's accuracy, not the whole network's, and the law's fit over the
 whole run of the memory, not over its tail. Perceptrons at seed 5000, and runs at seeds 9000 to 9007 for their time,
 were tried as well. After a first pass with three networks a row had left every time of loss undecided, there are eight;
-λ, K and bars stayed. All t_loss then lay about 14 % below co-integration: networks at half the learning
-rate, with the same predictions, say whether their steps are to blame, in the preset replication. Rows at different λ share
-their seeds, so they are not independent of each other. Predictions changed after results had been seen: the asymptotic
+λ, K and bars stayed. All t_loss then lay about 14 % below co-integration: networks at half the learning rate, with the
+same predictions, say in the preset replication whether their steps are to blame. Rows at different λ share their
+seeds, so they are not independent of each other. Predictions changed after results had been seen: the asymptotic
 law of the losses was L_ICL L_IWL = λ W(L_IWL/λ), which takes attention to be complete (a = 1) on a branch where it is
 not, and was found 2.77 times too low; corrected in the derivation to λ w/a, and judged on the same networks, it fails
 by 1.65. The fixed point of the averaged field, which never took a = 1, stays at 2.26. t_loss ∝ 1/λ is kept as the limit
