@@ -11,7 +11,7 @@ import xarray as xr
 from ..claim import Claim
 from ..measure.intervals import fraction
 from ..measure.survival import observation_times
-from ..measure.tails import TailComparison, compare_tails, fit_log_normal
+from ..measure.tails import TailComparison, compare_tails, fit_censored_power_law, fit_log_normal
 from ..measure.times import acquisition_times, geometric_mean, measure_power_law
 from ..place import place
 from ..protocol import Jobs, Trained, networks_in
@@ -107,18 +107,23 @@ class AcquisitionTime:
         if claim.quantity == ACQUIRING:
             return fraction(np.isfinite(times[0]), confidence)
         if claim.quantity == EXPONENT:
-            return self._exponent(claim, times, confidence)
+            return self._exponent(claim, runs, times, confidence)
         return described(claim.quantity, times[0], observation_times(runs[0]), confidence)
 
-    def _exponent(self, claim: Claim, times: Sequence[np.ndarray], confidence: float) -> Value:
-        """Over the networks that acquire ICL: of the minimal model's circuit all must, of transformers two N's."""
+    def _exponent(
+        self, claim: Claim, runs: Sequence[xr.Dataset], times: Sequence[np.ndarray], confidence: float
+    ) -> Value:
+        """Least squares where every network acquires ICL, as the minimal model's circuit must; else with censoring."""
         lengths, every = np.repeat(self.lengths(claim.data), [one.size for one in times]), np.concatenate(times)
         acquired = np.isfinite(every)
-        if claim.part == "circuit" and not acquired.all():
+        if acquired.all() and acquired.size >= 3:
+            return measure_power_law(lengths, every, confidence=confidence)[1]
+        if claim.part == "circuit" or np.unique(lengths[acquired]).size < 2 or acquired.sum() < 3:
             return UNKNOWN_DIFFERENCE
-        if np.unique(lengths[acquired]).size < 2 or acquired.sum() < 3:
-            return UNKNOWN_DIFFERENCE
-        return measure_power_law(lengths[acquired], every[acquired], confidence=confidence)[1]
+        ended = np.concatenate(
+            [np.broadcast_to(observation_times(run), one.shape) for run, one in zip(runs, times, strict=True)]
+        )
+        return fit_censored_power_law(lengths, every, ended, confidence=confidence)
 
 
 def described(quantity: str, times: np.ndarray, ended: xr.DataArray, confidence: float) -> Value | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from ...theory import Estimate
-from ...theory._arguments import require
+from ...theory._arguments import real, require
 from ...theory.estimate import CONFIDENCE
 from .survival import censored, checked
 
@@ -55,7 +55,7 @@ def fit_log_normal(times: ArrayLike, ended: ArrayLike, *, confidence: float = CO
     """
     values, observed = censored(times, ended)
     y = np.log(values)
-    mean, width, covariance, terms = _fit_normal(y, observed)
+    mean, width, covariance, terms, _ = _fit_normal(y, observed)
     freedom = max(0.5 / covariance[1, 1] - 1, 1.0)
     inflation = math.sqrt(y.size / (y.size - 1))
     tail = 0.5 - checked(confidence) / 2
@@ -112,31 +112,79 @@ def compare_tails(times: ArrayLike, ended: ArrayLike, *, confidence: float = CON
     return TailComparison(2 * total, statistic, p, verdict)
 
 
-def _fit_normal(y: Array, observed: NDArray[np.bool_]) -> tuple[float, float, Array, Array]:
-    """Normal law of censored ``y``: μ, σ, the covariance of (μ, ln σ), and each sample's log-likelihood."""
+def fit_censored_power_law(
+    x: ArrayLike, times: ArrayLike, ended: ArrayLike, *, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Exponent p of censored times, ln t = a + p ln x + σ ε with normal ε, by maximum likelihood.
+
+    The likelihood and the interval are those of :func:`fit_log_normal`, on one degree of freedom less: leaving out the
+    networks that training ended too early for would pull the exponent down. Without censoring these are least squares.
+
+    Parameters
+    ----------
+    x : array (time,), > 0
+        Such as N; events must have been seen at two values at least.
+    times, ended, confidence
+        As in :func:`fit_log_normal`.
+
+    Raises
+    ------
+    ValueError
+        For events that are fewer than three, all at one time, or at one x.
+
+    Source: Amemiya, Econometrica 41 (1973) 997 (regression with censored values).
+
+    Examples
+    --------
+    >>> p = fit_censored_power_law([7, 7, 15, 15, 31, 31], [15, 13, 29, 32, 58, float("inf")], ended=60)
+    >>> round(p.value, 2), p.contains(1.0)
+    (0.97, True)
+    """
+    values, observed = censored(times, ended)
+    u = np.log(real("x", x, minimum=0.0, exclusive=True))
+    require(u.shape == values.shape, "x", "be as many as times", u.shape)
+    require(np.unique(u[observed]).size > 1, "x", "have events at two values or more", x)
+    _, _, covariance, _, slope = _fit_normal(np.log(values), observed, u)
+    freedom = max(0.5 / covariance[-1, -1] - 2, 1.0)
+    inflation = math.sqrt(u.size / max(u.size - 2, 1))
+    half = float(stats.t.isf(0.5 - checked(confidence) / 2, freedom)) * math.sqrt(covariance[1, 1]) * inflation
+    return Estimate(slope, slope - half, slope + half, confidence)
+
+
+def _fit_normal(
+    y: Array, observed: NDArray[np.bool_], x: Array | None = None
+) -> tuple[float, float, Array, Array, float]:
+    """Normal law of censored ``y`` about μ, or about μ + p x: μ at the mean of x, σ, the covariance of (μ, [p,] ln σ),
+    each sample's log-likelihood, and p."""
     seen = y[observed]
     require(seen.size >= 3 and np.ptp(seen) > 0, "times", "hold three events or more that differ", seen)
     centre, scale = float(seen.mean()), float(y.std())  # to order one, where the optimiser's tolerances are meant
     u = (y - centre) / scale
+    columns = [np.ones(y.size)] if x is None else [np.ones(y.size), (x - x.mean()) / x.std()]
+    design = np.column_stack(columns)
 
     def terms(parameters: Array) -> tuple[Array, Array, Array]:
-        r = (u - parameters[0]) * np.exp(-parameters[1])
+        r = (u - design @ parameters[:-1]) * np.exp(-parameters[-1])
         censored = special.log_ndtr(-r)
         density = -0.5 * (r * r + math.log(2 * math.pi))
-        return r, np.exp(density - censored), np.where(observed, density - parameters[1], censored)
+        return r, np.exp(density - censored), np.where(observed, density - parameters[-1], censored)
 
     def loss(parameters: Array) -> tuple[float, Array]:
         r, hazard, values = terms(parameters)
         slope = np.where(observed, r, hazard)
-        return -float(values.sum()), -np.array([slope.sum() * np.exp(-parameters[1]), np.sum(slope * r - observed)])
+        gradient = [*(slope @ design * np.exp(-parameters[-1])), np.sum(slope * r - observed)]
+        return -float(values.sum()), -np.array(gradient)
 
-    fit = optimize.minimize(loss, [0.0, 0.0], jac=True, method="BFGS")
-    mean, log_width = (float(value) for value in fit.x)
+    fit = optimize.minimize(loss, np.zeros(design.shape[1] + 1), jac=True, method="BFGS")
+    *means, log_width = (float(value) for value in fit.x)
     r, hazard, values = terms(fit.x)
     rise = hazard * (hazard - r)  # d hazard/dr
     inner, cross = np.where(observed, 1.0, rise), np.where(observed, 2 * r, hazard + r * rise)
     outer = np.where(observed, 2 * r * r, r * (hazard + r * rise))
-    information = np.array([[inner.sum(), cross.sum()], [cross.sum(), outer.sum()]])
-    unit = np.diag([scale * math.exp(log_width), 1.0])
-    covariance = unit @ np.linalg.inv(information) @ unit
-    return centre + scale * mean, scale * math.exp(log_width), covariance, values - math.log(scale) * observed
+    mixed = (cross @ design)[:, None]
+    information = np.block([[design.T @ (inner[:, None] * design), mixed], [mixed.T, outer.sum()]])
+    width = scale * math.exp(log_width)
+    unit = np.diag([width, *(width / x.std() for _ in means[1:] if x is not None), 1.0])
+    covariance = np.asarray(unit @ np.linalg.inv(information) @ unit, dtype=np.float64)
+    exponent = scale * means[1] / float(x.std()) if x is not None else 0.0
+    return centre + scale * means[0], width, covariance, values - math.log(scale) * observed, exponent

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import optimize, stats
 
 from iclrace.validate import (
     acquisition_times,
@@ -17,6 +17,8 @@ from iclrace.validate import (
 )
 from iclrace.validate.experiments.transience_tools import durations
 from iclrace.validate.measure.survival import PAPER_LOST_LEVEL, observation_times
+from iclrace.validate.measure.tails import fit_censored_power_law
+from iclrace.validate.measure.times import measure_power_law
 
 REPEATS = 1000
 # 95 % of 1000 repeats: the binomial's standard deviation is √(0.95 · 0.05/1000) = 0.7 %, and four of them are 2.8 %.
@@ -68,6 +70,53 @@ def test_the_fit_is_scipys_maximum_and_exact_without_censoring():
     assert np.log([fit.median.low, fit.median.high]) == pytest.approx([low, high], rel=1e-4)
     assert fit.width.value == pytest.approx(whole.std(ddof=1), rel=1e-4)
     assert fit.width.low == pytest.approx(whole.std(ddof=1) * math.sqrt(11 / stats.chi2.isf(0.025, 11)), rel=1e-4)
+
+
+LENGTHS = np.repeat([7.0, 15.0, 31.0], 8)
+
+
+def times_over_lengths(rng, power, end):
+    times = 3.0 * LENGTHS**power * np.exp(0.4 * rng.standard_normal(LENGTHS.size))
+    return np.where(times > end, math.inf, times)
+
+
+def test_the_exponent_of_censored_times_covers_the_truth_and_the_acquired_alone_do_not():
+    rng = np.random.default_rng(4)
+    hits, dropped = [], []
+    for _ in range(400):
+        times = times_over_lengths(rng, 1.0, 90.0)  # half of the longest contexts' are not seen
+        hits.append(fit_censored_power_law(LENGTHS, times, 90.0).contains(1.0))
+        seen = np.isfinite(times)
+        dropped.append(measure_power_law(LENGTHS[seen], times[seen])[1].contains(1.0))
+    assert 0.906 < np.mean(hits) < 0.994  # four of the binomial's standard deviations, 1.1 %
+    assert np.mean(dropped) < 0.8
+
+
+def test_the_exponent_is_least_squares_without_censoring_and_the_maximum_with_it():
+    rng = np.random.default_rng(5)
+    whole = times_over_lengths(rng, 0.9, math.inf)
+    reference = stats.linregress(np.log(LENGTHS), np.log(whole))
+    fit = fit_censored_power_law(LENGTHS, whole, 1e9)
+    assert fit.value == pytest.approx(reference.slope, rel=1e-4)  # BFGS stops at a gradient of 1e-5
+    half = stats.t.isf(0.025, LENGTHS.size - 2) * reference.stderr
+    assert fit.high - fit.value == pytest.approx(half, rel=1e-4)
+
+    times = np.where(whole > 60.0, math.inf, whole)
+    seen, x = np.isfinite(times), np.log(LENGTHS)
+
+    def loss(parameters):
+        mean, width = parameters[0] + parameters[1] * x, math.exp(parameters[2])
+        ends = stats.norm.logsf(math.log(60.0), mean, width)
+        return -np.where(seen, stats.norm.logpdf(np.log(np.minimum(times, 60.0)), mean, width), ends).sum()
+
+    best = optimize.minimize(loss, [1.0, 1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10})
+    assert fit_censored_power_law(LENGTHS, times, 60.0).value == pytest.approx(best.x[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("x", [[7.0] * 24, [7.0] * 3, [0.0] * 24])
+def test_an_exponent_needs_events_at_two_lengths(x):
+    with pytest.raises(ValueError, match="Argument 'x' must"):
+        fit_censored_power_law(x, np.linspace(1.0, 2.0, 24), 5.0)
 
 
 def test_a_long_tail_is_told_from_a_short_one():
