@@ -23,7 +23,7 @@ SYMBOLS = {
     "ladder": "predicted K*", "outcome": "outcome", "rung": "rung", "time": "t",
 }  # fmt: skip
 #: Coordinates that a claim keeps for its measurement but that are too long for its name.
-UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase")
+UNTOLD = ("against", "gains", "iwl_loss", "ladder", "phase", "times")
 #: In the place of a coordinate that is not known.
 UNKNOWN_PLACE = "unknown"
 NETWORKS = {"minimal": "minimal model", "transformer": "transformer", "perceptron": "perceptrons alone"}

@@ -5,23 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
+from ...simulate.reduced_transformer import reduced_course
 from ...theory import Estimate, Task, acquisition_time, critical_decay
 from ...theory.decay.phases import LASTING, NO_ICL, TRANSIENT
+from ...theory.reduced_transformer import MeasuredCoupling
 from ..claim import Claim, Scale
 from ..measure.intervals import pooled_means, slope
 from ..measure.survival import PAPER_LOST_LEVEL, loss_times
-from ..measure.times import acquisition_times
+from ..measure.times import acquisition_times, geometric_mean
 from ..place import At, place
-from ..protocol import Jobs, Trained, networks_in
+from ..predict.reduced import members_of, model_of
+from ..protocol import Jobs, Trained, couplings_in, networks_in
 from ..training.config import Run, addresses
+from ..training.coupling import CouplingTraining
 from ..values import UNKNOWN, UNKNOWN_DIFFERENCE, Range, Value
 from .runs import grid
 from .transience_phases import SHARE, share_in_phase
 from .transience_tools import by_axis, durations, phases
 
+_OVER = "t_loss over that of the reduced transformer"
 #: By the paper's level, from the start of training; without a prediction.
 _PAPER_LOSS = f"time at which ICL accuracy falls below {PAPER_LOST_LEVEL:g}"
 
@@ -30,7 +36,8 @@ _PAPER_LOSS = f"time at which ICL accuracy falls below {PAPER_LOST_LEVEL:g}"
 class TransformerTransience:
     """Phase and t_loss of transformers over λ, from two one-point calibrations at other seeds.
 
-    The theory has no absolute times for the transformer, only laws:
+    Absolute times come from the reduced transformer, solved at every λ with the decay of W_Q, W_K and V, where
+    ``coupling`` names perceptrons to be trained alone. Of independent circuits there are only laws:
 
     - t_loss ∝ 1/λ, scaled by the t_loss of calibration networks at one λ;
     - ICL is never acquired beyond λ_c = C/t_ICL, with t_ICL that of calibration networks without decay and C the
@@ -43,6 +50,8 @@ class TransformerTransience:
     decay : the scan of λ, over all three phases
     calibration_decay : λ of the first calibration, from which no network of the scan takes its seed
     seeds, first_calibration_seed : networks at each λ, and as many in each calibration, from that seed on
+    coupling : perceptrons, with their coupling to attention, for the reduced transformer; none by default
+    members, draws : starts that the reduced transformer is solved from, and contexts sampled for each
     bar, critical_bar : factors within which t_loss and λ_c must be predicted
     exponent_bar, phase_bar : differences within which the exponent and the share of right phases must be
     """
@@ -52,6 +61,9 @@ class TransformerTransience:
     calibration_decay: float
     seeds: int
     first_calibration_seed: int
+    coupling: Sequence[CouplingTraining] = ()
+    members: int = 4
+    draws: int = 200
     bar: float = 1.5
     critical_bar: float = 1.5
     exponent_bar: float = 0.3
@@ -63,7 +75,8 @@ class TransformerTransience:
         return grid(settled, self.seeds, self.first_calibration_seed, decay_attention=[decay])
 
     def calibration(self) -> Mapping[str, Jobs]:
-        return {"decayed": self._calibration(self.calibration_decay), "undecayed": self._calibration(0.0)}
+        alone = {"coupling": list(self.coupling)} if self.coupling else {}
+        return {"decayed": self._calibration(self.calibration_decay), "undecayed": self._calibration(0.0), **alone}
 
     def networks(self) -> Mapping[str, Jobs]:
         return {"networks": grid(self.run, self.seeds, decay_attention=self.decay)}
@@ -89,10 +102,12 @@ class TransformerTransience:
                 claim if phase == TRANSIENT else replace(claim, predicted=None, bar=None, method="", inputs=())
             )
             expected.append(phase)
+        reduced = self._reduced(couplings_in(calibrated["coupling"]).tables()) if self.coupling else []
         law, product, every = Estimate.exact(-1.0), "C of the minimal model", tuple(self.decay)
         slope_inputs = ("t_loss ∝ 1/λ",)
         return [
             *times,
+            *reduced,
             self._claim("d ln t_loss/d ln λ", law, self.exponent_bar, "t ∝ 1/λ", slope_inputs, every, "difference"),
             self._claim("λ_c", critical, self.critical_bar, product, (start, product), every),
             *(replace(self._claim(_PAPER_LOSS, law, 1.5, "", (), d), predicted=None, bar=None) for d in self.decay),
@@ -100,6 +115,38 @@ class TransformerTransience:
                 SHARE, Estimate.exact(1.0), self.phase_bar, "two points", (seen, start), every, "difference",
                 phase=tuple(expected),
             ),
+        ]  # fmt: skip
+
+    def _reduced(self, tables: Sequence[MeasuredCoupling]) -> list[Claim]:
+        """t_loss of the reduced transformer at every λ, their exponent, and what networks take over it."""
+        lasting = np.array([self._lasting(decay, tables) for decay in self.decay])
+        finite = np.isfinite(lasting).all(1)
+        lost, times = tuple(np.asarray(self.decay)[finite].tolist()), pooled_means(lasting[finite])
+        method, inputs = "reduced transformer", (addresses(self.coupling), f"{self.members} starts")
+        claims = [self._claim("t_loss", t, self.bar, method, inputs, d) for d, t in zip(lost, times, strict=True)]
+        if len(lost) > 1:
+            known = slope(lost, times)
+            claims += [
+                self._claim("d ln t_loss/d ln λ", known, self.exponent_bar, method, inputs, lost, "difference"),
+                self._claim(
+                    _OVER, Estimate.exact(1.0), self.bar, method, inputs, lost,
+                    times=tuple(time.value for time in times),
+                ),
+            ]  # fmt: skip
+        return claims
+
+    def _lasting(self, decay: float, tables: Sequence[MeasuredCoupling]) -> list[float]:
+        """How long ICL lasts at λ from every start: infinite to the budget's end, NaN if it is never acquired."""
+        model = replace(model_of(self.run.with_(decay_attention=decay)), task_diversity=self.run.task.task_diversity)
+        return [
+            durations(
+                reduced_course(
+                    model, start.coupling, budget=self.run.budget, rows=2000, draws=self.draws, seed=start.seed,
+                    w0=start.w0, beta0=start.beta0,
+                ),
+                "icl_accuracy",
+            ).item()
+            for start in members_of(model, tables, self.members)
         ]  # fmt: skip
 
     def _claim(
@@ -128,11 +175,20 @@ class TransformerTransience:
             return dict(zip(self.decay, pooled_means(times, confidence), strict=True))[claim.at["decay"]]
         if claim.quantity == "λ_c":
             return critical_decay_between(self.decay, np.isfinite(lasting) | np.isinf(lasting))
+        if claim.quantity == _OVER:
+            return self._over(claim, lasting, confidence)
         means = dict(zip(self.decay, pooled_means(lasting, confidence), strict=True))
         if claim.quantity == "t_loss":
             return means[claim.at["decay"]]
         lost = [decay for decay, row in zip(self.decay, lasting, strict=True) if np.isfinite(row).all()]
         return slope(lost, [means[d] for d in lost]) if len(lost) > 1 else UNKNOWN_DIFFERENCE
+
+    def _over(self, claim: Claim, lasting: np.ndarray, confidence: float) -> Value:
+        """Measured over predicted time, each seed's geometric mean over the λ at which all seeds lose ICL."""
+        predicted = dict(zip(cast(tuple, claim.at["decay"]), cast(tuple, claim.at["times"]), strict=True))
+        ratios = [row / predicted[decay] for decay, row in zip(self.decay, lasting, strict=True)
+                  if decay in predicted and np.isfinite(row).all()]  # fmt: skip
+        return geometric_mean(np.exp(np.log(ratios).mean(0)), confidence) if ratios else UNKNOWN
 
 
 def critical_product(task: Task) -> float:

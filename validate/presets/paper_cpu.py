@@ -18,6 +18,7 @@ from ..experiments import (
     ReducedTimes,
     Scan,
     ThresholdScan,
+    TransformerTransience,
 )
 from ..experiments.memory import PAPER_EXPONENT
 from ..training.config import Run
@@ -29,19 +30,19 @@ TOKENS = {"n49": 50, "n99": 100, "n149": 150, "n199": 200}
 _TIME_PER_PAIR = 450 / 99
 _NOTE = """
 Seen before, with other seeds, at N = 99 and a rate of 0.03: at K = 4,000 memory alone by t = 450, at 8,000 final
-accuracies of 0.54 and 0.87, at 16,000 t_ICL = 194 and 257, at K → ∞ 414 and more than 450. With other seeds again, at
-K = 8,000 one of two networks acquired ICL and at 16,000 six of six, at t = 180 to 311 (170 to 315 at half the rate,
-1.05 times sooner in the mean; 1.06 times later at twice the rate); at N = 49 none of three at K = 2,000, 3,000 and
-4,000, one at 5,600 and three at 8,000. Scans are centred on K* = 8,000 at N = 99 and 5,700 at N = 49; those of N = 149
-and 199 were settled once these two had been measured, 12,200 and 5,460, and reach from below what the equations predict
-to above what their slope, 1.14, and the paper's, 1.43, give from there. Budgets are in proportion to N, as t_ICL is in
-theory. Networks end once they have acquired
-ICL: without weight decay it is not lost again, so that K* stays where it is. They end, too, once their memory has
-learnt what it was given, c1 < 0.01, fifty times less than at the start, which is what drives any learning; an
-accuracy that would still rise through 3/4 after that would be missed. The outcomes at N = 49 are those of networks
-that go on to the budget's end. Of balanced labels the equations say nothing; their fractions are only measured, at
-N = 50, which is even. Perceptrons alone are trained on up to 4,096 items; beyond, their clock goes on by its
-own power law.
+accuracies of 0.54 and 0.87, at 16,000 t_ICL = 194 and 257, at K → ∞ 414 and more than 450. With other seeds again, at K
+= 8,000 one of two networks acquired ICL and at 16,000 six of six, at t = 180 to 311 (170 to 315 at half the rate, 1.05
+times sooner in the mean; 1.06 times later at twice the rate); at N = 49 none of three at K = 2,000, 3,000 and 4,000,
+one at 5,600 and three at 8,000. Scans are centred on K* = 8,000 at N = 99 and 5,700 at N = 49; those of N = 149 and 199
+were settled once these two had been measured, 12,200 and 5,460, and reach from below what the equations predict to
+above what their slope, 1.14, and the paper's, 1.43, give from there. Budgets are in proportion to N, as t_ICL is in
+theory. Networks end once they have acquired ICL: without weight decay it is not lost again, so that K* stays where it
+is. They end, too, once their memory has learnt what it was given, c1 < 0.01, fifty times less than at the start, which
+is what drives any learning; an accuracy that would still rise through 3/4 after that would be missed. The outcomes at N
+= 49 are those of networks that go on to the budget's end. Of balanced labels the equations say nothing; their fractions
+are only measured, at N = 50, which is even. Transience is looked for at N = 31, D = 31 and width 128: two networks
+there, at seeds 9720 and 9721, lost ICL at t = 5,600 and 6,900 for λ = 4e-3; for 8e-3 one acquired it by halves and one
+not at all. Perceptrons alone are trained on up to 4,096 items; beyond, their clock goes on by its own power law.
 """
 
 
@@ -80,6 +81,16 @@ METHODS = (
 _KEPT = {"reduced transformer": CORE, "reduced transformer, residual kept": Terms(**{**vars(CORE), "residual": True})}
 
 
+#: At the paper's own size ICL would be lost only after hours: the largest that loses it in a minute a network.
+_TRANSIENT = TRANSFORMER.with_(
+    seed=_FIRST_SEED + 900, context_length=31, task_diversity=1536, learning_rate=0.1, budget=16000.0,
+    evaluate_every=40.0, test_size=500, decay_attention=3.2e-3, stop_memorised=0.01, stop_lost=0.65,
+)  # fmt: skip
+_TRANSIENT_COUPLING = couplings(
+    (1024, 2048), 4, _FIRST_CALIBRATION_SEED + 90, dimension=31, width=128, learning_rate=0.1
+)
+
+
 def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
     """The preset at another learning rate, or with another number of networks at each K.
 
@@ -113,7 +124,7 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
     slopes: dict[str, Any] = {"variable": "context_length", "slope_bar": 0.2}
     return Preset(
         name="paper-cpu",
-        description="the transformer at the paper's own size: N = 49 to 199, in pieces of hours",
+        description="the transformer at the paper's own size: N = 49 to 199, in pieces of hours; transience at N = 31",
         experiments=(
             ThresholdScan({"n99": n99, "n49": n49}, METHODS, bar=1.25, name="paper_threshold", **slopes),
             AcquisitionTime(
@@ -130,6 +141,10 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
                 seeds=40, far_seeds=0, times=True, name="paper_outcomes",
             ),
             AcquisitionTime(labels, seeds, 1.25, (), fractions=tuple(labels), name="paper_labels"),
+            TransformerTransience(
+                _TRANSIENT, (2.2e-3, 3.2e-3, 4.7e-3, 7e-3, 1.4e-2), calibration_decay=3.2e-3, seeds=4,
+                first_calibration_seed=_FIRST_SEED + 950, coupling=_TRANSIENT_COUPLING, name="paper_transience",
+            ),
         ),
         note=" ".join(_NOTE.split()),
     )  # fmt: skip
