@@ -25,7 +25,7 @@ from .results import Results, setting
 _ACCURACIES = {"icl_accuracy": ("ICL", style.ICL), "iwl_accuracy": ("IWL", style.IWL)}
 _NEEDS = ("icl_accuracy", "iwl_accuracy", "icl_loss", "iwl_loss", "seed", "time", "decay_attention")
 #: Experiments over λ; of the minimal model's the first is drawn.
-_MINIMAL, _TRANSFORMER = ("transience_phases", "transience_decay"), "transience_transformer"
+_MINIMAL, _TRANSFORMER = ("transience_phases", "transience_decay"), ("transience_transformer", "paper_transience")
 _PARTS = {"whole": "whole network", "circuit": "ICL circuit"}
 
 
@@ -172,7 +172,7 @@ def _title(fixed: Mapping[str, Any], over: str = "") -> str:
 
 def _found(results: Results) -> dict[str, xr.Dataset]:
     """Networks over λ by experiment: of the minimal model from the first that has them, and of the transformer."""
-    kinds = (_MINIMAL, (_TRANSFORMER,))
+    kinds = (_MINIMAL, _TRANSFORMER)
     kinds_found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
     if not any(kinds_found):
         raise results.missing(*FIGURES["transience"].experiments)

@@ -27,8 +27,11 @@ from iclrace.validate.experiments.transience_tools import (
 from iclrace.validate.experiments.transience_transformer import critical_decay_between, critical_product
 from iclrace.validate.measure.intervals import fraction, pooled_means
 from iclrace.validate.presets import transience as presets
+from iclrace.validate.presets.base import couplings
 from iclrace.validate.protocol import measure
+from iclrace.validate.training.coupling import CouplingCurves, train_couplings
 from iclrace.validate.training.evaluation import METRICS
+from iclrace.validate.training.store import RunStore
 from iclrace.validate.training.trainer import EnsembleTrainer, Status
 
 TASK = Task(context_length=25, task_diversity=500, dimension=63)
@@ -242,6 +245,27 @@ def test_the_transformers_phases_and_times_follow_from_two_points():
     assert paper.value == pytest.approx(4600.0, rel=0.05)
     slow = np.vstack([scan[:2], 2 * scan[2:3], scan[3:]])
     assert kinds(slow)[1][1] == "fails"
+
+
+@pytest.mark.slow
+def test_the_reduced_transformer_says_absolute_times_and_the_networks_are_held_against_them(tmp_path):
+    """Below λ_c the loss comes as 1/λ up to logarithms; networks that take twice as long are found at 2, and fail."""
+    alone = couplings((128, 256), 1, until=0.02, dimension=15, width=64, learning_rate=0.1)
+    run = Run("transformer", Task(7, 192, 15), 0, width=64, budget=3000.0)
+    decay = (3e-3, 6e-3, 1.2e-2, 0.3)
+    experiment = TransformerTransience(run, decay, 6e-3, 3, 50, coupling=alone, members=2, draws=60)
+    curves = CouplingCurves(alone, train_couplings(alone, RunStore(tmp_path), progress=False))
+    known = networks(scatter([200.0]), values=[6e-3]).squeeze("decay_attention", drop=True)
+    said = Claims(experiment.predict({"decayed": known, "undecayed": known, "coupling": curves}))
+    reduced = said.select(method="reduced transformer")
+    times = {one.at["decay"]: one.predicted.value for one in reduced if one.quantity == "t_loss"}
+    assert list(times) == [3e-3, 6e-3, 1.2e-2]  # at 0.3 it is never acquired
+    assert -1.5 < reduced.select(quantity="d ln t_loss/d ln λ")[0].predicted.value < -0.8
+    scan = np.vstack([*(np.full((1, 3), 2 * time) for time in times.values()), np.full((1, 3), math.nan)])
+    found = judged(experiment, said, {"networks": networks(scan, values=decay)})
+    (over,) = found.select(quantity="t_loss over that of the reduced transformer")
+    # Losses are read from evaluations ten apart, of times from 110 on.
+    assert over.measured.value == pytest.approx(2.0, rel=0.03) and over.verdict.kind == "fails"
 
 
 def test_calibration_networks_that_never_acquire_predict_no_icl():
