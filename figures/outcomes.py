@@ -60,10 +60,11 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
     K → ∞ stands at ``endless``.
     """
     with style.axes(ax) as ax:
+        kinds = sorted({network for _, network in measured})
         for (labels, network), (k, values) in measured.items():
             words, colour = _LABELS[labels]
-            name = words if network == "minimal" else f"{words}, {network_words(network)}"
-            turn = (0.97 if labels == "iid" else 1.03) * (1.0 if network == "minimal" else 1.06)
+            name = words if len(kinds) == 1 else f"{words}, {network_words(network)}"
+            turn = (0.97 if labels == "iid" else 1.03) * 1.06 ** kinds.index(network)
             at = np.where(np.isfinite(k), k, endless)
             marker = "o" if network == "minimal" else "s"
             style.plot_estimates(ax, at * turn, values, color=colour, fmt=marker, label=f"{name}, measured")
@@ -80,7 +81,7 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
         at_end = [endless] if np.inf in every else []
         ax.set_xticks([*ticks, *at_end], [*(f"{tick:g}" for tick in ticks), *("∞" for _ in at_end)])
         ax.xaxis.set_minor_formatter(style.NullFormatter())
-        style.legend_above(ax)
+        style.legend_above(ax, network_words(kinds[0]) if len(kinds) == 1 else "")
     return ax
 
 

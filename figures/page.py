@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +20,6 @@ from .verdicts import cells
 _MOST = 12
 #: Coordinates that add nothing to distinguish one headline from another.
 _UNTOLD = ("rung", "learning_rate", "parameters")
-#: A bound beyond this many times the value is none: no network was seen that would set it.
-_NO_BOUND = 1e9
 
 
 @dataclass(frozen=True)
@@ -100,29 +97,7 @@ def rows(claims: Sequence[Claim]) -> Iterator[tuple[str, ...]]:
     ]
     for name, claim in zip(names(plain), claims, strict=True):
         name = re.sub(r"(?<=[a-z0-9])(?<!\bt)_(?=[a-z0-9])", " ", name)
-        yield (*(bounded(cell, ratio=claim.scale == "ratio") for cell in cells(name, claim)), claim.verdict.kind)
-
-
-def bounded(text: str, *, ratio: bool = True) -> str:
-    """An interval in words where it has no end.
-
-    Examples
-    --------
-    >>> bounded("63.6 [56.7, ∞]"), bounded("1.26 [1.07, 4.74e+260]"), bounded("12 [0, 30]"), bounded("∞ [643, ∞]")
-    ('63.6 [56.7, no upper bound]', '1.26 [1.07, no upper bound]', '12 [no lower bound, 30]', '∞ [643, no upper bound]')
-    """
-    match = re.search(r"(\S+) \[(\S+), (\S+)\]$", text)
-    if match is None:
-        return text
-    value, low, high = (_number(end) for end in match.groups())
-    size = abs(value) if math.isfinite(value) else low or 1.0  # an infinite value is no measure of its ends
-    start = "no lower bound" if low == -math.inf or (ratio and low < size / _NO_BOUND) else match[2]
-    end = "no upper bound" if high > max(size, 1.0) * _NO_BOUND else match[3]
-    return f"{text[: match.start(2) - 1]}[{start}, {end}]"
-
-
-def _number(text: str) -> float:
-    return float(text.replace("∞", "inf").replace("−", "-"))
+        yield (*cells(name, claim, words=True), claim.verdict.kind)
 
 
 def _picture(question: Question, results: Sequence[Results]) -> tuple[Figure | None, Picture | None]:

@@ -152,7 +152,7 @@ _TAKEN: tuple[Question, ...] = (
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
              _decides(experiment="coupling_lengths|coupling_acquisition|paper_.*|transformer_tail",
-                      method="reduced transformer|layer-normed perceptrons"),
+                      method="reduced transformer|layer-normed perceptrons", quantity="(?!sd of).*"),
              _decides(method="layer-normed perceptrons"), "circuits that share nothing"),
     Question("threshold", "From which K on is ICL acquired before training ends?",
              _about(quantity=r"K\*|I\*|d ln K\*"),

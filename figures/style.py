@@ -143,7 +143,8 @@ def _shown(x: ArrayLike, values: Sequence[Value | None]) -> Any:
 def plot_estimates(ax: Axes, x: ArrayLike, values: Sequence[Value | None], **options: Any) -> None:
     """Points with their intervals; an infinite end is drawn as a caret beyond the largest finite value."""
     at, value, low, high = _shown(x, values)
-    open_ended = high > _OPEN * value  # so wide an interval is no better than an infinite one
+    # An interval that leaves so much open says no more than an infinite one; of a fraction, 0 leaves nothing open.
+    open_ended = (high > _OPEN * value) & ((value > 0) | np.isinf(high))
     down, up = value - np.maximum(low, 0.0), np.where(open_ended, 0.0, high - value)
     style = {"fmt": "o", "color": MEASURED, "capsize": 2, "linewidth": 1.0} | options
     ax.errorbar(at, value, yerr=[down, up], lolims=open_ended, **style)

@@ -21,15 +21,20 @@ from .results import Results
 COLUMNS = ("quantity", "predicted", "measured", "measured / predicted", "holds within", "verdict")
 
 
-def cells(name: str, claim: Claim) -> tuple[str, ...]:
-    """One row of the table, in the order of ``COLUMNS``; ``name`` is the claim in words (:attr:`Claims.names`)."""
+def cells(name: str, claim: Claim, *, words: bool = False) -> tuple[str, ...]:
+    """One row of the table, in the order of ``COLUMNS``; ``name`` is the claim in words (:attr:`Claims.names`).
+
+    ``words`` says where an interval has no end, instead of a sign.
+    """
     ratio, compared = claim.scale == "ratio", claim.compared
-    against = "–" if compared is None else interval(compared) if ratio else f"difference {interval(compared)}"
+    written = partial(interval, words=words, ratio=ratio)
+    against = "–" if compared is None else written(compared) if ratio else f"difference {written(compared)}"
     bar = "–" if claim.bar is None else f"p < {claim.bar:g}" if isinstance(claim.predicted, Answer) else None
     bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
     # Of a time an open end comes from networks that are not done; its middle is a prediction all the same.
-    predicted = told(claim.predicted) if claim.quantity == "K*" else interval(claim.predicted)
-    return name, predicted, interval(claim.measured), against, bar, str(claim.verdict)
+    at_least = claim.quantity == "K*" and is_bound(claim.predicted)
+    predicted = told(claim.predicted) if at_least else written(claim.predicted)
+    return name, predicted, written(claim.measured), against, bar, str(claim.verdict)
 
 
 def is_bound(value: Value | None) -> bool:
@@ -51,8 +56,19 @@ def told(value: Value | None) -> str:
     return interval(value)
 
 
-def interval(value: Value | None) -> str:
-    """Value and interval; the value alone where it is exact; an answer or a p-value in words."""
+def interval(value: Value | None, *, words: bool = False, ratio: bool = True) -> str:
+    """Value and interval; the value alone where it is exact; an answer or a p-value in words.
+
+    An end beyond 1e9 times the value is none, as no network was seen that would set it: a sign, or ``words``, which
+    name a missing lower end of a ``ratio``, too.
+
+    Examples
+    --------
+    >>> interval(Estimate(1.26, 1.07, 4.74e260)), interval(Estimate(63.6, 56.7, math.inf), words=True)
+    ('1.26 [1.07, ∞]', '63.6 [56.7, no upper bound]')
+    >>> interval(Estimate(1.2, 0.0, 1e304), words=True)
+    '1.2 [no lower bound, no upper bound]'
+    """
     if isinstance(value, Answer):
         word = {True: "yes", False: "no", None: "no answer"}[value.yes]
         return word if value.p is None else f"{word}, p = {value.p:.2g}"
@@ -62,7 +78,14 @@ def interval(value: Value | None) -> str:
     if bounds is None:
         return "–"
     middle, low, high = bounds
-    return number(middle, 4) if low == middle == high else f"{number(middle)} [{number(low)}, {number(high)}]"
+    if low == middle == high:
+        return number(middle, 4)
+    size = abs(middle) if math.isfinite(middle) else low or 1.0  # an infinite value is no measure of its ends
+    open_below = low == -math.inf or (ratio and low < size / _NO_BOUND)
+    open_above = high > max(size, 1.0) * _NO_BOUND
+    least = "no lower bound" if words and open_below else number(low)
+    most = ("no upper bound" if words else "∞") if open_above else number(high)
+    return f"{number(middle)} [{least}, {most}]"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -81,6 +104,7 @@ def count(claims: Claims) -> str:
     return f"{text}; {counted['reported']} without a prediction or a bar" if counted["reported"] else text
 
 
+_NO_BOUND = 1e9
 COLOURS = {"holds": style.MEASURED, "fails": style.IWL, "undecided": "0.55"}
 _LEAST, _MOST = 2.5, 10.0  # the axis reaches from one over such a factor to the factor
 _PITCH = 0.036  # inches from one prediction to the next

@@ -1,15 +1,17 @@
 """The page of results: its answers are the verdicts', its words a reader's, its headlines few and never stale."""
 
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
 from iclrace.figures import Results
-from iclrace.figures.page import bounded, headlines, parts, rows
+from iclrace.figures.page import headlines, parts, rows
 from iclrace.figures.questions import QUESTIONS, answer, by_question
+from iclrace.figures.verdicts import interval
 from iclrace.theory import Estimate
-from iclrace.validate import Claim, Claims
+from iclrace.validate import Answer, Claim, Claims
 
 HELD = Claim("K*", "minimal", Estimate.exact(100.0), 1.2, part="circuit", method="memory alone",
              measured=Estimate(105.0, 100.0, 110.0), seeds=3, experiment="threshold")  # fmt: skip
@@ -79,9 +81,12 @@ def test_names_of_the_page_tell_its_rows_apart_and_hide_what_is_internal():
 
 
 def test_a_bound_that_is_none_is_said_in_words():
-    assert bounded("63.6 [56.7, ∞]") == "63.6 [56.7, no upper bound]"
-    assert bounded("1.2 [0, 1e+304]") == "1.2 [no lower bound, no upper bound]"
-    assert bounded("difference 0 [0, 0.1]", ratio=False) == "difference 0 [0, 0.1]"
-    assert bounded("∞ [0, ∞]") == "∞ [no lower bound, no upper bound]"
-    assert bounded("difference 0 [−∞, ∞]", ratio=False) == "difference 0 [no lower bound, no upper bound]"
-    assert bounded("yes, p = 0.1") == "yes, p = 0.1" and bounded("100") == "100"
+    assert interval(Estimate(63.6, 56.7, math.inf), words=True) == "63.6 [56.7, no upper bound]"
+    assert interval(Estimate(1.2, 0.0, 1e304), words=True) == "1.2 [no lower bound, no upper bound]"
+    assert interval(Estimate(0.0, 0.0, 0.1), words=True, ratio=False) == "0 [0, 0.1]"
+    assert interval(Estimate(math.inf, 0.0, math.inf), words=True) == "∞ [no lower bound, no upper bound]"
+    open_ended = Estimate(0.0, -math.inf, math.inf)
+    assert interval(open_ended, words=True, ratio=False) == "0 [no lower bound, no upper bound]"
+    assert interval(Estimate(1.26, 1.07, 4.74e260)) == "1.26 [1.07, ∞]"
+    assert interval(Answer(True, "", 0.1), words=True) == "yes, p = 0.1"
+    assert interval(Estimate.exact(100.0), words=True) == "100"
