@@ -180,7 +180,7 @@ def test_balanced_labels_show_fractions_and_what_is_known_at_every_k(folder):
     ax = draw("balanced_labels", folder.results()).axes[0]
     drawn = [bars.lines[0].get_ydata().tolist() for bars in ax.containers]
     assert drawn == [[1.0] * 3, [0.5] * 3, [0.75]]
-    x, predicted = line(ax, "balanced labels, predicted")
+    x, predicted = line(ax, "balanced labels, minimal model, predicted")
     assert x.tolist() == [48, 112, 336] and predicted.tolist() == [0.5] * 3  # K → ∞ stands at three times the largest
     assert ax.get_xticklabels()[-1].get_text() == "∞"
 
