@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ...simulate.reduced_transformer import reduced_course
 from ...theory import Estimate, Task, acquisition_time, critical_decay
 from ...theory.decay.phases import LASTING, NO_ICL, TRANSIENT
-from ...theory.reduced_transformer import MeasuredCoupling
+from ...theory.reduced_transformer import CORE, MeasuredCoupling, Terms
 from ..claim import Claim, Scale
 from ..measure.intervals import pooled_means, slope
 from ..measure.survival import PAPER_LOST_LEVEL, loss_times
@@ -52,6 +52,7 @@ class TransformerTransience:
     seeds, first_calibration_seed : networks at each λ, and as many in each calibration, from that seed on
     coupling : perceptrons, with their coupling to attention, for the reduced transformer; none by default
     members, draws : starts that the reduced transformer is solved from, and contexts sampled for each
+    terms : what its equations keep, by the name of the method
     bar, critical_bar : factors within which t_loss and λ_c must be predicted
     exponent_bar, phase_bar : differences within which the exponent and the share of right phases must be
     """
@@ -64,6 +65,7 @@ class TransformerTransience:
     coupling: Sequence[CouplingTraining] = ()
     members: int = 4
     draws: int = 200
+    terms: Mapping[str, Terms] = field(default_factory=lambda: {"reduced transformer": CORE})
     bar: float = 1.5
     critical_bar: float = 1.5
     exponent_bar: float = 0.3
@@ -102,7 +104,8 @@ class TransformerTransience:
                 claim if phase == TRANSIENT else replace(claim, predicted=None, bar=None, method="", inputs=())
             )
             expected.append(phase)
-        reduced = self._reduced(couplings_in(calibrated["coupling"]).tables()) if self.coupling else []
+        tables = couplings_in(calibrated["coupling"]).tables() if self.coupling else []
+        reduced = [claim for method in self.terms if tables for claim in self._reduced(method, tables)]
         law, product, every = Estimate.exact(-1.0), "C of the minimal model", tuple(self.decay)
         slope_inputs = ("t_loss ∝ 1/λ",)
         return [
@@ -117,12 +120,12 @@ class TransformerTransience:
             ),
         ]  # fmt: skip
 
-    def _reduced(self, tables: Sequence[MeasuredCoupling]) -> list[Claim]:
+    def _reduced(self, method: str, tables: Sequence[MeasuredCoupling]) -> list[Claim]:
         """t_loss of the reduced transformer at every λ, their exponent, and what networks take over it."""
-        lasting = np.array([self._lasting(decay, tables) for decay in self.decay])
+        lasting = np.array([self._lasting(decay, self.terms[method], tables) for decay in self.decay])
         finite = np.isfinite(lasting).all(1)
         lost, times = tuple(np.asarray(self.decay)[finite].tolist()), pooled_means(lasting[finite])
-        method, inputs = "reduced transformer", (addresses(self.coupling), f"{self.members} starts")
+        inputs = (addresses(self.coupling), f"{self.members} starts")
         claims = [self._claim("t_loss", t, self.bar, method, inputs, d) for d, t in zip(lost, times, strict=True)]
         if len(lost) > 1:
             known = slope(lost, times)
@@ -135,9 +138,10 @@ class TransformerTransience:
             ]  # fmt: skip
         return claims
 
-    def _lasting(self, decay: float, tables: Sequence[MeasuredCoupling]) -> list[float]:
+    def _lasting(self, decay: float, terms: Terms, tables: Sequence[MeasuredCoupling]) -> list[float]:
         """How long ICL lasts at λ from every start: infinite to the budget's end, NaN if it is never acquired."""
-        model = replace(model_of(self.run.with_(decay_attention=decay)), task_diversity=self.run.task.task_diversity)
+        model = model_of(self.run.with_(decay_attention=decay), terms)
+        model = replace(model, task_diversity=self.run.task.task_diversity)
         return [
             durations(
                 reduced_course(
