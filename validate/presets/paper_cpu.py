@@ -42,7 +42,11 @@ is what drives any learning; an accuracy that would still rise through 3/4 after
 = 49 are those of networks that go on to the budget's end. Of balanced labels the equations say nothing; their fractions
 are only measured, at N = 50, which is even. Transience is looked for at N = 31, D = 31 and width 128: two networks
 there, at seeds 9720 and 9721, lost ICL at t = 5,600 and 6,900 for λ = 4e-3; for 8e-3 one acquired it by halves and one
-not at all. Perceptrons alone are trained on up to 4,096 items; beyond, their clock goes on by its own power law.
+not at all. A first run of the experiment, at a rate of 0.1 and other seeds, is left out: there the accuracy fell for
+single evaluations, to 0.65 and less, long before ICL was lost, and five of sixteen networks were ended by that; the
+others lost ICL at t = 12,700, 8,600, 5,500 and 2,700 for the four λ. At half the rate networks were trained anew;
+predictions are the same but for their calibration. Perceptrons alone are trained on up to 4,096 items; beyond, their
+clock goes on by its own power law.
 """
 
 
@@ -83,7 +87,7 @@ _KEPT = {"reduced transformer": CORE, "reduced transformer, residual kept": Term
 
 #: At the paper's own size ICL would be lost only after hours: the largest that loses it in a minute a network.
 _TRANSIENT = TRANSFORMER.with_(
-    seed=_FIRST_SEED + 900, context_length=31, task_diversity=1536, learning_rate=0.1, budget=16000.0,
+    seed=_FIRST_SEED + 920, context_length=31, task_diversity=1536, learning_rate=0.05, budget=16000.0,
     evaluate_every=40.0, test_size=500, decay_attention=3.2e-3, stop_memorised=0.01, stop_lost=0.65,
 )  # fmt: skip
 #: At N = 15 (preset workstation) the core loses ICL five times too early, and with growing scores twice too late.
@@ -148,7 +152,7 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
             AcquisitionTime(labels, seeds, 1.25, (), fractions=tuple(labels), name="paper_labels"),
             TransformerTransience(
                 _TRANSIENT, (2.2e-3, 3.2e-3, 4.7e-3, 7e-3, 1.4e-2), calibration_decay=3.2e-3, seeds=4,
-                first_calibration_seed=_FIRST_SEED + 950, coupling=_TRANSIENT_COUPLING, terms=_TRANSIENT_TERMS,
+                first_calibration_seed=_FIRST_SEED + 970, coupling=_TRANSIENT_COUPLING, terms=_TRANSIENT_TERMS,
                 name="paper_transience",
             ),
         ),
