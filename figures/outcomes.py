@@ -54,7 +54,9 @@ def draw(
     return ax
 
 
-def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes | None = None) -> Axes:
+def draw_fractions(
+    measured: Series, predicted: Series, endless: float, title: str = "", ax: Axes | None = None
+) -> Axes:
     """Points: fraction measured; dashes: predicted; over K, by (labels, network), such as ("iid", "minimal").
 
     K → ∞ stands at ``endless``.
@@ -81,7 +83,7 @@ def draw_fractions(measured: Series, predicted: Series, endless: float, ax: Axes
         at_end = [endless] if np.inf in every else []
         ax.set_xticks([*ticks, *at_end], [*(f"{tick:g}" for tick in ticks), *("∞" for _ in at_end)])
         ax.xaxis.set_minor_formatter(style.NullFormatter())
-        style.legend_above(ax, network_words(kinds[0]) if len(kinds) == 1 else "")
+        style.legend_above(ax, title)
     return ax
 
 
@@ -155,4 +157,7 @@ def prepare_labels(results: Results) -> Picture:
     if any(network != "minimal" for _, network in measured):
         parts.append("Transformers: measured only; the theory says nothing of balanced labels there.")
     caption = " ".join([*parts, f"{picture.behind(results, claims)}."])
-    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest)])
+    lengths, budgets = ([claim.at[name] for claim in claims] for name in ("context_length", "budget"))
+    kinds = " and ".join(sorted({network_words(network) for _, network in measured}))
+    title = f"{kinds}, $N$ = {picture.span(lengths)}, $T$ = {picture.span(budgets)}"
+    return Picture(caption, [partial(draw_fractions, measured, predicted, 3.0 * largest, title)])
