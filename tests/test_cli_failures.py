@@ -170,6 +170,7 @@ def test_a_later_value_is_refused_before_the_first_is_computed(command, monkeypa
 #: A command during which Ctrl-C is pressed as soon as a module is looked for.
 PRESSED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
 pressed_at = sys.argv.pop(1)
 
 class Finder:

@@ -105,6 +105,8 @@ def _check_heaps(path: Path) -> None:
     free space, whose length counts the header), 6 bytes, its length in 8, and as many bytes, filled up to a multiple
     of 8. Source: HDF5 File Format Specification, III.E.
     """
+    if not path.stat().st_size:  # nothing to map; h5py says what is wrong with it
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start = content.find(_COLLECTION)
         while start >= 0:

@@ -138,7 +138,7 @@ def fit_censored_power_law(
     --------
     >>> p = fit_censored_power_law([7, 7, 15, 15, 31, 31], [15, 13, 29, 32, 58, float("inf")], ended=60)
     >>> round(p.value, 2), p.contains(1.0)
-    (0.97, True)
+    (0.99, True)
     """
     values, observed = censored(times, ended)
     u = np.log(real("x", x, minimum=0.0, exclusive=True))
