@@ -15,9 +15,6 @@ from ..task import Task
 
 Array = NDArray[np.float64]
 
-#: Gauss-Legendre nodes of the two nested integrals; the integrands are analytic after the substitution β = β0 + δ θ².
-NODES = 80
-
 
 def balanced_saddle(task: Task) -> tuple[Array, Array]:
     """Jacobian of the averaged field at (w, β) = (0, 0), and its eigenvalues: a saddle.
