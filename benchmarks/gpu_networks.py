@@ -29,18 +29,18 @@ COLUMNS = ["what", "runs", "done", "seconds of training", "claims", "hold", "fai
 def rows(folder: Path) -> list[dict[str, Any]]:
     """Of every experiment: its runs, those done, and what its claims came to."""
     claims = list(read_summary(folder).claims) if (folder / "summary.json").exists() else []
-    found = []
-    for one in progress(folder):
-        mine = [claim for claim in claims if claim.experiment == one["experiment"]]
-        kinds = [claim.verdict.kind for claim in mine]
-        found.append(
+    table = []
+    for entry in progress(folder):
+        judged = [claim for claim in claims if claim.experiment == entry["experiment"]]
+        kinds = [claim.verdict.kind for claim in judged]
+        table.append(
             {
-                "what": one["experiment"], "runs": one["runs"], "done": one["done"],
-                "seconds of training": round(60 * one["minutes spent"], 1), "claims": len(mine),
+                "what": entry["experiment"], "runs": entry["runs"], "done": entry["done"],
+                "seconds of training": round(60 * entry["minutes spent"], 1), "claims": len(judged),
                 "hold": kinds.count("holds"), "fail": kinds.count("fails"), "undecided": kinds.count("undecided"),
             }
         )  # fmt: skip
-    return found
+    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

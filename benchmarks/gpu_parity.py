@@ -69,13 +69,13 @@ def compare(run: Run, device: str, networks: int, dtype: torch.dtype = torch.flo
     exact = in_float64(runs)
     trainer = EnsembleTrainer(runs, device, dtype, portable=True)
     start = vectors(exact)
-    for one in (exact, trainer):
+    for trained in (exact, trainer):
         for _ in range(STRETCHES):
-            one.advance()
+            trained.advance()
         with torch.no_grad():
-            one._evaluate(STRETCHES)
+            trained._evaluate(STRETCHES)
     gamma, time = spread_of_sums(run), STRETCHES * STEPS * run.learning_rate
-    end, found = vectors(exact), vectors(trainer)
+    end, reached = vectors(exact), vectors(trainer)
     moved, length = (np.linalg.norm(v, axis=1) for v in (end - start, end))
     allowed = gamma * (1 + time) * moved + LAMBDA * UNIT * math.sqrt(STRETCHES * STEPS) * length
     rows = {name: i for i, name in enumerate(METRICS)}
@@ -87,7 +87,7 @@ def compare(run: Run, device: str, networks: int, dtype: torch.dtype = torch.flo
     unsure = uncertain(exact, gamma * (1 + time))
     return {
         "loss": float(loss),
-        "weights": float((np.linalg.norm(found - end, axis=1) / allowed).max()),
+        "weights": float((np.linalg.norm(reached - end, axis=1) / allowed).max()),
         "accuracy": bool((between <= unsure + 1e-12).all()),
     }
 
@@ -144,16 +144,16 @@ def times(run: Run, first: int, networks: int, device: str, out: Path, seconds: 
         return acquisition_times(train(runs, out, device=device, description=f"t_ICL, {device}")).values
 
 
-def two_samples(one: np.ndarray, other: np.ndarray, seed: int = 0) -> dict[str, Any]:
+def two_samples(first: np.ndarray, second: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Whether they may be of one distribution, and the factor that would have been seen."""
-    p = float(stats.ks_2samp(one, other).pvalue)
+    p = float(stats.ks_2samp(first, second).pvalue)
     rng, factor = np.random.default_rng(seed), 1.0
-    pool = np.concatenate([one, other])
+    pool = np.concatenate([first, second])
     for factor in 1 + 0.01 * np.arange(1, 101):
-        drawn = [(rng.choice(pool, len(one)), factor * rng.choice(pool, len(other))) for _ in range(100)]
+        drawn = [(rng.choice(pool, len(first)), factor * rng.choice(pool, len(second))) for _ in range(100)]
         if np.mean([stats.ks_2samp(*pair).pvalue < LEVEL for pair in drawn]) >= 0.9:
             break
-    medians = f"{np.median(one):.1f} and {np.median(other):.1f}"
+    medians = f"{np.median(first):.1f} and {np.median(second):.1f}"
     return {"medians": medians, "p": p, "seen from": f"× {factor:.2f}", "same": p >= LEVEL}
 
 

@@ -26,13 +26,18 @@ ROOT = Path(__file__).resolve().parents[1]
 def hardware(device: str) -> dict[str, Any]:
     """Device, driver, versions, commit: what a number of this run belongs to."""
     commit, dirty = source_commit()
-    found: dict[str, Any] = {"torch": torch.__version__, "cuda": torch.version.cuda, "commit": commit, "dirty": dirty}
-    found["source"] = source()
+    versions: dict[str, Any] = {
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "commit": commit,
+        "dirty": dirty,
+    }
+    versions["source"] = source()
     if torch.device(device).type == "cpu":
-        return {"device": f"{_processor()}, {torch.get_num_threads()} threads", "driver": None, **found}
+        return {"device": f"{_processor()}, {torch.get_num_threads()} threads", "driver": None, **versions}
     held = torch.cuda.get_device_properties(device)
     name = f"{held.name}, {held.total_memory / 2**30:.0f} GiB, {held.multi_processor_count} multiprocessors"
-    return {"device": name, "driver": _driver(), **found}
+    return {"device": name, "driver": _driver(), **versions}
 
 
 def source() -> str:
@@ -84,11 +89,11 @@ class Part:
         if any(row["what"] == what for row in self.rows) or self.seconds_left <= 0:
             return
         try:
-            found = measure()
+            measured = measure()
         except Exception as error:  # a compiler, a driver, memory: whatever it is, the other rows are wanted
             first = (str(error).strip().splitlines() or [""])[0]
-            found = {"failed": f"{type(error).__name__}: {first}"}
-        self.rows.append({"what": what, **found})
+            measured = {"failed": f"{type(error).__name__}: {first}"}
+        self.rows.append({"what": what, **measured})
         self.write()
 
     def write(self, complete: bool = False, note: str = "") -> None:
@@ -128,8 +133,8 @@ def shown(value: Any) -> str:
 def read(path: Path) -> dict[str, Any]:
     """What a part wrote; nothing if it cannot be read."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-        return found if isinstance(found, dict) and isinstance(found.get("rows"), list) else {}
+        report = json.loads(path.read_text("utf-8"))
+        return report if isinstance(report, dict) and isinstance(report.get("rows"), list) else {}
     except (OSError, ValueError):
         return {}
 

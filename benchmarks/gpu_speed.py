@@ -108,7 +108,7 @@ def plan(small: bool, device: str) -> list[tuple[str, Run, int, str]]:
     for mode in MODES if cuda else ("launched",):
         for k in (run.task.task_diversity, math.inf):
             for networks in counts:
-                if cuda and not _asked(mode, k, networks):
+                if cuda and not _worth_timing(mode, k, networks):
                     continue
                 diversity = "K → ∞" if math.isinf(k) else f"K = {k:,.0f}"
                 what = f"{diversity}, {networks} network{'s' if networks > 1 else ''}, {mode}"
@@ -116,7 +116,7 @@ def plan(small: bool, device: str) -> list[tuple[str, Run, int, str]]:
     return rows
 
 
-def _asked(mode: str, task_diversity: float, networks: int) -> bool:
+def _worth_timing(mode: str, task_diversity: float, networks: int) -> bool:
     """Training's own mode everywhere; the others where they can be told from it, as compiling takes half a minute."""
     if mode == "recorded":
         return True
@@ -136,10 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for what, run, networks, mode in rows:
 
         def measure(run: Run = run, networks: int = networks, mode: str = mode) -> dict[str, Any]:
-            found = timed(run, networks, given.device, mode, 0.03 if given.small else SECONDS)
-            traffic, own = 1e6 * bytes_moved(run) / speed, found["µs a step and network"]
+            timing = timed(run, networks, given.device, mode, 0.03 if given.small else SECONDS)
+            traffic, own = 1e6 * bytes_moved(run) / speed, timing["µs a step and network"]
             goal = None if given.small else own / GOAL
-            return {**found, "traffic, µs": traffic, "× traffic": own / traffic, "× goal": goal}
+            return {**timing, "traffic, µs": traffic, "× traffic": own / traffic, "× goal": goal}
 
         part.row(what, measure)
         gc.collect()  # a trainer and its steps hold each other, and what they hold would fill the device

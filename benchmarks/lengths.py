@@ -50,7 +50,7 @@ class Lengths:
         self.coupling, self.speed, self.budget = {}, {}, {}
         for n in NUMBERS:
             scan = LENGTHS[f"n{n}"]
-            trainings = [one for one in scan.coupling if one.seed == scan.coupling[0].seed]
+            trainings = [training for training in scan.coupling if training.seed == scan.coupling[0].seed]
             curves = CouplingCurves(trainings, train_couplings(trainings, RunStore(store), progress=False))
             self.coupling[n] = measured_coupling(trainings, curves.curves)
             with xr.open_dataset(REFERENCE / "coupling" / f"coupling_lengths_scrambled_n{n}.nc") as scrambled:
@@ -60,36 +60,36 @@ class Lengths:
     def endless(self, n: int, terms: Terms) -> float:
         """t_ICL at K → ∞, its geometric mean over the starts; the budget where it is not reached."""
         model, most = ReducedTransformer(n, 31, terms=terms), 30.0 * n + 100.0
-        found = [
-            solve_reduced(model, self.coupling[n], budget=most, draws=DRAWS, seed=one.seed, w0=one.w0, beta0=one.beta0,
-                          stop_acquired=True).time_acquired.item()
-            for one in members_of(model, [self.coupling[n]], STARTS)
+        times = [
+            solve_reduced(model, self.coupling[n], budget=most, draws=DRAWS, seed=member.seed, w0=member.w0,
+                          beta0=member.beta0, stop_acquired=True).time_acquired.item()
+            for member in members_of(model, [self.coupling[n]], STARTS)
         ]  # fmt: skip
-        return math.exp(np.mean(np.log(np.minimum(found, most))))
+        return math.exp(np.mean(np.log(np.minimum(times, most))))
 
     def threshold(self, n: int, terms: Terms, slower: float = 1.0) -> float:
         """K* where the memory is ``slower`` times slower beside the rest."""
         model, grid = ReducedTransformer(n, 31, terms=terms), self.star[n] * np.geomspace(1 / 8, 6, POINTS)
-        found = [
+        accuracies = [
             [
                 solve_reduced(
                     replace(model, clock_scale=_clock_scale(self.speed[n], k) / slower), self.coupling[n],
-                    budget=self.budget[n] * slower, task_diversity=k, draws=DRAWS, seed=one.seed, w0=one.w0,
-                    beta0=one.beta0, stop_acquired=True,
+                    budget=self.budget[n] * slower, task_diversity=k, draws=DRAWS, seed=member.seed, w0=member.w0,
+                    beta0=member.beta0, stop_acquired=True,
                 ).icl_accuracy.item()
                 for k in grid
             ]
-            for one in members_of(model, [self.coupling[n]], STARTS)
+            for member in members_of(model, [self.coupling[n]], STARTS)
         ]  # fmt: skip
-        return crossing(grid, np.mean(found, axis=0))
+        return crossing(grid, np.mean(accuracies, axis=0))
 
 
 def _measured(claims: Iterable[Claim], experiment: str, quantity: str) -> dict[int, float]:
     """By N, what networks of that experiment showed."""
     return {
-        int(one.at["context_length"]): one.measured.value
-        for one in claims
-        if (one.experiment, one.quantity) == (experiment, quantity) and isinstance(one.measured, Estimate)
+        int(claim.at["context_length"]): claim.measured.value
+        for claim in claims
+        if (claim.experiment, claim.quantity) == (experiment, quantity) and isinstance(claim.measured, Estimate)
     }
 
 
@@ -112,8 +112,8 @@ def tables(lengths: Lengths) -> str:
     head = " | " + " | ".join(f"N = {n}" for n in NUMBERS) + " | exponent in N |\n|---|---|---|---|---|---|"
     lines = [f"| K\\* over measured{head}"]
     for label, terms, measured in cases:
-        found = [lengths.threshold(n, terms, ratio[n] if measured else 1.0) for n in NUMBERS]
-        lines.append(_row(label, found, lengths.star))
+        thresholds = [lengths.threshold(n, terms, ratio[n] if measured else 1.0) for n in NUMBERS]
+        lines.append(_row(label, thresholds, lengths.star))
         print(lines[-1], flush=True)
     lines += [
         _row("measured", [lengths.star[n] for n in NUMBERS], lengths.star),

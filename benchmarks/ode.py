@@ -117,15 +117,15 @@ def summarise(case: str, table: dict[str, list[dict]]) -> str:
     times = {name: [time_at(points, level) for level in LEVELS] for name, points in table.items()}
     for name, row in times.items():
         lines.append(f"| {name} | " + " | ".join("–" if np.isnan(value) else f"{value:.3g}" for value in row) + " |")
-    mine = np.array(times["iclrace"])
+    ours = np.array(times["iclrace"])
     peers = [row for name, row in times.items() if name != "iclrace"]
     if peers:
         best = np.nanmin(np.where(np.isnan(peers), np.inf, peers), axis=0)
-        lines.append("| best peer / iclrace | " + " | ".join(f"{value:.1f}" for value in best / mine) + " |")
+        lines.append("| best peer / iclrace | " + " | ".join(f"{value:.1f}" for value in best / ours) + " |")
     if "scipy LSODA, numpy" in times:
         lines.append(
             "| scipy LSODA, numpy / iclrace | "
-            + " | ".join("–" if np.isnan(v) else f"{v:.0f}" for v in np.array(times["scipy LSODA, numpy"]) / mine)
+            + " | ".join("–" if np.isnan(v) else f"{v:.0f}" for v in np.array(times["scipy LSODA, numpy"]) / ours)
             + " |"
         )
     return "\n".join(lines)

@@ -170,7 +170,7 @@ def _diffrax(case: Any, data: np.ndarray, method: str, tolerance: float) -> Run:
             return jnp.stack([dw, db, rate * (1.0 + margin) ** power * residual.sum()])
         return jnp.stack([dw, db])
 
-    def one(y0: Any, tolerance: Any) -> Any:
+    def solve(y0: Any, tolerance: Any) -> Any:
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(field), getattr(diffrax, method)(), 0.0, case.end, None, y0,
             stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
@@ -179,5 +179,5 @@ def _diffrax(case: Any, data: np.ndarray, method: str, tolerance: float) -> Run:
         return solution.ys[0]
 
     # the tolerance is an argument, so that a method is compiled once for all of them
-    many = _DRIVERS.setdefault((case.name, method), jax.jit(jax.vmap(one, in_axes=(0, None))))
+    many = _DRIVERS.setdefault((case.name, method), jax.jit(jax.vmap(solve, in_axes=(0, None))))
     return lambda y0: np.asarray(many(y0, tolerance).block_until_ready())

@@ -41,12 +41,12 @@ SECTION = "<!-- measured: {} -->", "<!-- end of {} -->"
 def timed(run: Callable[[], object], repeats: int) -> tuple[float, float]:
     """Least wall clock of ``repeats``, and the processor time of that one, after a first call that compiles."""
     run()
-    found = []
+    times = []
     for _ in range(repeats):
         wall, busy = time.perf_counter(), time.process_time()
         run()
-        found.append((time.perf_counter() - wall, time.process_time() - busy))
-    return min(found)
+        times.append((time.perf_counter() - wall, time.process_time() - busy))
+    return min(times)
 
 
 def speed(store: Path, lengths: Sequence[int] = LENGTHS, repeats: int = 3) -> str:
@@ -60,13 +60,13 @@ def speed(store: Path, lengths: Sequence[int] = LENGTHS, repeats: int = 3) -> st
     ]
     for n in lengths:
         model, budget = ReducedTransformer(n, 31, width=128, terms=CORE), 10.0 * n
-        one = Member(coupling, 0, 0.0, 0.0)
+        member = Member(coupling, 0, 0.0, 0.0)
         starts = members_of(model, [coupling], STARTS)
         curve = lambda member, model=model, budget=budget: solved(  # noqa: E731
             model, member, DIVERSITIES, budget, DRAWS_OF_A_FORECAST, {}
         )
         cells = [
-            timed(lambda: curve(one), repeats),  # noqa: B023
+            timed(lambda: curve(member), repeats),  # noqa: B023
             timed(lambda: [curve(member) for member in starts], repeats),  # noqa: B023
             timed(lambda: iclrace.predict(n, 31, budget=budget, store=store, progress=False), 1),  # noqa: B023
         ]
@@ -80,14 +80,14 @@ def draws(numbers: Sequence[int] = DRAWS, samples: int = SAMPLES, **sizes: int) 
     scale = math.sqrt(SCORE_STD / math.sqrt(d / 18))
     model = ReducedTransformer(**sizes, attention_scale=scale, terms=replace(CORE, self_attention=False))
     coupling = MeasuredCoupling([_initial(d, width)])
-    found = {
+    times = {
         number: [
             solve_reduced(model, coupling, budget=1e5, draws=number, seed=seed, stop_acquired=True).time_acquired.item()
             for seed in range(samples)
         ]
         for number in numbers
     }
-    logarithms = {number: np.log(times) for number, times in found.items()}
+    logarithms = {number: np.log(solved) for number, solved in times.items()}
     last = logarithms[numbers[-1]].mean()
     lines = [
         f"t_ICL at K → ∞, N = {sizes['context_length']}, D = {sizes['dimension']}, width {width}, W_Q and W_K times",

@@ -35,7 +35,7 @@ SAMPLE = (("acquisition_time", "n50", None), ("memory_law", "memory", 128))
 
 
 def experiment_of(preset: str, name: str) -> Experiment:
-    return next(one for one in PRESETS[preset].experiments if one.name == name)
+    return next(experiment for experiment in PRESETS[preset].experiments if experiment.name == name)
 
 
 def remeasured(preset: str) -> Iterator[tuple[Claim, Claim]]:

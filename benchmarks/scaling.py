@@ -76,13 +76,13 @@ def table(axis: str, points: Sequence[tuple[int, float, float]]) -> str:
     return markdown([axis, "seconds", "slope", "peak MiB"], rows)
 
 
-def plot(found: dict[str, list[tuple[int, float, float]]], path: Path) -> None:
+def plot(measurements: dict[str, list[tuple[int, float, float]]], path: Path) -> None:
     """Time and memory against every size."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.2 * len(found), 5.0), layout="constrained")
-    axes = figure.subplots(2, len(found), squeeze=False)
-    for (axis, points), (above, below) in zip(found.items(), axes.T, strict=True):
+    figure = Figure(figsize=(3.2 * len(measurements), 5.0), layout="constrained")
+    axes = figure.subplots(2, len(measurements), squeeze=False)
+    for (axis, points), (above, below) in zip(measurements.items(), axes.T, strict=True):
         sizes, seconds, peak = zip(*points, strict=True)
         above.loglog(sizes, seconds, "o-")
         above.loglog(sizes, [seconds[-1] * size / sizes[-1] for size in sizes], ":", label="linear")
@@ -100,19 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", type=Path, help="Markdown file with a marked place for the tables")
     parser.add_argument("--plot", type=Path, default=Path("results/scaling.png"), help="where the picture goes")
     options = parser.parse_args(arguments)
-    found: dict[str, list[tuple[int, float, float]]] = {}
+    measurements: dict[str, list[tuple[int, float, float]]] = {}
     for axis, sizes in SIZES.items():
-        found[axis] = [(size, *measured(axis, size)) for size in (sizes[:2] if options.quick else sizes)]
-        print(f"\n{table(axis, found[axis])}", flush=True)
+        measurements[axis] = [(size, *measured(axis, size)) for size in (sizes[:2] if options.quick else sizes)]
+        print(f"\n{table(axis, measurements[axis])}", flush=True)
     networks = f"{SETTINGS['networks']} networks, N = {SETTINGS['context_length']}, K = {SETTINGS['task_diversity']:,}"
     head = (
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end. Trajectories to acquisition at 1e-4; "
         f"{SETTINGS['steps']} steps of {networks}, D = 31, width 128, where the size says nothing else."
     )
-    text = "\n\n".join([head, *(table(axis, points) for axis, points in found.items())])
+    text = "\n\n".join([head, *(table(axis, points) for axis, points in measurements.items())])
     if options.write:
         write_section(text, options.write, "bench-scaling")
-    plot(found, options.plot)
+    plot(measurements, options.plot)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ def write_section(text: str, path: Path, command: str) -> None:
     Raises ``ValueError`` if the file has no such place.
     """
     start, end = f"<!-- measured by make {command} -->", f"<!-- end of make {command} -->"
-    before, found, rest = path.read_text("utf-8").partition(start)
+    before, marker, rest = path.read_text("utf-8").partition(start)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not marker or not closed:
         raise ValueError(f"{path} has no place for what `make {command}` measures: {start} … {end}")
     path.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", "utf-8")
 

@@ -170,23 +170,25 @@ def _median_and_range(values: Sequence[float]) -> str:
 
 def speeds(repeats: int) -> str:
     """The table of times; its rows are printed as they are measured."""
-    found = []
+    entries = []
     for name, run, networks in (("paper", PAPER, (1, 4)), ("laptop", LAPTOP, (1, 28))):
         for k in (run.task.task_diversity, math.inf):
             for row in rows(name, run.with_(task_diversity=k), networks, repeats):
                 print("  ".join(row), flush=True)
-                found.append(row)
+                entries.append(row)
     columns = ["scale", "plain", "stacked", "plain / stacked", "floor", "share of the floor's speed"]
-    return markdown(columns, found)
+    return markdown(columns, entries)
 
 
 def memory() -> str:
     """The table of memory."""
-    found = [
+    entries = [
         [name, f"{tensor_megabytes(run):.1f}", f"{peak_megabytes_per_network(run, count):.1f}"]
         for name, run, count in (("paper", PAPER, 4), ("laptop", LAPTOP, 28))
     ]
-    return markdown(["scale", "MB per network held between steps", "MB that one network more adds to the peak"], found)
+    return markdown(
+        ["scale", "MB per network held between steps", "MB that one network more adds to the peak"], entries
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -97,7 +97,9 @@ def elapsed(arguments: Sequence[str], cache: Path) -> float:
 def anew(wait: Wait, cache: Path) -> float:
     """Seconds of one process, in a folder of its own where its arguments ask for one."""
     with tempfile.TemporaryDirectory() as folder:
-        return elapsed([str(Path(folder) / "out") if one == NEW else one for one in wait.arguments], cache)
+        return elapsed(
+            [str(Path(folder) / "out") if argument == NEW else argument for argument in wait.arguments], cache
+        )
 
 
 def measured(wait: Wait, repeats: int, kept: Path) -> tuple[float, float]:

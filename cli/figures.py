@@ -45,20 +45,21 @@ def figure(given: Any) -> None:
         raise typer.BadParameter("must be a folder where --all is given", param_hint="--out")
     if f".{suffix}" not in PICTURES:
         raise typer.BadParameter("must be png, svg or pdf", param_hint="--format")
+    target = out or results
     if every:
+        writable("--out")(target / f"figure.{suffix}")
         with working("drawing every figure"):
-            made, missing = figures.save_all(figures.Results(results), out or results, f".{suffix}")
+            made, missing = figures.save_all(figures.Results(results), target, f".{suffix}")
         print("\n".join(map(str, made)))
         for left, why in missing.items():
             print(f"{left}: not drawn. {why}", file=sys.stderr)
         return
     entries = figures.find(name or "")
-    if out is not None and out.suffix.lower() in PICTURES:
-        writable("--out")(out)
-    for entry in entries:
+    paths = [target if target.suffix.lower() in PICTURES else target / f"{entry.name}.{suffix}" for entry in entries]
+    for path in paths:
+        writable("--out")(path)
+    for entry, path in zip(entries, paths, strict=True):
         folder = None if not entry.experiments else figures.Results(results)
-        target = out or results
-        path = target if target.suffix.lower() in PICTURES else target / f"{entry.name}.{suffix}"
         with working(f"drawing {entry.name}"):
             picture = entry.picture(folder)
             saved = figures.save(picture.draw(), path)
@@ -95,8 +96,10 @@ def report(given: Any) -> None:
     if given.markdown is not None:
         print(write_markdown(folders, given.markdown))
         return
+    out = given.out or given.results[0] / "report.html"
+    writable("--out")(out)
     with working("drawing every figure"):
-        print(write_html(folders, given.out or given.results[0] / "report.html"))
+        print(write_html(folders, out))
 
 
 @with_options(out=option(Path, callback=writable("--out"), help="The page to write.", default=Path("explorer.html")))

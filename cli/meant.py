@@ -46,17 +46,17 @@ def meant(asked: str, options: list[str]) -> list[str]:
     """
     plain = asked.lstrip("-").lower().replace("_", "-")
     also = [f"--{name}" for name, others in _ALSO.items() if plain in others or plain == name]
-    return [one for one in also if one in options] or get_close_matches(f"--{plain}", options, n=2, cutoff=0.7)
+    return [name for name in also if name in options] or get_close_matches(f"--{plain}", options, n=2, cutoff=0.7)
 
 
 def explained(error: Any) -> str:
     """What a usage error says, with what was meant where that can be told."""
-    options = [name for one in error.ctx.command.params for name in one.opts] if error.ctx is not None else []
+    options = [name for option in error.ctx.command.params for name in option.opts] if error.ctx is not None else []
     message: str = error.format_message()
     asked = getattr(error, "option_name", None)
     if type(error).__name__ == "NoSuchOption" and asked is not None:
-        found = meant(asked, options)
-        return f"No such option: {asked}." + (f" Did you mean {' or '.join(found)}?" if found else "")
+        near = meant(asked, options)
+        return f"No such option: {asked}." + (f" Did you mean {' or '.join(near)}?" if near else "")
     if message.startswith("Got unexpected extra argument") and "--preset" in options:
         return f"{message}. A preset is given as --preset NAME."
     return message

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -161,14 +163,33 @@ def writable(option: str, *endings: str) -> Callable[[Path | None], Path | None]
         given = f"but it is {str(path)!r}"
         if endings and path.suffix.lower() not in endings:
             raise typer.BadParameter(f"must be a file that ends in {_either(endings)}, {given}", param_hint=option)
-        if path.is_dir():
-            raise typer.BadParameter(f"must be a file, but {str(path)!r} is a folder", param_hint=option)
-        there = next(place for place in (path, *path.absolute().parents) if place.exists())
-        if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
-            raise typer.BadParameter(f"must be a file that can be written, {given}", param_hint=option)
+        try:
+            if path.is_dir():
+                raise typer.BadParameter(f"must be a file, but {str(path)!r} is a folder", param_hint=option)
+            _try_to_write(path)
+        except OSError:
+            raise typer.BadParameter(f"must be a file that can be written, {given}", param_hint=option) from None
         return path
 
     return check
+
+
+def _try_to_write(path: Path) -> None:
+    """Make the folders of ``path`` and a file in them, and remove both; what is there stays as it is.
+
+    Permissions alone do not tell: root has all of them, and still no file can be made in /proc.
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(path)
+    lacking = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    finally:
+        for folder in lacking:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -204,8 +204,8 @@ def _rows(given: Any, order: str, solved: Callable[[Any], Any], columns: Sequenc
     """The table of every combination of the options in this order, ``solved`` one by one."""
     rows: list[dict[str, Any]] = []
     with working():
-        for varied, found in _each(given, order, solved):
-            rows += [varied | row for row in dataset_rows(found, columns)]
+        for varied, solution in _each(given, order, solved):
+            rows += [varied | row for row in dataset_rows(solution, columns)]
     return rows
 
 

@@ -98,9 +98,9 @@ def _reference(room):
 def _commands(command, name="iclrace"):
     """Sections of Markdown for a command and those below it."""
     options = [
-        f"| `{'`, `'.join(one.opts)}` | {one.help or one.human_readable_name} | {_default(one)} |"
-        for one in command.params
-        if "--help" not in one.opts
+        f"| `{'`, `'.join(option.opts)}` | {option.help or option.human_readable_name} | {_default(option)} |"
+        for option in command.params
+        if "--help" not in option.opts
     ]
     yield from (f"\n## {name}\n", (command.help or "").strip(), "")
     if options:
@@ -119,6 +119,6 @@ def _default(option):
 
 def on_page_content(content, **_):
     """Formulas as MathML, which browsers draw without a script; ``:func:`name``` as plain code."""
-    content = _DISPLAY.sub(lambda found: convert(html.unescape(found[1]), display="block"), content)
-    content = _INLINE.sub(lambda found: convert(html.unescape(found[1])), content)
+    content = _DISPLAY.sub(lambda match: convert(html.unescape(match[1]), display="block"), content)
+    content = _INLINE.sub(lambda match: convert(html.unescape(match[1])), content)
     return _ROLE.sub(r"<code>\1</code>", content)

@@ -281,7 +281,7 @@ def _(draw, mo, results):
     transformer = draw("accuracy_transformer", results)
     _claims = results.select(quantity="K*")
     _escaped = [name.replace("*", "\\*") for name in _claims.names]
-    _verdicts = "\n".join(f"- {name}: **{one.verdict}**" for name, one in zip(_escaped, _claims, strict=True))
+    _verdicts = "\n".join(f"- {name}: **{claim.verdict}**" for name, claim in zip(_escaped, _claims, strict=True))
     mo.vstack(
         [
             mo.md(

@@ -86,7 +86,7 @@ def prepare_ladder(results: Results) -> Picture:
         raise results.missing(LADDER)
     singles, described = [], []
     for rung in dict.fromkeys(str(claim.at["rung"]) for claim in claims):
-        claim = next(one for one in claims if one.at["rung"] == rung)
+        claim = next(claim for claim in claims if claim.at["rung"] == rung)
         (runs,) = results.behind(claim, needs=["icl_accuracy", "clock", "time"])
         values = final_clock(runs) if claim.quantity == "I_K" else acquisition_times(runs)
         singles.append(values.values.ravel())

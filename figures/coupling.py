@@ -56,16 +56,16 @@ def draw_diagonal(
 def prepare_threshold(results: Results) -> Picture:
     claims = results.select(experiment=EXPERIMENTS, quantity="K*")
     known = conditions_of(claims, lambda experiment, label: _first(results.datasets(experiment, "calibration", label)))
-    if sum(one.closed for one in known) < FEWEST:
+    if sum(entry.closed for entry in known) < FEWEST:
         raise results.missing(*EXPERIMENTS)
     comparison = compare(known, predictors(known))
-    measured = [one.measured for one in comparison.known]
-    limits = 0.3 * min(one.value for one in measured), 3.0 * max(one.value for one in measured)
+    measured = [entry.measured for entry in comparison.known]
+    limits = 0.3 * min(estimate.value for estimate in measured), 3.0 * max(estimate.value for estimate in measured)
     bar = next(claim.bar or math.inf for claim in claims)
     panels = []
     for rival, forecast in zip(comparison.rivals, comparison.predicted, strict=True):
         if any(forecast):
-            near = sum(_within(one, seen, bar) for one, seen in zip(forecast, measured, strict=True))
+            near = sum(_within(predicted, seen, bar) for predicted, seen in zip(forecast, measured, strict=True))
             fitted = f", {rival.fitted} fitted" if rival.fitted else ""
             name = textwrap.fill(f"{rival.name}{fitted}", 26)
             title = f"{name}\n{near} of {len(measured)} within {bar * 100 - 100:.0f} %"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ..validate import Claim, Claims
@@ -62,8 +63,8 @@ def parts(results: Sequence[Results]) -> list[Part]:
                 question, answer(theory), _sentence(question, theory, others),
                 (kinds["holds"], kinds["fails"], kinds["undecided"]), list(rows(chosen)), entry, picture,
                 [
-                    (preset, list(dict.fromkeys(one for _, one in group)))
-                    for preset, group in groupby(sorted(sources, key=lambda one: one[0]), lambda one: one[0])
+                    (preset, list(dict.fromkeys(name for _, name in group)))
+                    for preset, group in groupby(sorted(sources, key=itemgetter(0)), itemgetter(0))
                 ],
                 len(claims) - len(chosen),
             )

@@ -76,11 +76,11 @@ class Picture:
 
     def _name_outer(self, axes: Sequence[Axes]) -> None:
         """What an axis is stands where its numbers do: below the lowest panels, and left of the first column."""
-        for i, one in enumerate(axes):
+        for i, ax in enumerate(axes):
             if i + self.columns < len(axes):
-                one.set_xlabel("")
+                ax.set_xlabel("")
             if i % self.columns:
-                one.set_ylabel("")
+                ax.set_ylabel("")
 
 
 # The words of a caption, from the data's own setting.

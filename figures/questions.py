@@ -178,7 +178,7 @@ _TAKEN: tuple[Question, ...] = (
 _ORDER = ("threshold", "acquisition", "rates", "memory", "data", "outcomes", "transience", "transformer", "sharing",
           "rivals", "own", "other")  # fmt: skip
 #: Every question, in the order in which a reader meets them.
-QUESTIONS: tuple[Question, ...] = tuple(sorted(_TAKEN, key=lambda one: _ORDER.index(one.name)))
+QUESTIONS: tuple[Question, ...] = tuple(sorted(_TAKEN, key=lambda question: _ORDER.index(question.name)))
 
 
 def question_of(claim: Claim) -> Question:

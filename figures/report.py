@@ -42,7 +42,7 @@ def write_html(results: Sequence[Results], path: str | os.PathLike[str]) -> Path
     parts = sections(results)
     script = Markup((Path(__file__).parent / "report.js").read_text("utf-8"))
     return _write(
-        "report.html", path, [_folder(one) for one in results], parts=parts, cards=cards(results, parts),
+        "report.html", path, [_folder(folder) for folder in results], parts=parts, cards=cards(results, parts),
         kinds=("holds", "fails", "undecided", "reported"), script=script,
     )  # fmt: skip
 
@@ -58,15 +58,20 @@ def write_markdown(results: Sequence[Results], path: str | os.PathLike[str], *, 
         For no results.
     """
     require(len(results) > 0, "results", "hold one folder or more", len(results))
-    found = page.parts(results)
-    for one in found if pictures else ():
-        if one.picture is not None:
-            (Path(path).parent / one.image).parent.mkdir(parents=True, exist_ok=True)
-            style.save(one.picture.draw(), Path(path).parent / one.image)
-    names = " ".join(quote(one.directory.as_posix()) for one in results)
+    parts = page.parts(results)
+    for part in parts if pictures else ():
+        if part.picture is not None:
+            (Path(path).parent / part.image).parent.mkdir(parents=True, exist_ok=True)
+            style.save(part.picture.draw(), Path(path).parent / part.image)
+    names = " ".join(quote(folder.directory.as_posix()) for folder in results)
     command = f"iclrace report {names} --markdown {quote(Path(path).as_posix())}"
     return _write(
-        "report.md", path, [_folder(one) for one in results], command=command, parts=found, glance=page.glance(found)
+        "report.md",
+        path,
+        [_folder(folder) for folder in results],
+        command=command,
+        parts=parts,
+        glance=page.glance(parts),
     )
 
 
@@ -79,13 +84,13 @@ def _write(template: str, path: str | os.PathLike[str], folders: Sequence[dict[s
 @cache
 def _templates() -> Environment:
     """What is put into a page of HTML is escaped; a page of Markdown says by filters what its text must not be."""
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole}
-    return found
+    environment.filters |= {"plain": _plain, "code": _code, "block": _block, "whole": _whole}
+    return environment
 
 
 def _folder(results: Results) -> dict[str, Any]:
@@ -132,16 +137,16 @@ def reproduce(results: Results) -> list[str]:
 def _validations(results: Results, folder: str) -> list[str]:
     """``iclrace validate`` with the options that the folder's numbers were made with, a line for each set of them."""
     preset, name = PRESETS.get(results.preset), quote(" ".join(results.preset.split()))
-    whole = experiments_of(results.preset) if preset is None else [one.name for one in preset.experiments]
+    whole = experiments_of(results.preset) if preset is None else [experiment.name for experiment in preset.experiments]
     if whole is None:
         return [f"# {name} is no preset of this package: call iclrace.validate.run with your own"]
     calls: dict[str, list[str]] = {}
-    for experiment, one in results.summary.experiments.items():
-        given = one.get("options", {}).get("task_diversity", ())
+    for experiment, record in results.summary.experiments.items():
+        given = record.get("options", {}).get("task_diversity", ())
         calls.setdefault(" ".join(f"-K {quote(str(k))}" for k in given), []).append(experiment)
     return [
         " ".join([f"iclrace validate --preset {name}",
-                  *(f"-e {quote(one)}" for one in names if set(names) != set(whole)),
+                  *(f"-e {quote(experiment)}" for experiment in names if set(names) != set(whole)),
                   *filter(None, [options]), f"--out {folder}"])
         for options, names in (calls or {"": whole}).items()
     ]  # fmt: skip
@@ -152,8 +157,8 @@ _SYMBOL = re.compile(r"\b(t|I|L|W|c)_(ICL|IWL|loss|K|Q)\b")
 
 def _whole(text: str) -> Markup:
     """HTML in which no line breaks inside an interval, with indices below the line."""
-    found = re.sub(r"\[[^\[\]]*\]", r'<span class="n">\g<0></span>', str(Markup.escape(text)))
-    return Markup(_SYMBOL.sub(r"\1<sub>\2</sub>", found))
+    marked = re.sub(r"\[[^\[\]]*\]", r'<span class="n">\g<0></span>', str(Markup.escape(text)))
+    return Markup(_SYMBOL.sub(r"\1<sub>\2</sub>", marked))
 
 
 def _code(text: str) -> str:

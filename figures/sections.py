@@ -93,8 +93,8 @@ class Card:
 
 def sections(results: Sequence[Results]) -> list[Section]:
     """Every question that has claims, or a figure that can be drawn, over all the folders."""
-    grouped = by_question(claim for one in results for claim in one.claims)
-    every = {one: Section(one, grouped.get(one, Claims([])), {}) for one in QUESTIONS}
+    grouped = by_question(claim for folder in results for claim in folder.claims)
+    every = {question: Section(question, grouped.get(question, Claims([])), {}) for question in QUESTIONS}
     for folder in results:
         for question, group, row in _rows(folder, several=len(results) > 1):
             every[question].rows.setdefault(group, []).append(row)
@@ -113,10 +113,10 @@ def sections(results: Sequence[Results]) -> list[Section]:
     for name, (entry, why) in lacking.items():
         if name not in drawn:
             every[place[name]].missing.append((entry.title, why.command))
-    for one in every.values():  # the question's own order, its picture first
-        one.figures.sort(key=lambda drawn: one.question.figures.index(drawn.id.partition("-")[0]))
-    filled = [one for one in every.values() if one.rows or one.figures or one.missing]
-    return sorted(filled, key=lambda one: not one.rows)  # questions with measurements come first
+    for section in every.values():  # the question's own order, its picture first
+        section.figures.sort(key=lambda drawn: section.question.figures.index(drawn.id.partition("-")[0]))
+    filled = [section for section in every.values() if section.rows or section.figures or section.missing]
+    return sorted(filled, key=lambda section: not section.rows)  # questions with measurements come first
 
 
 def _drawn(name: str, title: str, entry: Figure, picture: Picture) -> Drawn:
@@ -155,19 +155,19 @@ def _number(value: Value | None) -> str | None:
 def cards(results: Sequence[Results], parts: Sequence[Section]) -> list[Card]:
     """Cards for the questions, for what holds and for what fails, each with its own picture while there are enough."""
     judged = [part for part in parts if part.rows]
-    kinds = counted(claim for one in results for claim in one.claims)
+    kinds = counted(claim for folder in results for claim in folder.claims)
     total = sum(kinds[kind] for kind in _JUDGED)
     shown: list[str] = []
 
     def picture(among: Sequence[Section]) -> Drawn | None:
-        every = [one for part in (*among, *judged, *parts) for one in part.figures]
-        chosen = next((one for one in every if one.id not in shown), every[0] if every else None)
+        every = [drawn for part in (*among, *judged, *parts) for drawn in part.figures]
+        chosen = next((drawn for drawn in every if drawn.id not in shown), every[0] if every else None)
         if chosen is not None:
             shown.append(chosen.id)
             chosen = chosen.in_a_row
         return chosen
 
-    descriptions = [_sentence(one.summary.description) for one in results if one.summary.description.strip()]
+    descriptions = [_sentence(folder.summary.description) for folder in results if folder.summary.description.strip()]
     descriptions.append(
         f"{total} predictions, made from theory and calibration runs before training, answer these questions."
     )

@@ -80,16 +80,17 @@ def prepare(results: Results) -> Picture:
     scanned = scans(results, *FIGURES["susceptibility"].experiments)
     of = {int(scan.at["context_length"]): scan for scan in scanned}
     measured = {n: _measured(scan) for n, scan in of.items()}
-    variances = {n: (k, one) for n, (k, one, _) in measured.items()}
+    variances = {n: (k, estimates) for n, (k, estimates, _) in measured.items()}
     curves = {n: (k, curve) for n, (k, _, curve) in measured.items()}
+    peaks = ", ".join(_peak(n, estimates) for n, (_, estimates) in variances.items())
     crossed = [
         f"N = {n} and {m} at K = {at.value:.0f}"
-        for (n, one), (m, other) in itertools.combinations(curves.items(), 2)
-        if (at := crossing(one, other)) is not None
+        for (n, curve), (m, other) in itertools.combinations(curves.items(), 2)
+        if (at := crossing(curve, other)) is not None
     ]
     caption = (
         "The K at which the final ICL accuracy a varies most between seeds, beside the midpoint of a sigmoid in ln K; "
-        f"largest variance: {', '.join(_peak(n, one) for n, (_, one) in variances.items())}. Bars: 95 % over seeds, at "
+        f"largest variance: {peaks}. Bars: 95 % over seeds, at "
         "least the neighbours in the scan, none where that is open. Binder's cumulant of m = 2a − 1: 0 for Gaussian m "
         "about chance, 2/3 (dotted) where every seed is alike; bars below the axis are cut off. Curves cross within "
         f"their intervals: {', '.join(crossed) or 'no two can be told to'}. "
@@ -100,7 +101,7 @@ def prepare(results: Results) -> Picture:
         partial(draw_cumulants, curves),
         partial(
             draw_peaks,
-            {n: one.peak for n, (_, one) in variances.items()},
+            {n: estimates.peak for n, (_, estimates) in variances.items()},
             {n: scan.claims.select(quantity="K*")[0].measured for n, scan in of.items()},
             title=f"T = {picture.span([scan.at['budget'] for scan in scanned])}",
         ),

@@ -72,7 +72,7 @@ def _panel(
 ) -> tuple[partial[Axes], list[Claim]] | None:
     """K* of experiments against a coordinate, with every prediction of it; None for fewer than two places."""
     places: dict[float, list[Claim]] = {}
-    for claim in (one for name in experiments for one in results.select(experiment=name, quantity="K*")):
+    for claim in (selected for name in experiments for selected in results.select(experiment=name, quantity="K*")):
         x = _clock(results, claim) if variable == "clock" else claim.at.get(variable)
         if claim.part == _PARTS[claim.network] and isinstance(x, int | float) and math.isfinite(x):
             places.setdefault(x, []).append(claim)

@@ -76,7 +76,7 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
         decays = runs.decay_attention.values
         for decay, colour in zip(decays, style.shades(decays), strict=True):
             at_decay = runs[["icl_accuracy", "iwl_accuracy"]].sel(decay_attention=decay)
-            x, y = (np.median(_carried(at_decay[name]), axis=0) for name in ("icl_accuracy", "iwl_accuracy"))
+            x, y = (np.median(_last_values_kept(at_decay[name]), axis=0) for name in ("icl_accuracy", "iwl_accuracy"))
             ax.plot(x, y, color=colour, linewidth=1.4, label=rf"$\lambda$ = {decay:g}")
             _arrows(ax, x, y, colour)
             for i in range(at_decay.sizes["seed"]):
@@ -89,7 +89,7 @@ def draw_plane(runs: xr.Dataset, ax: Axes | None = None, title: str = "") -> Axe
     return ax
 
 
-def _carried(values: xr.DataArray) -> np.ndarray:
+def _last_values_kept(values: xr.DataArray) -> np.ndarray:
     """(seed, time), where a network that has ended keeps its last value, so that medians go on."""
     readings = values.transpose("seed", "time").values
     last = np.maximum.accumulate(np.where(np.isfinite(readings), np.arange(readings.shape[1]), 0), axis=1)
@@ -138,16 +138,16 @@ def draw_losses(runs: xr.Dataset, task: Task, ax: Axes | None = None, title: str
             at_decay = runs.sel(decay_attention=decay)
             seen = [0.3, 0.3]
             for i in range(at_decay.sizes["seed"]):
-                one = at_decay.isel(seed=i).dropna("time", subset=["icl_loss"])
-                kept = one.isel(time=_holding(one.icl_accuracy.values))
+                network = at_decay.isel(seed=i).dropna("time", subset=["icl_loss"])
+                kept = network.isel(time=_holding(network.icl_accuracy.values))
                 if not kept.sizes["time"]:
                     continue
                 seen = [min(seen[0], float(kept.iwl_loss.min())), max(seen[1], float(kept.iwl_loss.max()))]
                 label = rf"$\lambda$ = {decay:g}" if i == 0 else None
                 ax.plot(kept.iwl_loss, kept.icl_loss, ".", color=colour, markersize=2, label=label)
             levels = np.geomspace(max(seen[0], 1e-6), min(seen[1], 0.69), 15)  # each is a continuation of its own
-            ax.plot(levels, [tracked_loss(task, decay, one) for one in levels], color=colour, linewidth=1.1)
-            ax.plot(levels, [asymptotic_loss(task, decay, one) for one in levels], color=colour, linestyle=":",
+            ax.plot(levels, [tracked_loss(task, decay, level) for level in levels], color=colour, linewidth=1.1)
+            ax.plot(levels, [asymptotic_loss(task, decay, level) for level in levels], color=colour, linestyle=":",
                     linewidth=0.9)  # fmt: skip
         known = sum(int(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).sum()) for line in ax.get_lines())
         style.logarithmic(ax, known, "no network acquires ICL")
@@ -170,7 +170,7 @@ def _title(fixed: Mapping[str, Any], over: str = "") -> str:
     return f"{network_words(fixed['network'])}, N = {fixed['context_length']}{k}"
 
 
-def _found(results: Results) -> dict[str, xr.Dataset]:
+def _networks_over_decay(results: Results) -> dict[str, xr.Dataset]:
     """Networks over λ by experiment: of the minimal model from the first that has them, and of the transformer."""
     kinds = (_MINIMAL, _TRANSFORMER)
     kinds_found = [[(name, runs) for name in names for runs in results.datasets(name, needs=_NEEDS)] for names in kinds]
@@ -190,7 +190,7 @@ def _transient(runs: xr.Dataset) -> float:
 
 def prepare_curves(results: Results) -> Picture:
     panels, captions = [], []
-    for name, runs in _found(results).items():
+    for name, runs in _networks_over_decay(results).items():
         decay = _transient(runs)
         at_decay = runs.sel(decay_attention=decay)
         other = results.datasets(name, "calibration", "cointegration", needs=_NEEDS)
@@ -211,7 +211,7 @@ def prepare_curves(results: Results) -> Picture:
 
 
 def prepare_plane(results: Results) -> Picture:
-    by_kind = _found(results)
+    by_kind = _networks_over_decay(results)
     caption = (
         "ICL against IWL accuracy along training, coloured by weight decay λ: medians over seeds; circles: ends of "
         "single networks. "

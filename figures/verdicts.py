@@ -33,7 +33,7 @@ def cells(name: str, claim: Claim, *, words: bool = False) -> tuple[str, ...]:
     bar = f"{'×' if ratio else '±'} {claim.bar:g}" if bar is None else bar
     # Of a time an open end comes from networks that are not done; its middle is a prediction all the same.
     at_least = claim.quantity == "K*" and is_bound(claim.predicted)
-    predicted = told(claim.predicted) if at_least else written(claim.predicted)
+    predicted = prediction_in_words(claim.predicted) if at_least else written(claim.predicted)
     return name, predicted, written(claim.measured), against, bar, str(claim.verdict)
 
 
@@ -42,12 +42,12 @@ def is_bound(value: Value | None) -> bool:
     return isinstance(value, Estimate) and 0 < value.low < value.high == math.inf
 
 
-def told(value: Value | None) -> str:
+def prediction_in_words(value: Value | None) -> str:
     """A prediction in words: a lower bound alone where it is no more, otherwise as :func:`interval`.
 
     Examples
     --------
-    >>> told(Estimate(8192.0, 7808.0, math.inf)), told(Estimate(390.0, 350.0, 430.0))
+    >>> prediction_in_words(Estimate(8192.0, 7808.0, math.inf)), prediction_in_words(Estimate(390.0, 350.0, 430.0))
     ('at least 7,808', '390 [350, 430]')
     """
     if is_bound(value):

@@ -26,13 +26,13 @@ def memory_tables(memory: MeasuredMemory, diversities: Array) -> Array:
 
 def level_of_table(tables: Array, level: float) -> Array:
     """Clock at which c1 first falls below ``level`` in each table; ``inf`` where it never does."""
-    found = np.full(len(tables), np.inf)
+    clocks = np.full(len(tables), np.inf)
     for i, table in enumerate(tables):
         clock, c1 = table[:, 0], table[:, -1]
         below = np.flatnonzero(c1 < level)
         if len(below) and below[0] > 0:
             k = below[0]
-            found[i] = clock[k - 1] + (c1[k - 1] - level) / (c1[k - 1] - c1[k]) * (clock[k] - clock[k - 1])
+            clocks[i] = clock[k - 1] + (c1[k - 1] - level) / (c1[k - 1] - c1[k]) * (clock[k] - clock[k - 1])
         elif len(below):
-            found[i] = clock[0]
-    return found
+            clocks[i] = clock[0]
+    return clocks

@@ -63,7 +63,7 @@ def solve_coopetition(
     for name, members in (("context", [0, 1, 2]), ("weights", [3, 1, 2])):
         columns[name] = p[members].prod(0)
         columns[f"{name}_loss"] = 0.5 * (s[members].prod(0) - 2 * p[members].prod(0) + 1)
-    return xr.Dataset({name: ("time", one) for name, one in columns.items()}, {"time": list(times)})
+    return xr.Dataset({name: ("time", column) for name, column in columns.items()}, {"time": list(times)})
 
 
 def _start(sizes: Sequence[float], start: float) -> np.ndarray:

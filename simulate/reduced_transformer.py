@@ -146,13 +146,13 @@ def _in_threads(
     stop: bool, rtol: float,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Every model's end; the longest, those of great K, first."""
-    one = lambda model: _end(model, coupling, contexts, start, budget, stop, rtol)  # noqa: E731
+    solve_end = lambda model: _end(model, coupling, contexts, start, budget, stop, rtol)  # noqa: E731
     if len(models) == 1:
-        return [one(models[0])]
+        return [solve_end(models[0])]
     order = sorted(range(len(models)), key=lambda i: -models[i].task_diversity)
     with ThreadPoolExecutor(min(len(models), os.cpu_count() or 1)) as pool:
-        found = dict(zip(order, pool.map(one, [models[i] for i in order]), strict=True))
-    return [found[i] for i in range(len(models))]
+        ends = dict(zip(order, pool.map(solve_end, [models[i] for i in order]), strict=True))
+    return [ends[i] for i in range(len(models))]
 
 
 def _end(

@@ -4,11 +4,14 @@ import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from iclrace.cli import main
+from iclrace.cli.options import writable
 from iclrace.figures import Results
 from iclrace.simulate import CoupledModel, solve
 from iclrace.theory import Estimate, PowerLawMemory, Task
@@ -97,6 +100,27 @@ def test_a_picture_of_an_unknown_kind_is_refused_and_makes_no_folder(command, tm
     code, _, error = command("figure", "landscape", "--out", tmp_path / "x.jpg")
     assert code == 2 and "--out" in error and ".png, .svg or .pdf" in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux shows its processes as files")
+@pytest.mark.parametrize("arguments", [("landscape", "--out", "/proc/x.png"), ("landscape", "--out", "/proc"),
+                                       ("--all", "--out", "/proc/x")])  # fmt: skip
+def test_a_place_where_root_itself_can_make_no_file_is_refused_before_anything_is_drawn(
+    command, monkeypatch, arguments, tmp_path
+):
+    monkeypatch.setattr("iclrace.figures.Picture.draw", lambda *_: pytest.fail("drawn"))
+    code, printed, error = command("figure", *arguments)
+    assert code == 2 and not printed and "--out" in error and "can be written" in error
+
+
+def test_trying_a_place_changes_nothing_there(tmp_path):
+    kept = tmp_path / "kept.png"
+    kept.write_bytes(b"old")
+    for path in (kept, tmp_path / "new" / "folder" / "a.png"):
+        assert writable("--out")(path) == path
+    assert list(tmp_path.iterdir()) == [kept] and kept.read_bytes() == b"old"
+    with pytest.raises(typer.BadParameter):
+        writable("--out")(tmp_path / ("x" * 300 + ".png"))
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def _no_numbers(value: object) -> str | None:
 
 
 def _first_masked(values: Iterable[object]) -> str | None:
-    for one in values:
-        if isinstance(one, np.ma.MaskedArray) or (isinstance(one, list | tuple) and _first_masked(one)):
+    for value in values:
+        if isinstance(value, np.ma.MaskedArray) or (isinstance(value, list | tuple) and _first_masked(value)):
             return "masked"
     return None
 

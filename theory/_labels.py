@@ -97,7 +97,7 @@ def _labelled(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         if isinstance(result, tuple):
             return tuple(map(label, result))
         if isinstance(result, dict):
-            return {name: label(one).rename(name) for name, one in result.items()}
+            return {name: label(part).rename(name) for name, part in result.items()}
         if not isinstance(result, np.ndarray | np.generic):
             raise ArgumentError(f"Argument {next(iter(arrays))!r} must be a single number, but it is a DataArray.")
         extra = [f"{function.__name__}_{k}" for k in range(np.ndim(result) - len(shape))]

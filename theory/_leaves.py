@@ -22,22 +22,22 @@ class Leaves(NamedTuple):
     def matrix(self, sample: Leaves) -> NDArray[np.float64]:
         """Numbers (point, leaf) in the order of ``sample``; NaN where a result has none."""
         columns = []
-        for path, one in sample.arrays.items():
-            if one.dtype.kind == "U":
+        for path, leaf in sample.arrays.items():
+            if leaf.dtype.kind == "U":
                 continue
-            values = self.arrays.get(path, np.full((self.size, *one.shape[1:]), np.nan))
+            values = self.arrays.get(path, np.full((self.size, *leaf.shape[1:]), np.nan))
             columns.append(values.reshape(self.size, -1))
         return np.concatenate(columns, axis=1, dtype=np.float64)
 
     def filled(self, matrix: NDArray[np.float64]) -> Leaves:
         """Other numbers (point, leaf) in the same places."""
         arrays, first = {}, 0
-        for path, one in self.arrays.items():
-            if one.dtype.kind == "U":  # a name, the same everywhere
-                arrays[path] = np.broadcast_to(one[:1], (len(matrix), *one.shape[1:]))
+        for path, leaf in self.arrays.items():
+            if leaf.dtype.kind == "U":  # a name, the same everywhere
+                arrays[path] = np.broadcast_to(leaf[:1], (len(matrix), *leaf.shape[1:]))
                 continue
-            last = first + int(np.prod(one.shape[1:], dtype=np.int64))
-            arrays[path] = matrix[:, first:last].reshape(-1, *one.shape[1:])
+            last = first + int(np.prod(leaf.shape[1:], dtype=np.int64))
+            arrays[path] = matrix[:, first:last].reshape(-1, *leaf.shape[1:])
             first = last
         return Leaves(arrays, self.like, len(matrix))
 
@@ -59,12 +59,12 @@ def joined(parts: Sequence[Leaves], groups: Sequence[NDArray[np.intp]]) -> Leave
         if path in arrays:
             continue
         own = [part.arrays.get(path) for part in parts]
-        missing = any(one is None for one in own)
-        kind = np.result_type(*(one for one in own if one is not None), *([np.float64] if missing else []))
+        missing = any(leaf is None for leaf in own)
+        kind = np.result_type(*(leaf for leaf in own if leaf is not None), *([np.float64] if missing else []))
         arrays[path] = np.full((size, *array.shape[1:]), np.nan if missing else 0, dtype=kind)
-        for one, members in zip(own, groups, strict=True):
-            if one is not None:
-                arrays[path][members] = one
+        for leaf, members in zip(own, groups, strict=True):
+            if leaf is not None:
+                arrays[path][members] = leaf
     like = max((part for part in parts), key=lambda part: len(part.arrays)).like
     return Leaves(arrays, like, size)
 
@@ -83,7 +83,7 @@ def _children(result: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(result, tuple):
         return list(enumerate(result))
     if is_dataclass(result):
-        return [(one.name, getattr(result, one.name)) for one in fields(result)]
+        return [(field.name, getattr(result, field.name)) for field in fields(result)]
     return None
 
 

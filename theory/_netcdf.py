@@ -41,21 +41,21 @@ def pack(dataset: "xr.Dataset", compressed: frozenset[str] = frozenset()) -> mem
             encoded = conventions.encode_cf_variable(variables[name], name=name)
             held[str(name)] = encoded.dims, _write_variable(file, str(name), encoded, name in compressed)
         scales = [_scale(file, name, size, number, name in held) for number, (name, size) in enumerate(sizes.items())]
-        for name, (dimensions, one) in held.items():
+        for name, (dimensions, variable) in held.items():
             numbers = [list(sizes).index(dimension) for dimension in dimensions]
             for axis, number in enumerate(numbers if name not in sizes else ()):
-                one.dims[axis].attach_scale(scales[number])
+                variable.dims[axis].attach_scale(scales[number])
             if numbers:
-                one.attrs["_Netcdf4Coordinates"] = np.array(numbers, np.int32)
+                variable.attrs["_Netcdf4Coordinates"] = np.array(numbers, np.int32)
     return content.getbuffer()
 
 
 def _scale(file: Any, name: str, size: int, number: int, is_variable: bool) -> Any:
     """The HDF5 dataset that stands for a dimension: its coordinate, or an empty one."""
-    one = file[name] if is_variable else file.create_dataset(name, (size,), ">f4", track_order=True)
-    one.make_scale(name if is_variable else _NO_VARIABLE + f"{size:10}".encode())
-    one.attrs["_Netcdf4Dimid"] = np.int32(number)
-    return one
+    scale = file[name] if is_variable else file.create_dataset(name, (size,), ">f4", track_order=True)
+    scale.make_scale(name if is_variable else _NO_VARIABLE + f"{size:10}".encode())
+    scale.attrs["_Netcdf4Dimid"] = np.int32(number)
+    return scale
 
 
 #: What an HDF5 header holds of one attribute, in bytes, is 64 KiB with its name.
@@ -121,19 +121,19 @@ def _check_heaps(path: Path) -> None:
             start = content.find(_COLLECTION, start + 1)
 
 
-def _check_lengths(path: Path, one: Any) -> None:
+def _check_lengths(path: Path, variable: Any) -> None:
     """Text that is said to be longer than its file: HDF5 would make room for it, up to 4 GiB an element.
 
     An element is its length (4 bytes), the address of its heap (8) and its number there (4).
     """
-    offset = one.id.get_offset()
+    offset = variable.id.get_offset()
     if offset is None:  # in chunks, as this package writes no text
         return
     with path.open("rb") as file:
         file.seek(offset)
-        lengths = np.frombuffer(file.read(16 * one.size), np.dtype("<u4, <u8, <u4"))["f0"]
+        lengths = np.frombuffer(file.read(16 * variable.size), np.dtype("<u4, <u8, <u4"))["f0"]
     if lengths.max(initial=0) > path.stat().st_size:
-        raise ValueError(f"{one.name!r} has an impossible length of {lengths.max()}")
+        raise ValueError(f"{variable.name!r} has an impossible length of {lengths.max()}")
 
 
 def unpack(path: Path) -> "xr.Dataset":
@@ -146,17 +146,17 @@ def unpack(path: Path) -> "xr.Dataset":
     with h5py.File(path, "r") as file:
         variables: dict[str, xr.Variable] = {}
         numbered = _numbered(file)
-        for name, one in file.items():
-            if not isinstance(one, h5py.Dataset):
+        for name, variable in file.items():
+            if not isinstance(variable, h5py.Dataset):
                 raise ValueError(f"{name!r} is a group")
-            if one.is_scale and h5py.h5ds.get_scale_name(one.id).startswith(_NO_VARIABLE):
+            if variable.is_scale and h5py.h5ds.get_scale_name(variable.id).startswith(_NO_VARIABLE):
                 continue
-            text = h5py.check_string_dtype(one.dtype) is not None
+            text = h5py.check_string_dtype(variable.dtype) is not None
             if text:
-                _check_lengths(path, one)
-            values = one.asstr()[()] if text else one[()]
-            dimensions = (name,) if one.is_scale else _dimensions(file, one, numbered)
-            variables[name] = xr.Variable(dimensions, values, _read_attributes(one))
+                _check_lengths(path, variable)
+            values = variable.asstr()[()] if text else variable[()]
+            dimensions = (name,) if variable.is_scale else _dimensions(file, variable, numbered)
+            variables[name] = xr.Variable(dimensions, values, _read_attributes(variable))
         decoded, attributes, coordinates = conventions.decode_cf_variables(variables, _read_attributes(file))
     return xr.Dataset(decoded, attrs=attributes).set_coords(coordinates & decoded.keys()).load()
 
@@ -164,23 +164,23 @@ def unpack(path: Path) -> "xr.Dataset":
 def _numbered(file: Any) -> dict[int, str]:
     """Names of the scales by their numbers."""
     return {
-        int(one.attrs["_Netcdf4Dimid"]): name
-        for name, one in file.items()
-        if "_Netcdf4Dimid" in one.attrs and getattr(one, "is_scale", False)
+        int(variable.attrs["_Netcdf4Dimid"]): name
+        for name, variable in file.items()
+        if "_Netcdf4Dimid" in variable.attrs and getattr(variable, "is_scale", False)
     }
 
 
-def _dimensions(file: Any, one: Any, numbered: Mapping[int, str]) -> list[str]:
+def _dimensions(file: Any, variable: Any, numbered: Mapping[int, str]) -> list[str]:
     """Names of the scales along the axes of an HDF5 dataset: by their numbers, or by reference where it has none.
 
     The numbers stand in the attribute itself; references lie in a heap, in which HDF5 loops for ever if it is damaged.
     """
-    if "_Netcdf4Coordinates" in one.attrs and numbered:
-        named = [numbered[int(number)] for number in one.attrs["_Netcdf4Coordinates"]]
-        if len(named) != one.ndim:
-            raise ValueError(f"{one.name!r} has {one.ndim} axes and {len(named)} dimensions")
+    if "_Netcdf4Coordinates" in variable.attrs and numbered:
+        named = [numbered[int(number)] for number in variable.attrs["_Netcdf4Coordinates"]]
+        if len(named) != variable.ndim:
+            raise ValueError(f"{variable.name!r} has {variable.ndim} axes and {len(named)} dimensions")
         return named
-    return [file[scale].name.lstrip("/") for (scale,) in one.attrs["DIMENSION_LIST"]] if one.ndim else []
+    return [file[scale].name.lstrip("/") for (scale,) in variable.attrs["DIMENSION_LIST"]] if variable.ndim else []
 
 
 def _read_attributes(holder: Any) -> dict[str, Any]:

@@ -226,7 +226,7 @@ class Claim:
                 raise ValueError("a name is no text")
             at = {str(name): number(value) for name, value in dict(entry["at"]).items()}
             values = {name: value_from_json(entry[name]) for name in ("predicted", "measured")}
-            lists = {name: tuple(str(one) for one in entry[name]) for name in ("inputs", "data")}
+            lists = {name: tuple(str(text) for text in entry[name]) for name in ("inputs", "data")}
             numbers = {name: entry[name] for name in ("bar", "seeds", "seed_hours")}
             if any(isinstance(v, bool | str) for v in numbers.values()):
                 raise ValueError("a number is none")

@@ -66,10 +66,10 @@ class Call:
         if not path.exists() or not self._is_of_the_package():
             return False
         try:
-            said = schema.read(path, schema.FINISHED)["depends_on"]
+            recorded = schema.read(path, schema.FINISHED)["depends_on"]
         except schema.StoreError:  # it is computed anew, and this file with it
             return False
-        return said == self._depends_on()
+        return recorded == self._depends_on()
 
     def is_now_done(self) -> None:
         """Remember that it is, for the next call."""
@@ -88,11 +88,11 @@ class Call:
         runs = [store.root / "runs" / key / name for key in jobs for name in ("metrics.nc", "cost.json")]
         written = [self._directory / f"{name}.nc" for name in self._dataset_names()]
         files = [*runs, *written, *(self._directory / name for name in ("summary.json", "predictions.json"))]
-        said = hashlib.sha256()
+        digest = hashlib.sha256()
         parts = (repr(self._preset), repr(sorted(self._options.items())), _machinery(), *map(_state, files))
         for part in parts:
-            said.update(part.encode() + b"\0")
-        return said.hexdigest()
+            digest.update(part.encode() + b"\0")
+        return digest.hexdigest()
 
     def _dataset_names(self) -> list[str]:
         return [f"{plan.name}_{label}" for plan in self._plans for label in (*plan.calibration, *plan.networks)]
@@ -101,17 +101,17 @@ class Call:
 def _state(path: Path) -> str:
     """Name, size and date of a file; the name alone where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return path.name
-    return f"{path.parent.name}/{path.name} {found.st_size} {found.st_mtime_ns}"
+    return f"{path.parent.name}/{path.name} {status.st_size} {status.st_mtime_ns}"
 
 
 @cache
 def _machinery() -> str:
     """The source that computes, and what it computes with."""
-    said = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for room in _COMPUTING for path in (_PACKAGE / room).rglob("*.py")):
-        said.update(path.read_bytes() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
     libraries = " ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    return f"{said.hexdigest()} {libraries} {sys.version} {platform.machine()}"
+    return f"{digest.hexdigest()} {libraries} {sys.version} {platform.machine()}"

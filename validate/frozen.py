@@ -50,7 +50,7 @@ def freeze(
         standing[name] = list(claims)
         if name in record:
             old = record[name]
-            before = [Claim.from_json(one) for one in old["claims"]]
+            before = [Claim.from_json(entry) for entry in old["claims"]]
             changed = _changed(before, claims)
             if changed is None:
                 entry, standing[name] = old, before
@@ -75,7 +75,7 @@ def read_frozen(path: Path) -> dict[str, Any]:
     experiments = schema.read(path, schema.FROZEN)["experiments"]
     try:
         for entry in experiments.values():
-            for claim in (*entry["claims"], *(one for past in entry["revisions"] for one in past["claims"])):
+            for claim in (*entry["claims"], *(claim for past in entry["revisions"] for claim in past["claims"])):
                 Claim.from_json(claim)
     except ValueError as error:
         raise schema.StoreError(f"{path} is damaged or from another version ({error}); make it anew") from error
@@ -88,7 +88,7 @@ def _changed(before: Sequence[Claim], after: Sequence[Claim]) -> str | None:
     for key in (*old, *new):
         if key not in old or key not in new:
             return f"the claim about {(old.get(key) or new[key]).quantity}"
-        a, b = (one.as_json() for one in (old[key], new[key]))
+        a, b = (claim.as_json() for claim in (old[key], new[key]))
         for name in ("predicted", "bar", "scale", "inputs"):
             if not _equal(a[name], b[name]):
                 return f"{name} of {old[key].quantity} ({old[key].method or 'reported'})"

@@ -53,18 +53,18 @@ def problem(content: Any, shape: Any, at: str = "") -> str | None:
         if isinstance(shape, Each):
             fields = {key: (shape.shape, value) for key, value in content.items()}
         else:
-            known = {key.removesuffix("?"): one for key, one in shape.items()}
+            known = {key.removesuffix("?"): entry for key, entry in shape.items()}
             missing = [key for key in shape if not key.endswith("?") and key not in content]
             if missing:
                 return f"{where} lacks {missing[0]!r}"
             fields = {key: (known[key], content[key]) for key in known if key in content}
-        problems = (problem(value, one, f"{at}.{key}" if at else str(key)) for key, (one, value) in fields.items())
-        return next((one for one in problems if one is not None), None)
+        problems = (problem(value, entry, f"{at}.{key}" if at else str(key)) for key, (entry, value) in fields.items())
+        return next(filter(None, problems), None)
     if isinstance(shape, list):
         if not isinstance(content, list):
             return f"{where} is no list"
         problems = (problem(value, shape[0], f"{at}[{i}]") for i, value in enumerate(content))
-        return next((one for one in problems if one is not None), None)
+        return next(filter(None, problems), None)
     if isinstance(shape, type):
         return None if isinstance(content, shape) else f"{where} is no {shape.__name__}"
     message = shape(content)

@@ -56,7 +56,7 @@ class Summary:
         return {
             "format": schema.FORMAT, "preset": self.preset, "description": self.description, "note": self.note,
             "experiments": dict(self.experiments), "claims": [claim.as_json() for claim in self.claims],
-            "datasets": [vars(one) for one in self.datasets], "provenance": dict(self.provenance),
+            "datasets": [vars(dataset) for dataset in self.datasets], "provenance": dict(self.provenance),
         }  # fmt: skip
 
     def write(self, directory: Path) -> None:

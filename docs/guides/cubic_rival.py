@@ -12,7 +12,7 @@ class Cubic:
 
     def predict(self, here, others):
         """K* = C N³: C and its interval are the median and the extremes of the other conditions' K*/N³."""
-        factors = [one.measured.value / one.condition.value("context_length") ** 3 for one in others]
+        factors = [other.measured.value / other.condition.value("context_length") ** 3 for other in others]
         if len(factors) < 2:
             return None
         fitted = Estimate(median(factors), min(factors), max(factors))

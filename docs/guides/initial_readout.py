@@ -20,10 +20,10 @@ class InitialReadout:
 
     def networks(self):
         runs = {"plain": self.plain, "started": self.started}
-        return {label: [one.with_(seed=seed) for seed in range(self.seeds)] for label, one in runs.items()}
+        return {label: [run.with_(seed=seed) for seed in range(self.seeds)] for label, run in runs.items()}
 
     def predict(self, calibrated):
-        plain, started = (predict_acquisition(one).estimate for one in (self.plain, self.started))
+        plain, started = (predict_acquisition(run).estimate for run in (self.plain, self.started))
         where = {"part": "circuit", "at": place(self.started), "data": ("plain", "started")}
         return [Claim("t_ICL(w0)/t_ICL(0)", "minimal", started.over(plain), bar=1.1, method="averaged field", **where)]
 

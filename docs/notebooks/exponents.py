@@ -44,7 +44,7 @@ def _(PowerLawMemory, Task, mo, np, slope, star, threshold_slopes):
     nus = np.array([0.5, 0.7, 1.0])
     symbolic = np.array([float(slope.subs(star.symbols["exponent"], nu)) for nu in nus])
     _slopes = [threshold_slopes(Task(400), PowerLawMemory(3.9, float(nu)), 0.0) for nu in nus]
-    numeric = np.array([float(one["context_length"]) for one in _slopes])
+    numeric = np.array([float(row["context_length"]) for row in _slopes])
     mo.ui.table([{"ν": nu, "symbolic": a, "numbers": b} for nu, a, b in zip(nus, symbolic, numeric, strict=True)])
     return numeric, nus, symbolic
 

@@ -49,7 +49,7 @@ def _(torch):
 @app.cell
 def _(MeasuredMemory, Task, alone, mo, np, threshold):
     curves = [alone(K) for K in (8, 16, 32, 64, 128)]
-    memory = MeasuredMemory.from_table({name: np.concatenate([one[name] for one in curves]) for name in curves[0]})
+    memory = MeasuredMemory.from_table({name: np.concatenate([curve[name] for curve in curves]) for name in curves[0]})
     star = threshold(Task(16, dimension=31), memory, beta0=0.0, budget=600.0)
     mo.md(f"**K\\* = {star.value:.0f}** by t = 600, at N = 16 and β0 = 0.")
     return curves, memory, star

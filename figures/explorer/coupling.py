@@ -27,7 +27,7 @@ def stored() -> dict[str, Any]:
 
 def coupling() -> MeasuredCoupling:
     """The same table for :func:`iclrace.simulate.solve_reduced`."""
-    return MeasuredCoupling([_run(one) for one in stored()["runs"]])
+    return MeasuredCoupling([_run(run) for run in stored()["runs"]])
 
 
 def thinned(coupling: MeasuredCoupling, settings: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def thinned(coupling: MeasuredCoupling, settings: dict[str, Any]) -> dict[str, A
         "runs": [
             {"task_diversity": float(run.task_diversity), "total": _short(run.total)}
             | {name: _short(np.exp(_even(run, np.log(getattr(run, name))))) for name in COLUMNS}
-            | {"c1": _short(_even(run, run.c1)), "margins": [_short(one) for one in _even_rows(run)]}
+            | {"c1": _short(_even(run, run.c1)), "margins": [_short(margins) for margins in _even_rows(run)]}
             for run in coupling.runs
         ],
     }
@@ -49,14 +49,14 @@ def _even(run: CouplingRun, values: np.ndarray) -> np.ndarray:
 
 
 def _even_rows(run: CouplingRun) -> np.ndarray:
-    return np.stack([_even(run, one) for one in run.margins.T], -1)
+    return np.stack([_even(run, margins) for margins in run.margins.T], -1)
 
 
 def _short(values: Any) -> Any:
-    found = [float(f"{value:.5g}") for value in np.atleast_1d(values)]
-    return found if np.ndim(values) else found[0]
+    rounded = [float(f"{value:.5g}") for value in np.atleast_1d(values)]
+    return rounded if np.ndim(values) else rounded[0]
 
 
-def _run(one: dict[str, Any]) -> CouplingRun:
-    columns: dict[str, np.ndarray] = {name: np.array(one[name]) for name in (*COLUMNS, "c1", "margins")}
-    return CouplingRun(one["task_diversity"], np.linspace(0.0, one["total"], READINGS), **columns)
+def _run(stored_run: dict[str, Any]) -> CouplingRun:
+    columns: dict[str, np.ndarray] = {name: np.array(stored_run[name]) for name in (*COLUMNS, "c1", "margins")}
+    return CouplingRun(stored_run["task_diversity"], np.linspace(0.0, stored_run["total"], READINGS), **columns)

@@ -45,9 +45,9 @@ def interpolated(function: Callable[[Array], Array], x: Array, first: Sequence[i
                 continue
             half = _halves(panel, worst)
             kept = _members(x, own, half)
-            bad += [one for one, inside in zip(half, kept, strict=True) if inside.size]
+            bad += [rows for rows, inside in zip(half, kept, strict=True) if inside.size]
             left += [inside for inside in kept if inside.size]
-        rest = sum(one.size for one in left)
+        rest = sum(rows.size for rows in left)
         if not bad or len(bad) * NODES ** len(x) >= rest or level == levels * len(x) - 1:
             break
         panels, members = bad, left
@@ -121,6 +121,6 @@ def _evaluated(coefficients: Array, logs: NDArray[np.bool_], panel: Array, x: Ar
     scaled = [(2.0 * row - low - high) / wide for row, wide, (low, high) in zip(x, width, panel, strict=True)]
     powers = [chebyshev.chebvander(row, NODES - 1) for row in scaled]  # (point, order)
     first = np.tensordot(powers[0], coefficients, (1, 0))  # (point, order of the other axes …, value)
-    found = reduce(lambda part, power: np.einsum("pk,pk...->p...", power, part), powers[1:], first)
+    value = reduce(lambda part, power: np.einsum("pk,pk...->p...", power, part), powers[1:], first)
     with np.errstate(over="ignore"):
-        return np.where(logs, np.exp(np.where(logs, found, 0.0)), found)
+        return np.where(logs, np.exp(np.where(logs, value, 0.0)), value)

@@ -170,14 +170,14 @@ def _tabulate(function: Function, z: Array, log_time: Array, outer: tuple[float,
         if cells.size == 0:
             break
         middle = 0.5 * (z[cells] + z[cells + 1])
-        found = _log(function(middle))
-        bad = ~_resolved(z, log_time, cells, middle, found)
+        at_middle = _log(function(middle))
+        bad = ~_resolved(z, log_time, cells, middle, at_middle)
         # of a cell that was wrong both halves are looked at again
         order = np.argsort(np.concatenate([z, middle]), kind="stable")
         open_cells = np.zeros(order.size, dtype=bool)
         inserted = np.argsort(order, kind="stable")[z.size :]
         open_cells[inserted[bad]] = open_cells[inserted[bad] - 1] = True
-        z, log_time = np.concatenate([z, middle])[order], np.concatenate([log_time, found])[order]
+        z, log_time = np.concatenate([z, middle])[order], np.concatenate([log_time, at_middle])[order]
         fresh = open_cells[:-1]
     keep = np.isfinite(log_time)
     return _monotone(z[keep], log_time[keep], outer)
@@ -188,7 +188,9 @@ def _log(times: Array) -> Array:
         return np.log(times)
 
 
-def _resolved(z: Array, log_time: Array, cells: NDArray[np.int64], middle: Array, found: Array) -> NDArray[np.bool_]:
+def _resolved(
+    z: Array, log_time: Array, cells: NDArray[np.int64], middle: Array, at_middle: Array
+) -> NDArray[np.bool_]:
     """Whether midpoints are where the table says, in probability, or as late as it says."""
     from scipy.interpolate import PchipInterpolator  # imported late: it is slow to load and not always needed
 
@@ -196,8 +198,8 @@ def _resolved(z: Array, log_time: Array, cells: NDArray[np.int64], middle: Array
     interpolated = PchipInterpolator(z, log_time)(middle)
     slope = (log_time[cells + 1] - log_time[cells]) / (z[cells + 1] - z[cells])
     with np.errstate(divide="ignore", invalid="ignore"):
-        misplaced = np.abs((found - interpolated) / slope) * np.exp(-0.5 * middle**2) / np.sqrt(2.0 * np.pi)
-    return small | (np.abs(found - interpolated) <= MISTAKEN) | (misplaced <= MISPLACED)
+        misplaced = np.abs((at_middle - interpolated) / slope) * np.exp(-0.5 * middle**2) / np.sqrt(2.0 * np.pi)
+    return small | (np.abs(at_middle - interpolated) <= MISTAKEN) | (misplaced <= MISPLACED)
 
 
 def _monotone(z: Array, log_time: Array, outer: tuple[float, float]) -> list[Piece]:

@@ -190,11 +190,11 @@ def _repeated_probability(
 ) -> float:
     """P(I* <= I_K(∞)) with repeats: the probability between the starts whose clock at acquisition is I_K(∞)."""
     total = float(memory.total_clock(diversity))
-    one = replace(task, task_diversity=diversity)
+    single = replace(task, task_diversity=diversity)
 
     def excess(z: float) -> float:
         beta0 = min(max(law.beta0_mean + law.beta0_std * z, -BETA_MAX), BETA_MAX)
-        clock = float(clock_at_acquisition(one, beta0, w0, repeats=True))
+        clock = float(clock_at_acquisition(single, beta0, w0, repeats=True))
         return math.atan(math.log(max(clock, 1e-300) / total)) if math.isfinite(clock) else 2.0
 
     scan = np.linspace(-SPAN, SPAN, SCANNED)

@@ -95,12 +95,12 @@ def curve_at(tasks: Tasks, beta: Array, near: tuple[Array, Array] | None = None)
         row, column = np.nonzero(lost)
         here = _Averages(tasks.of(row), beta[row, column][:, None])
         at = decay[row, column][:, None], beta[row, column][:, None]
-        one_w, one_margin = _bisected(here, *at)
-        inside = (one_margin > MARGINS[0] + 0.01) & (one_margin < MARGINS[1] - 0.01)
-        fine_w, fine_margin, found = _newton(here, *at, one_w, one_margin)
-        kept = inside & found
-        w[lost] = np.where(kept, fine_w, one_w)[:, 0]
-        margin[lost] = np.where(kept, fine_margin, one_margin)[:, 0]
+        coarse_w, coarse_margin = _bisected(here, *at)
+        inside = (coarse_margin > MARGINS[0] + 0.01) & (coarse_margin < MARGINS[1] - 0.01)
+        fine_w, fine_margin, converged = _newton(here, *at, coarse_w, coarse_margin)
+        kept = inside & converged
+        w[lost] = np.where(kept, fine_w, coarse_w)[:, 0]
+        margin[lost] = np.where(kept, fine_margin, coarse_margin)[:, 0]
     margin = np.clip(margin, *MARGINS)
     return Curve(beta, w, margin, _slope(averages.at(w, margin), decay))
 

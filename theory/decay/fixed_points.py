@@ -92,9 +92,9 @@ def fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[Fixed
     >>> [point.stable for point in fixed_points(Task(context_length=100), decay=1e-3, margin=3.5)]
     [True, False, True]
     """
-    found = _fixed_points(task, decay, margin)
-    number = sum(bool(np.any(np.isfinite(one.w))) for one in found)
-    return tuple(found[:number])
+    points = _fixed_points(task, decay, margin)
+    number = sum(bool(np.any(np.isfinite(point.w))) for point in points)
+    return tuple(points[:number])
 
 
 @elementwise(
@@ -222,8 +222,8 @@ def _fold(task: Task, decay: ArrayLike, which: int) -> FixedPoint | None:
         part = tasks.of(known)
         states[:, known] = _states(part, turned(part, Curve(*(array[known] for array in curve)), index[known], which))
         states[4, known] = np.where(np.isnan(states[0, known]), np.nan, 0.0)  # the Jacobian is singular there
-    found = _fixed_point(states.reshape(5, *decay.shape))
-    return None if decay.ndim == 0 and np.isnan(found.w) else found
+    fold = _fixed_point(states.reshape(5, *decay.shape))
+    return None if decay.ndim == 0 and np.isnan(fold.w) else fold
 
 
 def _states(tasks: Tasks, point: Curve) -> Array:

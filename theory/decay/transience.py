@@ -119,7 +119,7 @@ def _durations(tasks: Tasks, memory: PowerLawMemory, margin: Array) -> Array:
     lasts = (end.margin[:, 0] > margin[known]).nonzero()[0]
     rows = known[lasts]
     if rows.size:
-        curve, end = (Curve(*(array[chosen] for array in one)) for one, chosen in ((curve, rows), (end, lasts)))
+        curve, end = (Curve(*(array[chosen] for array in points)) for points, chosen in ((curve, rows), (end, lasts)))
         start = _start(tasks.of(rows), curve, end, index[rows], margin[rows][:, None])
         times[rows] = _along(tasks.of(rows), memory, start, end)
     return times
@@ -130,7 +130,8 @@ def _start(tasks: Tasks, curve: Curve, end: Curve, index: NDArray[np.intp], marg
     passed = (curve.margin < margin) & (np.arange(curve.beta.shape[1]) > index[:, None])
     first = passed.argmax(axis=1)[:, None]
     before = curve.at(first - 1)
-    left = Curve(*(np.where(first - 1 > index[:, None], one, other) for one, other in zip(before, end, strict=True)))
+    on_curve = first - 1 > index[:, None]
+    left = Curve(*(np.where(on_curve, x, at_end) for x, at_end in zip(before, end, strict=True)))
     start = crossing(tasks, left, curve.at(first), margin)
     on_branch = passed.any(axis=1, keepdims=True) & np.isfinite(start.beta)
     worst = float(margin[~on_branch][0]) if not on_branch.all() else None

@@ -49,15 +49,15 @@ def turned(tasks: Tasks, curve: Curve, index: Indices, which: int) -> Curve:
     # dφ/dβ changes its sign on one side of the best point
     slope, beta = sign * local.slope, local.beta
     after = slope[:, 1] < 0.0
-    ends = [np.where(after, one[:, 1], one[:, 0]) for one in (beta, slope)]
-    others = [np.where(after, one[:, 2], one[:, 1]) for one in (beta, slope)]
+    ends = [np.where(after, array[:, 1], array[:, 0]) for array in (beta, slope)]
+    others = [np.where(after, array[:, 2], array[:, 1]) for array in (beta, slope)]
     with np.errstate(divide="ignore", invalid="ignore"):
         at = ends[0] - ends[1] * (others[0] - ends[0]) / (others[1] - ends[1])
     at = np.where((at >= ends[0]) & (at <= others[0]), at, beta[:, 1])[:, None]
-    found = curve_at(tasks, at, near(local, at))
+    extremum = curve_at(tasks, at, near(local, at))
     # Newton that leaves the range: no extremum, but the rounding of a branch whose w vanishes
-    inside = (found.margin > MARGINS[0]) & (found.margin < MARGINS[1])
-    return Curve(*(np.where(inside, array, np.nan) for array in found))
+    inside = (extremum.margin > MARGINS[0]) & (extremum.margin < MARGINS[1])
+    return Curve(*(np.where(inside, array, np.nan) for array in extremum))
 
 
 def with_turns(tasks: Tasks, curve: Curve) -> Curve:
@@ -67,9 +67,9 @@ def with_turns(tasks: Tasks, curve: Curve) -> Curve:
         turn = curve.at(np.zeros((index.size, 1), dtype=np.intp))
         known = np.flatnonzero(index)
         if known.size:
-            found = turned(tasks.of(known), Curve(*(array[known] for array in curve)), index[known], which)
-            for array, own in zip(turn, found, strict=True):
-                array[known] = np.where(np.isnan(found.beta), array[known], own)
+            extrema = turned(tasks.of(known), Curve(*(array[known] for array in curve)), index[known], which)
+            for array, own in zip(turn, extrema, strict=True):
+                array[known] = np.where(np.isnan(extrema.beta), array[known], own)
         columns.append(turn)
     together = Curve(*(np.concatenate(parts, axis=1) for parts in zip(*columns, strict=True)))
     return together.at(np.argsort(together.beta, axis=1, kind="stable"))
@@ -102,6 +102,6 @@ def near(curve: Curve, beta: Array) -> tuple[Array, Array]:
     """w and φ at β (point, any), linear between few points of the curve."""
     last = curve.beta.shape[1] - 2
     index = np.clip((beta[:, :, None] > curve.beta[:, None, 1:-1]).sum(axis=2), 0, last)
-    one, other = curve.at(index), curve.at(index + 1)
-    share = (beta - one.beta) / (other.beta - one.beta)
-    return one.w + share * (other.w - one.w), one.margin + share * (other.margin - one.margin)
+    first, second = curve.at(index), curve.at(index + 1)
+    share = (beta - first.beta) / (second.beta - first.beta)
+    return first.w + share * (second.w - first.w), first.margin + share * (second.margin - first.margin)

@@ -48,8 +48,8 @@ def _lambert_residual(statement: Any) -> Any:
         worst = mpmath.mpf(0)
         for power in range(-4, 17, 4):
             known = mpmath.mpf(3)
-            found = solution(known, known / mpmath.mpf(10) ** power)
-            worst = max(worst, abs(known * mpmath.exp(-found) / (known / mpmath.mpf(10) ** power * found) - 1))
+            clock = solution(known, known / mpmath.mpf(10) ** power)
+            worst = max(worst, abs(known * mpmath.exp(-clock) / (known / mpmath.mpf(10) ** power * clock) - 1))
         return worst
 
 
@@ -228,10 +228,10 @@ def _fold_step() -> Step:
 def _only_ratio_residual(statement: Any) -> Any:
     """ρ and w from their definitions at (3N, 3m), as at (N, m)."""
     scaled = {N: 3 * N, m: 3 * m}
-    found = ((N - m) * sp.exp(-beta) / m, sp.sqrt(beta / (1 - share)))
+    derivation = ((N - m) * sp.exp(-beta) / m, sp.sqrt(beta / (1 - share)))
     return sum(
-        (one - other) ** 2 + (one.subs(scaled, simultaneous=True) - one) ** 2
-        for one, other in zip(found, statement, strict=True)
+        (derived - stated) ** 2 + (derived.subs(scaled, simultaneous=True) - derived) ** 2
+        for derived, stated in zip(derivation, statement, strict=True)
     )
 
 

@@ -45,13 +45,13 @@ def _time_by_clock() -> Any:
 def _slope_residual(statement: Any) -> Any:
     """I = I_K(∞) g(φ) and T = I_K(∞) (q − 1) H(φ)/p at fixed T, I_K(∞) ∝ K^ν: dφ = −(H/H′) d ln I_K(∞)."""
     total, elapsed = sp.symbols("I_infty H", positive=True)
-    found = nu * (1 - sp.diff(read, phi) / read * elapsed / dwell)
+    derived = nu * (1 - sp.diff(read, phi) / read * elapsed / dwell)
     values = {
         sp.Symbol("c_1", positive=True): 1 / (1 + sp.exp(phi)),
         time: total * (q - 1) / p * elapsed,
         reading: total * read,
     }
-    return found - statement.subs(values, simultaneous=True)
+    return derived - statement.subs(values, simultaneous=True)
 
 
 def _end_residual(statement: Any, at: Any) -> Any:
@@ -78,8 +78,8 @@ def _ratio_residual(statement: Any) -> Any:
 def _delay_residual(statement: Any) -> Any:
     """(1/I) ∫_0^I (1 + e^{φ(I)}) dI to first order in x = I/I_K(∞), φ = p[(1 − x)^{−1/(q−1)} − 1]."""
     first = sp.diff(sp.exp(margin_at_share), share).subs(share, 0)  # 1 + e^φ = 2 + first·x
-    found = 2 + first * share / 2
-    return found - statement
+    derived = 2 + first * share / 2
+    return derived - statement
 
 
 def _margin_residual(statement: Any) -> Any:
@@ -107,7 +107,7 @@ def _lag_residual(statement: Any) -> Any:
     """−∇τ*·dg/dτ for τ* = M(w) e^{−β} and g = (e^β, w e^β)."""
     left = mills(w) * sp.exp(-beta)
     g = (sp.exp(beta), w * sp.exp(beta))
-    change = [sp.diff(one, w) * g[0] + sp.diff(one, beta) * g[1] for one in g]
+    change = [sp.diff(drift, w) * g[0] + sp.diff(drift, beta) * g[1] for drift in g]
     return -(sp.diff(left, w) * change[0] + sp.diff(left, beta) * change[1]) - statement
 
 

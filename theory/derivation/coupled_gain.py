@@ -26,13 +26,13 @@ b, slope, cut, noise = sp.symbols("b h a n", positive=True)
 def _gain_flow() -> tuple[Any, Any, dict[Any, Any]]:
     """dw/dt and d|v|²/dt of z = g·(m v + c x̂_T), g moving at r k and V ê = v/s at 1, and what w, |v|², G² are."""
     g, e = sp.symbols("g_1:3", real=True), sp.symbols("e_1:3", real=True)
-    v = [s * one for one in e]
-    value, w = sum(one**2 for one in v), sum(x * y for x, y in zip(g, v, strict=True))
-    moved = {one: S * sp.diff(w, one) - decay * one for one in e}  # −∂L/∂(Vê), and weight decay
+    v = [s * entry for entry in e]
+    value, w = sum(entry**2 for entry in v), sum(x * y for x, y in zip(g, v, strict=True))
+    moved = {entry: S * sp.diff(w, entry) - decay * entry for entry in e}  # −∂L/∂(Vê), and weight decay
     # −∂L/∂g = ⟨σ (m v + c x̂_T)⟩, of which ⟨σ x̂_T⟩ = −C v̂ by Stein's lemma
-    moved |= {one: r * k * (S * at - c * C * at / sp.sqrt(value)) for one, at in zip(g, v, strict=True)}
-    along = lambda f: sum(sp.diff(f, one) * rate for one, rate in moved.items())  # noqa: E731
-    square = sum(one**2 for one in g) - w**2 / value
+    moved |= {entry: r * k * (S * at - c * C * at / sp.sqrt(value)) for entry, at in zip(g, v, strict=True)}
+    along = lambda f: sum(sp.diff(f, entry) * rate for entry, rate in moved.items())  # noqa: E731
+    square = sum(entry**2 for entry in g) - w**2 / value
     return along(w), along(value), {whole.w: w, V: value, whole.G2: square}
 
 
@@ -65,9 +65,9 @@ def _kernel_residual(statement: Any) -> Any:
     v = sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)])
     a, q = open_ * w1 * v, open_ * w3.T
     y = (q.T * w2 * a)[0]
-    found = sum(sp.diff(y, one) ** 2 for one in [*w1, *w2, *w3])
+    derived = sum(sp.diff(y, weight) ** 2 for weight in [*w1, *w2, *w3])
     squares = {first: a.dot(a), last: q.dot(q), up: (w2 * a).dot(w2 * a), down: (w2.T * q).dot(w2.T * q)}
-    return sp.expand(found - statement.subs(squares, simultaneous=True))
+    return sp.expand(derived - statement.subs(squares, simultaneous=True))
 
 
 def _aligned_residual(statement: Any) -> Any:
@@ -75,8 +75,8 @@ def _aligned_residual(statement: Any) -> Any:
     a, q = sp.Matrix(sp.symbols("a_1:3", real=True)), sp.Matrix(sp.symbols("q_1:3", real=True))
     w2 = sp.Symbol("omega", real=True) * q * a.T
     u = w2 * a
-    found = 2 * u.dot(q * a.dot(a) + w2 * open_**2 * w2.T * q)
-    return sp.cancel(found - statement.subs({first: a.dot(a), up: u.dot(u), gain: q.dot(u)}, simultaneous=True))
+    derived = 2 * u.dot(q * a.dot(a) + w2 * open_**2 * w2.T * q)
+    return sp.cancel(derived - statement.subs({first: a.dot(a), up: u.dot(u), gain: q.dot(u)}, simultaneous=True))
 
 
 def _start() -> dict[Any, Any]:
@@ -108,8 +108,8 @@ def _isotropic_residual(statement: Any) -> Any:
     """⟨((∇f − ḡ)·v)²⟩ over slopes of one length along the axes of three dimensions, either way."""
     v = sp.symbols("v_1:4", real=True)
     length = sp.sqrt(whole.slope_square - whole.G2)
-    found = sum((sign * length * one) ** 2 for one in v for sign in (1, -1)) / 6
-    return sp.expand(found - statement.subs({d: 3, V: sum(one**2 for one in v)}))
+    derived = sum((sign * length * entry) ** 2 for entry in v for sign in (1, -1)) / 6
+    return sp.expand(derived - statement.subs({d: 3, V: sum(entry**2 for entry in v)}))
 
 
 def _accuracy_residual(statement: Any) -> Any:

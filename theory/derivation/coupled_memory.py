@@ -28,16 +28,16 @@ def _attended() -> tuple[Any, Any, Any]:
     """m, own attention and the score η along the labels + − of two context tokens, with other scores of any size."""
     eta = sp.Symbol("eta", real=True)
     sizes, labels = sp.symbols("E_1:4", positive=True), (1, -1)
-    weights = [one * sp.exp(eta * n) for one, n in zip(sizes, labels, strict=False)] + [sizes[-1]]
+    weights = [size * sp.exp(eta * n) for size, n in zip(sizes, labels, strict=False)] + [sizes[-1]]
     total = sum(weights)
-    return sum(n * one for n, one in zip(labels, weights, strict=False)) / total, weights[-1] / total, eta
+    return sum(n * weight for n, weight in zip(labels, weights, strict=False)) / total, weights[-1] / total, eta
 
 
 def _opened_residual(statement: Any, order: int) -> Any:
     read, on_self, eta = _attended()
-    found = sp.diff(read, eta, order) - statement.subs({m: read, own: on_self}, simultaneous=True)
+    residual = sp.diff(read, eta, order) - statement.subs({m: read, own: on_self}, simultaneous=True)
     weight = sp.Symbol("Y", positive=True)
-    return sp.cancel(found.subs(eta, sp.log(weight)))
+    return sp.cancel(residual.subs(eta, sp.log(weight)))
 
 
 @cache
@@ -73,8 +73,8 @@ def _removal_residual(statement: Any) -> Any:
     entries = sp.symbols("R_1:5", positive=True)
     token, target = sp.symbols("x_1:3"), sp.symbols("y_1:3")
     variances = {**dict.fromkeys(token, d / (2 * D)), **dict.fromkeys(target, d / D)}
-    matrix, one, other = sp.Matrix(2, 2, entries), sp.Matrix(token), sp.Matrix(target)
-    score = whole.stein * (one.T * matrix * other)[0]
+    matrix, left, right = sp.Matrix(2, 2, entries), sp.Matrix(token), sp.Matrix(target)
+    score = whole.stein * (left.T * matrix * right)[0]
     moved = square * sum(r * moment(score * token[i // 2] * target[i % 2], variances) for i, r in enumerate(entries))
     return sp.cancel(moved / sum(r**2 for r in entries)) - statement
 
@@ -82,13 +82,13 @@ def _removal_residual(statement: Any) -> Any:
 def _label_residual(statement: Any) -> Any:
     """The same of a label's row, η = b·x̂_T, slope g_η η: A_ℓ s² ⟨g_η η x̂_T⟩ along b."""
     row, target = sp.symbols("b_1:3", positive=True), sp.symbols("y_1:3")
-    score = whole.bent * sum(one * y for one, y in zip(row, target, strict=True))
+    score = whole.bent * sum(x * y for x, y in zip(row, target, strict=True))
     moved = (
         label_square
         * s**2
-        * sum(one * moment(score * y, dict.fromkeys(target, d / D)) for one, y in zip(row, target, strict=True))
+        * sum(x * moment(score * y, dict.fromkeys(target, d / D)) for x, y in zip(row, target, strict=True))
     )
-    return sp.cancel(moved / sum(one**2 for one in row)) - statement
+    return sp.cancel(moved / sum(x**2 for x in row)) - statement
 
 
 def _stored_residual(statement: Any, order: int) -> Any:
@@ -107,8 +107,8 @@ def _value_residual(statement: Any) -> Any:
     entries, slopes = sp.symbols("V_1:5"), sp.symbols("f_1:3", real=True)
     token = sp.sqrt(d) * sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)])
     logit = own * (sp.Matrix([slopes]) * sp.Matrix(2, 2, entries) * token)[0]
-    found = sum(sp.diff(logit, one) ** 2 for one in entries)
-    return sp.expand(found - statement.subs(whole.slope_square, sum(one**2 for one in slopes)))
+    derived = sum(sp.diff(logit, entry) ** 2 for entry in entries)
+    return sp.expand(derived - statement.subs(whole.slope_square, sum(entry**2 for entry in slopes)))
 
 
 def _scores_residual(statement: Any) -> Any:
@@ -119,8 +119,8 @@ def _scores_residual(statement: Any) -> Any:
     score = (token.T * key.T * query * token)[0]
     weights = [*key, *query]
     rotated: Any = sp.Matrix([[sp.Rational(5, 13), sp.Rational(12, 13)], [sp.Rational(-12, 13), sp.Rational(5, 13)]])
-    at: Any = {w: sp.sqrt(square / 2) * one for w, one in zip(weights, [*sp.eye(2), *rotated], strict=True)}
-    seen: Any = sum(sp.diff(score, one) ** 2 for one in weights)
+    at: Any = {w: sp.sqrt(square / 2) * direction for w, direction in zip(weights, [*sp.eye(2), *rotated], strict=True)}
+    seen: Any = sum(sp.diff(score, weight) ** 2 for weight in weights)
     rest, self_score = sp.symbols("Z s_T", positive=True)
     share = sp.exp(self_score) / (sp.exp(self_score) + rest)
     moved: Any = sp.diff(share, self_score).subs(rest, sp.exp(self_score) * (1 - own) / own)

@@ -26,8 +26,8 @@ def _width_residual(statement: Any) -> Any:
     matrix, variances = sp.Matrix(2, 2, entries), dict.fromkeys(entries, entry)
     x, y = sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)]), sp.Matrix([sp.Rational(5, 13), sp.Rational(12, 13)])
     pairs = [(sp.sqrt(d / 2) * x, sp.sqrt(d) * y), (sp.sqrt(d) * x, sp.sqrt(d) * x), (s * x, sp.sqrt(d) * y)]
-    found = [moment((one.T * matrix * other)[0] ** 2, variances) for one, other in pairs]
-    return sum(abs(one - other) for one, other in zip(found, statement, strict=True))
+    derived = [moment((left.T * matrix * right)[0] ** 2, variances) for left, right in pairs]
+    return sum(abs(exact - stated) for exact, stated in zip(derived, statement, strict=True))
 
 
 def _start_residual(statement: Any) -> Any:
@@ -87,9 +87,9 @@ def _driven() -> tuple[Any, Any]:
     tokens: list[Any] = [*[sp.sqrt(size / 2) * x for x in items], sp.sqrt(size) * target]
     read = softmax([(x.T * matrix * tokens[-1])[0] for x in tokens])
     rows = [sp.Matrix.vstack(eye, sp.zeros(2, 2)), sp.Matrix.vstack(eye * sp.Rational(3, 5), eye * sp.Rational(4, 5))]
-    at: Any = dict(zip([*key, *query], [one / sp.sqrt(3) for part in rows for one in part], strict=True))
+    at: Any = dict(zip([*key, *query], [entry / sp.sqrt(3) for part in rows for entry in part], strict=True))
     learnt = size / sp.sqrt(2) * matrix.trace() / 2
-    rate = sum((sp.diff(learnt, one) * sp.diff(read, one)).subs(at) for one in at)
+    rate = sum((sp.diff(learnt, entry) * sp.diff(read, entry)).subs(at) for entry in at)
     towards = sp.diff(softmax([beta * x.dot(target) for x in items] + [sp.sqrt(2) * beta]), beta)
     return sp.N(rate, 60), sp.N(towards.subs(beta, learnt.subs(at)), 60)
 
@@ -104,11 +104,11 @@ def _recruited_residual(statement: Any) -> Any:
     """(d/√2D) A Σ_j −∂_{s_j} cost x̂_j·x̂_T over items, cost = g₂Q/6, with a copy, two others and the target."""
     weights = sp.symbols("E_T E_c E_1 E_2", positive=True)  # e^{score}
     total = sum(weights)
-    a_t, a_c, a_1, a_2 = (one / total for one in weights)
+    a_t, a_c, a_1, a_2 = (weight / total for weight in weights)
     cost = g2 / 3 * (a_1**2 + a_2**2 + a_c**2 / 2) / 2
-    slopes = [one * sp.diff(cost, one) for one in weights[:2]]  # others' items average to nothing
-    found = -d / (sp.sqrt(2) * D) * square * (d * slopes[0] + d / sp.sqrt(2) * slopes[1])
-    return found - statement.subs({own: a_t, copy: a_c, noise: a_1**2 + a_2**2 + a_c**2 / 2}, simultaneous=True)
+    slopes = [weight * sp.diff(cost, weight) for weight in weights[:2]]  # others' items average to nothing
+    derived = -d / (sp.sqrt(2) * D) * square * (d * slopes[0] + d / sp.sqrt(2) * slopes[1])
+    return derived - statement.subs({own: a_t, copy: a_c, noise: a_1**2 + a_2**2 + a_c**2 / 2}, simultaneous=True)
 
 
 def _cost_residual(statement: Any) -> Any:
@@ -116,17 +116,17 @@ def _cost_residual(statement: Any) -> Any:
     entries, slopes = sp.symbols("V_1:5"), sp.symbols("f_1:3", real=True)
     x = sp.sqrt(d) * sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)])
     read = (sp.Matrix([slopes]) * sp.Matrix(2, 2, entries) * x)[0]
-    found = moment(read**2, dict.fromkeys(entries, uniform_variance(d)))
-    return sp.expand(found - statement.subs(whole.slope_square, sum(one**2 for one in slopes)))
+    derived = moment(read**2, dict.fromkeys(entries, uniform_variance(d)))
+    return sp.expand(derived - statement.subs(whole.slope_square, sum(slope**2 for slope in slopes)))
 
 
 def _offset_residual(statement: Any) -> Any:
     """db/dt of b = s p·h, p = Mᵀĉ moving along 2a s h and the shift h along s p, from |p| = a and h = 0."""
     p, shift = sp.symbols("p h", positive=True)
-    found = sp.diff(s * p * shift, p) * 2 * a0 * s * shift + sp.diff(s * p * shift, shift) * s * p
+    derived = sp.diff(s * p * shift, p) * 2 * a0 * s * shift + sp.diff(s * p * shift, shift) * s * p
     kept = sp.sqrt(a0**2 + 2 * a0 * shift**2)  # p² − 2a h² is conserved by the two
     given = statement.subs(whole.offset, s * p * shift).subs(p, kept)
-    return found.subs(p, kept) - given.replace(
+    return derived.subs(p, kept) - given.replace(
         lambda e: e.is_Pow and e.exp == sp.Rational(1, 2), lambda e: sp.sqrt(sp.factor(e.base))
     )
 
@@ -198,8 +198,8 @@ def _squared_turn(statement: Any) -> Any:
 
 def _label_turn(statement: Any) -> Any:
     at = sp.expand(statement.subs(beta, d * a0 / sp.sqrt(2) * _turned()["mean"]))
-    found = [(_turned()["label square"] - 1) ** 2, _turned()["label"] ** 2]
-    return sum(abs(sp.simplify(sp.expand(one) - at)) for one in found)
+    residuals = [(_turned()["label square"] - 1) ** 2, _turned()["label"] ** 2]
+    return sum(abs(sp.simplify(sp.expand(residual) - at)) for residual in residuals)
 
 
 def _learned_step() -> Step:

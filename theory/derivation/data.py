@@ -60,8 +60,8 @@ square = (m + (N - m) * lean) ** 2 + (N - m) * (1 - lean**2)
 
 def _repeated_residual(statement: Any) -> Any:
     """⟨m e^β + n⟩ − κ w from the averages over copies, in terms of ⟨m⟩."""
-    found = _over_copies(m) * match + _over_copies((N - m) * lean) - kappa * w
-    return found - statement.subs(copies, _over_copies(m))
+    derived = _over_copies(m) * match + _over_copies((N - m) * lean) - kappa * w
+    return derived - statement.subs(copies, _over_copies(m))
 
 
 def _repeat_saddle_residual(statement: Any) -> Any:

@@ -15,8 +15,8 @@ positive_beta = sp.Symbol("beta", positive=True)
 
 def _critical_residual(statement: Any) -> Any:
     """Early fixed points with decay λ′: w from dw/dτ = 0, put into dβ/dτ = 0, times (κ + λ′)/β."""
-    found = sp.solve(drift_w - per_clock * w, w)[0]
-    left = (drift_beta.subs(w, found) - per_clock * beta) * (kappa + per_clock) / beta
+    slaved = sp.solve(drift_w - per_clock * w, w)[0]
+    left = (drift_beta.subs(w, slaved) - per_clock * beta) * (kappa + per_clock) / beta
     return left - (statement - per_clock * (kappa + per_clock))
 
 
@@ -30,8 +30,8 @@ def _root_residual(statement: Any) -> Any:
 
 def _slaved_residual(statement: Any) -> Any:
     """dβ/dτ − λ′β at the w at which dw/dτ − λ′w = 0."""
-    found = sp.solve(drift_w - per_clock * w, w)[0]
-    return drift_beta.subs(w, found) - per_clock * beta - statement
+    slaved = sp.solve(drift_w - per_clock * w, w)[0]
+    return drift_beta.subs(w, slaved) - per_clock * beta - statement
 
 
 creep = sp.exp(2 * beta) / (kappa + per_clock) - per_clock * beta

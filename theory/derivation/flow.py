@@ -94,8 +94,8 @@ def _upper_half() -> Any:
 def _accuracy_residual(statement: Any) -> Any:
     """P(m e^β + s√(N−m) ξ > 0): the edge is where the two are equal."""
     edge = sp.Symbol("y", positive=True)
-    found = _upper_half().subs(edge, m * match / (s * sp.sqrt(N - m)))
-    return (found - statement).rewrite(sp.erf)
+    derived = _upper_half().subs(edge, m * match / (s * sp.sqrt(N - m)))
+    return (derived - statement).rewrite(sp.erf)
 
 
 def _without_copy_residual(statement: Any) -> Any:

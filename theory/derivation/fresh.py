@@ -37,8 +37,8 @@ def _exponent_residual(statement: Any) -> Any:
     own = sp.Symbol("s", positive=True)
     inner = (1 - f) * t
     slope = lambda x: c1 * sp.diff(inner, x) + sp.diff(f * t / 2, x)  # noqa: E731  (c1 = dJ/ds)
-    found = f / t * slope(f) / slope(t)  # −d ln t/d ln f = (f/t) ∂_f/∂_t
-    return sp.simplify(found.subs(own, inner)) - statement.subs(share, f)
+    derived = f / t * slope(f) / slope(t)  # −d ln t/d ln f = (f/t) ∂_f/∂_t
+    return sp.simplify(derived.subs(own, inner)) - statement.subs(share, f)
 
 
 def _late_residual(statement: Any) -> Any:
@@ -79,9 +79,9 @@ def _measured_exponent() -> tuple[Any, Any]:
 
 def _measured_residual(statement: Any) -> Any:
     with mpmath.workdps(50):
-        found, wrong = _measured_exponent()
+        measured, wrong = _measured_exponent()
         closed_form = sp.N(statement.subs({share: sp.Rational(1, 4), c1: sp.Float(str(wrong), 50)}), 50)
-        return mpmath.mpf(str(closed_form)) / found - 1
+        return mpmath.mpf(str(closed_form)) / measured - 1
 
 
 def steps() -> tuple[Step, ...]:

@@ -58,5 +58,5 @@ class Law:
 
 def law(name: str, expression: Any, step: str, words: Mapping[sp.Symbol, str]) -> Law:
     """A law whose symbols are called by ``words``, in their order there."""
-    found = expression.free_symbols
-    return Law(name, expression, {word: symbol for symbol, word in words.items() if symbol in found}, step)
+    present = expression.free_symbols
+    return Law(name, expression, {word: symbol for symbol, word in words.items() if symbol in present}, step)

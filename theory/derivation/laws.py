@@ -52,8 +52,8 @@ def laws() -> Mapping[str, Law]:
     1/nu
     """
     rooms = (_flow, _race, _threshold, _budget, _after, _around)
-    found = [one for room in rooms for one in room()]
-    return {one.name: one for one in [*found, *reduced.laws()]}
+    stated = [law for room in rooms for law in room()]
+    return {law.name: law for law in [*stated, *reduced.laws()]}
 
 
 def _flow() -> list[Law]:

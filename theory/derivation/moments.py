@@ -14,12 +14,12 @@ def uniform_variance(fan_in: Any) -> Any:
 
 def moment(polynomial: Any, variances: Mapping[sp.Symbol, Any]) -> Any:
     """⟨polynomial⟩ over independent normal variables of mean 0: (2n − 1)!! σ²ⁿ for each power 2n, none for odd ones."""
-    found = sp.Integer(0)
+    total = sp.Integer(0)
     for powers, coefficient in sp.Poly(sp.expand(polynomial), *variances).terms():
         if any(power % 2 for power in powers):
             continue
         factors = [
             sp.factorial2(power - 1) * v ** (power // 2) for power, v in zip(powers, variances.values(), strict=True)
         ]
-        found += coefficient * sp.prod(factors)
-    return found
+        total += coefficient * sp.prod(factors)
+    return total

@@ -42,8 +42,8 @@ def _variants(whole: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _sites(whole: Any) -> list[Any]:
-    found = [node for node in sp.preorder_traversal(whole) if isinstance(node, sp.Add | sp.Pow | sp.exp)]
-    return list(dict.fromkeys(found))
+    nodes = [node for node in sp.preorder_traversal(whole) if isinstance(node, sp.Add | sp.Pow | sp.exp)]
+    return list(dict.fromkeys(nodes))
 
 
 def _changes(node: Any) -> Iterator[tuple[str, Any]]:
@@ -59,10 +59,10 @@ def _changes(node: Any) -> Iterator[tuple[str, Any]]:
         yield f"exponent of {site} raised", site.args[0] ** (site.args[1] + 1)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(first: Any, second: Any) -> bool:
     """Whether two expressions agree at a point: then one is no wrong variant of the other."""
     try:
-        return abs(value_at(one - other, 0)) < 1e-15
+        return abs(value_at(first - second, 0)) < 1e-15
     except (TypeError, ValueError, NameError, ZeroDivisionError, OverflowError):
         return False
 

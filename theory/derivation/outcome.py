@@ -72,8 +72,8 @@ def _rate_ratio_residual(statement: Any) -> Any:
 
 def _cooperative_residual(statement: Any) -> Any:
     """∂(dw/dτ)/∂β, ∂(dβ/dτ)/∂w and ∂(dw/dτ)/∂κ of the early system."""
-    found = (sp.diff(race.drift_w, beta), sp.diff(race.drift_beta, w), sp.diff(race.drift_w, kappa))
-    return sum(abs(sp.simplify(one - other)) for one, other in zip(found, statement, strict=True))
+    derived = (sp.diff(race.drift_w, beta), sp.diff(race.drift_beta, w), sp.diff(race.drift_w, kappa))
+    return sum(abs(sp.simplify(exact - stated)) for exact, stated in zip(derived, statement, strict=True))
 
 
 @cache

@@ -65,7 +65,7 @@ def laws() -> list[Law]:
     unit = attention_scale**2
     on_label = unit * s / 3 * sp.sqrt(turn)
     shared = r * k
-    found = {
+    expressions = {
         "dw/dt": ("label gain", rate_w),
         "d|v|²/dt": ("label gain", rate_value),
         "dτ/dt": ("label gain", rate_residual),
@@ -92,4 +92,4 @@ def laws() -> list[Law]:
         "dq/dt": ("stored labels", (R * theta + shared) * curve * (w * echoed - echo)),
         "dq′/dt": ("stored labels", shared * curve * (w * echoed - echo)),
     }  # fmt: skip
-    return [law(f"reduced {name}", expression, step, WORDS) for name, (step, expression) in found.items()]
+    return [law(f"reduced {name}", expression, step, WORDS) for name, (step, expression) in expressions.items()]

@@ -21,8 +21,8 @@ def _drag_residual(statement: Any) -> Any:
     """⟨(Σ_j a_j ℓ_j)²⟩ of two copies with label 1 and two others with labels ±s, over all four draws."""
     first, second, copy = sp.symbols("a_1 a_2 a_c", positive=True)
     draws = list(itertools.product((-s, s), repeat=2))
-    found = sum((2 * copy + one * first + two * second) ** 2 for one, two in draws) / sp.Integer(len(draws))
-    return sp.expand(found - statement.subs(m, 2).subs(rest, first**2 + second**2))
+    derived = sum((2 * copy + x * first + y * second) ** 2 for x, y in draws) / sp.Integer(len(draws))
+    return sp.expand(derived - statement.subs(m, 2).subs(rest, first**2 + second**2))
 
 
 rest = sp.Symbol("q_c", positive=True)  # Σ_{j≠c} a_j²
@@ -37,14 +37,14 @@ def _factor_residual(statement: Any, own: bool) -> Any:
     """
     values = (sp.Integer(1), sp.Integer(3))
     if own:
-        found = sum(x / (x + y + o) for x, y, o in itertools.product(values, repeat=3)) / 8
+        derived = sum(x / (x + y + o) for x, y, o in itertools.product(values, repeat=3)) / 8
     else:
-        found = sum(x / (2 * x + o) for x, o in itertools.product(values, repeat=2)) / 4
+        derived = sum(x / (2 * x + o) for x, o in itertools.product(values, repeat=2)) / 4
     average = lambda f: sum(f(x) for x in values) / 2  # noqa: E731
     first, laplace = sp.Function("f"), sp.Function("g")
     integrand = statement.replace(first, lambda u: average(lambda x: x * sp.exp(-u * x)))
     integrand = integrand.replace(laplace, lambda u: average(lambda x: sp.exp(-u * x)))
-    return sp.integrate(sp.expand(integrand), (t, 0, sp.oo)) - found
+    return sp.integrate(sp.expand(integrand), (t, 0, sp.oo)) - derived
 
 
 shared_copies = sp.Function("f")(2 * t) * sp.Function("g")(t)

@@ -63,9 +63,9 @@ class MemoryRun:
         require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (time,) with two or more times", clock.shape)
         require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
         put("clock", clock)
-        one = np.clip(real("c1", self.c1, minimum=0.0, maximum=1.0), 0.0, 1.0 - 1e-16)
-        put("c2", 1.0 - one if self.c2 is None else self.c2)
-        put("c3", one / (1.0 - one) if self.c3 is None else self.c3)
+        c1 = np.clip(real("c1", self.c1, minimum=0.0, maximum=1.0), 0.0, 1.0 - 1e-16)
+        put("c2", 1.0 - c1 if self.c2 is None else self.c2)
+        put("c3", c1 / (1.0 - c1) if self.c3 is None else self.c3)
         for name, maximum in (("c1", 1.0), ("c2", 1.0), ("c3", np.inf)):
             values = real(name, getattr(self, name), minimum=0.0, maximum=maximum)
             require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
@@ -100,7 +100,7 @@ class MemoryRun:
         clock = fraction * self.total
         if column.ndim == 1:
             return np.interp(clock, self.clock, column)
-        return np.stack([np.interp(clock, self.clock, one) for one in column.T], axis=-1)
+        return np.stack([np.interp(clock, self.clock, values) for values in column.T], axis=-1)
 
 
 class MeasuredMemory:

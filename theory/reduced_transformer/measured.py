@@ -144,7 +144,7 @@ class MeasuredCoupling:
             ends = [np.interp(fraction * run.total, run.clock, np.log(getattr(run, name))) for run in (low, high)]
             columns.append(np.exp((1 - share) * ends[0] + share * ends[1]))
         by_run = [
-            np.stack([np.interp(fraction * run.total, run.clock, one) for one in run.margins.T], -1)
+            np.stack([np.interp(fraction * run.total, run.clock, margin) for margin in run.margins.T], -1)
             for run in (low, high)
         ]
         margins = (1 - share) * by_run[0] + share * by_run[1]

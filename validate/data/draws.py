@@ -41,18 +41,18 @@ class Draws:
     def _counts(self, purpose: Purpose) -> bool:
         return self.portable and purpose in _STEPPED
 
-    def seeded(self, s: int, purpose: Purpose, step: int = 0, stream: int = 0) -> torch.Generator:
+    def generator_at(self, s: int, purpose: Purpose, step: int = 0, stream: int = 0) -> torch.Generator:
         """The CPU's generator, seeded for network ``s``."""
         return self.generator.manual_seed(derive_seed(self.seeds[s], purpose, step) ^ stream)
 
     def items(self, s: int, rows: int, dimension: int) -> Tensor:
         """The training items of network ``s``, (rows, D)."""
-        draws = torch.randn((rows, dimension), generator=self.seeded(s, Purpose.ITEMS), dtype=self.dtype)
+        draws = torch.randn((rows, dimension), generator=self.generator_at(s, Purpose.ITEMS), dtype=self.dtype)
         return draws.mul_(dimension**-0.5).to(self.device)
 
     def order(self, s: int, rows: int) -> Tensor:
         """A random order of ``rows`` items, that of network ``s``."""
-        return torch.randperm(rows, generator=self.seeded(s, Purpose.ITEMS)).to(self.device)
+        return torch.randperm(rows, generator=self.generator_at(s, Purpose.ITEMS)).to(self.device)
 
     def normals(self, purpose: Purpose, step: int | Tensor, rows: int, dimension: int, stream: int = 0) -> Tensor:
         """Novel items (S, rows, D): entries N(0, 1/D); on a CPU the networks draw side by side."""
@@ -76,7 +76,7 @@ class Draws:
             return draws.view(len(self.seeds), *shape)
         draws = torch.empty(len(self.seeds), *shape, dtype=torch.float64)
         for s in range(len(self.seeds)):
-            torch.rand(shape, generator=self.seeded(s, purpose, int(step), stream), out=draws[s])
+            torch.rand(shape, generator=self.generator_at(s, purpose, int(step), stream), out=draws[s])
         return draws.to(self.device)
 
     def coins(self, purpose: Purpose, step: int | Tensor, shape: tuple[int, ...], stream: int) -> Tensor:
@@ -86,5 +86,5 @@ class Draws:
         else:
             heads = torch.empty(len(self.seeds), *shape, dtype=torch.bool)
             for s in range(len(self.seeds)):
-                heads[s] = torch.rand(shape, generator=self.seeded(s, purpose, int(step), stream)) < 0.5
+                heads[s] = torch.rand(shape, generator=self.generator_at(s, purpose, int(step), stream)) < 0.5
         return 1.0 - 2.0 * heads.to(self.device, self.dtype)

@@ -90,14 +90,14 @@ def _number(context: Any, bits: Any) -> Any:
 @_compiled
 def _box_muller(radial: Array, angular: Array, scale: Any, first: Array, second: Array) -> None:
     """Two normals times ``scale`` from a word for the radius, r² = −2 ln u, and one for the angle."""
-    one, half = np.float32(1.0), np.float32(0.5)
+    unity, half = np.float32(1.0), np.float32(0.5)
     for lane in range(len(radial)):
         u = (np.float32(radial[lane]) + half) * np.float32(2.0**-32)
         # u = m 2^e with m in [√½, √2), and ln m = 2 artanh((m − 1)/(m + 1)), whose series has |x| < 0.172.
         bits = _bits(u)
         e = np.int32(np.int32(bits - _ROOT_HALF) >> np.int32(23))
         m = _number(np.int32(bits - np.int32(e << np.int32(23))))
-        x = (m - one) / (m + one)
+        x = (m - unity) / (m + unity)
         logarithm = np.float32(e) * _LN2 + x * _even(x * x, _ARTANH)
         radius = scale * np.float32(math.sqrt(np.float32(-2.0) * logarithm))
         # The lowest bit turns the angle by π, all of them place it in [−π/2, π/2).

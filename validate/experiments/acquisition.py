@@ -99,7 +99,7 @@ class AcquisitionTime:
 
     def measure(self, claim: Claim, trained: Trained, confidence: float) -> Value | None:
         runs = [networks_in(trained[label]) for label in claim.data]
-        times = [acquisition_times(one, ACCURACY[claim.part]).values for one in runs]
+        times = [acquisition_times(run, ACCURACY[claim.part]).values for run in runs]
         if claim.quantity == "t_ICL":
             return geometric_mean(times[0], confidence)
         if claim.quantity == RATIO:
@@ -114,14 +114,14 @@ class AcquisitionTime:
         self, claim: Claim, runs: Sequence[xr.Dataset], times: Sequence[np.ndarray], confidence: float
     ) -> Value:
         """Least squares where every network acquires ICL, as the minimal model's circuit must; else with censoring."""
-        lengths, every = np.repeat(self.lengths(claim.data), [one.size for one in times]), np.concatenate(times)
+        lengths, every = np.repeat(self.lengths(claim.data), [values.size for values in times]), np.concatenate(times)
         acquired = np.isfinite(every)
         if acquired.all() and acquired.size >= 3:
             return measure_power_law(lengths, every, confidence=confidence)[1]
         if claim.part == "circuit" or np.unique(lengths[acquired]).size < 2 or acquired.sum() < 3:
             return UNKNOWN_DIFFERENCE
         ended = np.concatenate(
-            [np.broadcast_to(observation_times(run), one.shape) for run, one in zip(runs, times, strict=True)]
+            [np.broadcast_to(observation_times(run), values.shape) for run, values in zip(runs, times, strict=True)]
         )
         return fit_censored_power_law(lengths, every, ended, confidence=confidence)
 

@@ -145,8 +145,8 @@ class IndependentRace:
         curves = couplings_in(calibrated[f"coupling_{label}"])
         end = scan.read.budget * scan.run.rate_ratio
         memory = xr.Dataset(
-            {"clock": ("run", [clock_at(one, end) for one in curves.curves])},
-            {"task_diversity": ("run", [one.task_diversity for one in curves.trainings])},
+            {"clock": ("run", [clock_at(curve, end) for curve in curves.curves])},
+            {"task_diversity": ("run", [training.task_diversity for training in curves.trainings])},
             {"runs": addresses(curves.trainings)},
         )
         return {"K*": predict_threshold_at(self.clock.predict(label, scan, calibrated)["I*"], memory)}

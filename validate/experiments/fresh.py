@@ -94,7 +94,7 @@ class FreshRace(Starvation):
             clock = self._clock(run, calibrated)
             curves, source = self._memory(settings.runs, run.task.task_diversity, calibrated)
             value, low, high = (
-                geometric_mean([race_time(one, run.fresh_share, reading, run.rate_ratio) for one in curves])
+                geometric_mean([race_time(curve, run.fresh_share, reading, run.rate_ratio) for curve in curves])
                 for reading in clock.estimate.ends
             )
             if math.isinf(high.value):  # calibration networks at K → ∞ that do not acquire ICL

@@ -117,7 +117,9 @@ def relative_speed(curves: CouplingCurves, trained: xr.Dataset) -> dict[float, f
     speeds: dict[float, float] = {}
     known = {float(training.task_diversity) for training in curves.trainings}
     for k in sorted(known & set(trained.task_diversity.values.tolist())):
-        alone = [data for one, data in zip(curves.trainings, curves.curves, strict=True) if one.task_diversity == k]
+        alone = [
+            data for training, data in zip(curves.trainings, curves.curves, strict=True) if training.task_diversity == k
+        ]
         network = trained.sel(task_diversity=k)
         network = network if "seed" in network.dims else network.expand_dims(seed=[0])
         lowest = [float(network.c1.sel(seed=s).min()) for s in network.seed.values]

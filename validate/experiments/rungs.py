@@ -82,9 +82,9 @@ class TransformerLadder:
             at = {**place(run), "rung": f"{rung} {label}"}
             for method, terms in METHODS.items():
                 values = [
-                    one
+                    state
                     for calibration_seed, table in enumerate(tables)
-                    for one in self._solved(run, table, calibration_seed, terms)
+                    for state in self._solved(run, table, calibration_seed, terms)
                 ]
                 times[method, label] = geometric_mean(values)
                 claims.append(
@@ -141,7 +141,7 @@ class TransformerLadder:
             return read_at(runs[0], f"order_{TERMS[claim.quantity]}", float(claim.at["time"]), confidence)
         if claim.quantity == "I_K":
             return geometric_mean(final_clock(runs[0]).values.ravel(), confidence)
-        times = [geometric_mean(acquisition_times(one).values.ravel(), confidence) for one in runs]
+        times = [geometric_mean(acquisition_times(run).values.ravel(), confidence) for run in runs]
         return times[0].over(times[1]) if claim.quantity == _RATIO else times[0]
 
 

@@ -69,10 +69,12 @@ class ThresholdShifts(ThresholdScan):
         at.setdefault(self.knob(label), getattr(self.scans[label].run, self.knob(label)))
         network, data = self.scans[label].run.network, (label, self.base)
         claims = [
-            one.claim(SHIFT, network, self.shift_bar, method=name, scale="difference", at=at, data=data)
-            for name, one in predictions.items()
+            prediction.claim(SHIFT, network, self.shift_bar, method=name, scale="difference", at=at, data=data)
+            for name, prediction in predictions.items()
         ]
-        against = tuple(one.estimate.value for one in predictions.values() if math.isfinite(one.estimate.value))
+        against = tuple(
+            prediction.estimate.value for prediction in predictions.values() if math.isfinite(prediction.estimate.value)
+        )
         return claims + [
             Claim(
                 f"{SHIFT} is not the rival's", network, Answer(True), None, method=rival, data=data,

@@ -171,13 +171,13 @@ class ThresholdScan:
         common: dict[str, Any] = {"part": part_of(first.run), "data": tuple(self.networks())}
         predictions = {
             name: Prediction(
-                slope([float(one) for one in x], [one.estimate for one in made]),
-                tuple(dict.fromkeys(entry for one in made for entry in one.inputs)),
+                slope([float(place) for place in x], [prediction.estimate for prediction in made]),
+                tuple(dict.fromkeys(entry for prediction in made for entry in prediction.inputs)),
             )
             for name, made in known.items()
             if made
         }
-        against = tuple(one.estimate.value for one in predictions.values())
+        against = tuple(prediction.estimate.value for prediction in predictions.values())
         if isinstance(self.exponent, str):
             memories = [calibrated[memory_label(self.exponent, label)] for label in self.scans] if self.exponent else []
             predictions |= {"1/ν": inverse_exponent(memories)} if memories else {}
@@ -187,10 +187,10 @@ class ThresholdScan:
             name: Prediction(Estimate.exact(value), ("value reported",)) for name, value in self.reported.items()
         }
         claims = [
-            one.claim(quantity, network, self.slope_bar, method=name, scale="difference", at=at, **common)
-            for name, one in predictions.items()
+            prediction.claim(quantity, network, self.slope_bar, method=name, scale="difference", at=at, **common)
+            for name, prediction in predictions.items()
         ]
-        against = against or tuple(one.estimate.value for one in predictions.values())
+        against = against or tuple(prediction.estimate.value for prediction in predictions.values())
         for rival, value in self.rivals.items():
             where, inputs = {**at, "rival": value, "against": against}, ("the measured slope's interval",)
             claims.append(

@@ -204,11 +204,11 @@ class OnePoint:
         runs = networks_in(calibrated["point"])
         start = measured_threshold(runs, self.point, "whole", CONFIDENCE)
         if self.clock is None:
-            x, x0 = (float(one.place()[self.variable]) for one in (scan, self.point))
+            x, x0 = (float(at.place()[self.variable]) for at in (scan, self.point))
             seen: Sequence[str] = ("t_ICL ∝ N",) if self.variable == "context_length" else ()
         else:
             here, there = (
-                self.clock.predict(at, one, calibrated)["I*"] for at, one in ((label, scan), ("point", self.point))
+                self.clock.predict(name, at, calibrated)["I*"] for name, at in ((label, scan), ("point", self.point))
             )
             x, x0, seen = here.estimate.value, there.estimate.value, here.inputs
         with np.errstate(divide="ignore", invalid="ignore"):  # infinite or nan where no network acquires

@@ -137,7 +137,7 @@ def tracked_loss(task: Task, decay: float, level: float) -> float:
     end = fold(task, decay)
     if end is None or margin >= end.margin:
         return math.nan
-    point = max((one for one in fixed_points(task, decay, margin) if one.stable), key=lambda one: one.beta)
+    point = max((point for point in fixed_points(task, decay, margin) if point.stable), key=lambda point: point.beta)
     return float(population_loss(point.w, point.beta, task))
 
 

@@ -71,20 +71,22 @@ def crossing(
     interval of the first lies above the whole of the second's, and at another below; the interval reaches from the
     last K on one side to the first one on the other.
     """
-    (k, one), (q, other) = ((np.asarray(x, dtype=float), curve) for x, curve in (first, second))
+    k, q = np.asarray(first[0], dtype=float), np.asarray(second[0], dtype=float)
     common = np.union1d(k, q)
     common = common[(common >= max(k[0], q[0])) & (common <= min(k[-1], q[-1]))]
 
-    def at(x: Array, curve: list[Estimate], end: str) -> Array:
-        return np.interp(np.log(common), np.log(x), [getattr(point, end) for point in curve])
+    def ends(x: Array, curve: list[Estimate]) -> Array:
+        return np.array([np.interp(np.log(common), np.log(x), end) for end in np.array([e.ends for e in curve]).T])
 
-    sign = (at(k, one, "low") > at(q, other, "high")).astype(int) - (at(k, one, "high") < at(q, other, "low"))
+    value, low, high = ends(k, first[1])
+    other, other_low, other_high = ends(q, second[1])
+    sign = (low > other_high).astype(int) - (high < other_low)
     certain = np.flatnonzero(sign)
     turns = np.flatnonzero(np.diff(sign[certain]))
     if not turns.size:
         return None
     i, j = certain[turns[0]], certain[turns[0] + 1]
-    gap, u = (at(k, one, "value") - at(q, other, "value"))[i : j + 1] * sign[i], np.log(common[i : j + 1])
+    gap, u = (value - other)[i : j + 1] * sign[i], np.log(common[i : j + 1])
     n = int(np.argmax(gap < 0))
     middle = u[n - 1] + gap[n - 1] / (gap[n - 1] - gap[n]) * (u[n] - u[n - 1])
     return Estimate(float(np.exp(middle)), float(common[i]), float(common[j]), confidence)

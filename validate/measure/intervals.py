@@ -23,12 +23,12 @@ def slope(x: Sequence[float], estimates: Sequence[Estimate]) -> Estimate:
     with δ the half-widths of the estimates' own intervals in the logarithm, each side by itself. Nothing can be said,
     and the interval is infinite, if an x or an estimate is not positive and finite.
     """
-    if not all(0 < one < math.inf for one in (*x, *(one.value for one in estimates))):
+    if not all(0 < value < math.inf for value in (*x, *(estimate.value for estimate in estimates))):
         return UNKNOWN_DIFFERENCE
     u = np.log(np.asarray(x, dtype=float))
     u = u - u.mean()
-    y, low, high = (np.array([math.log(getattr(one, end)) if getattr(one, end) > 0 else -math.inf for one in estimates])
-                    for end in ("value", "low", "high"))  # fmt: skip
+    logarithms = [[math.log(end) if end > 0 else -math.inf for end in estimate.ends] for estimate in estimates]
+    y, low, high = np.array(logarithms).T
     total = float(np.sum(u**2))
     # A low y lowers the slope at the upper end of x and raises it at the lower one.
     below, above = np.where(u > 0, y - low, high - y), np.where(u > 0, high - y, y - low)

@@ -123,10 +123,10 @@ def network_named(name: str) -> ForeignNetwork:
 def _source_of(function: Callable[..., Any]) -> str:
     """The source of the module that defines a function; its own where that has no file, as in a notebook."""
     module = sys.modules.get(getattr(function, "__module__", ""))
-    for thing in (module, function):
+    for source in (module, function):
         try:
-            if thing is not None:
-                return inspect.getsource(thing)
+            if source is not None:
+                return inspect.getsource(source)
         except (OSError, TypeError):
             continue
     raise ArgumentError(f"Argument 'network' must be defined where its source can be read, but it is {function!r}.")

@@ -87,7 +87,7 @@ def launch() -> None:
 def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     """Of the tokens of ``out`` (R, P) mean and inverse standard deviation (R, 2); their padding is set to zero."""
     rows, padded = out.shape
-    one, size = out.dtype.type(1.0), out.dtype.type(dimension + 2)
+    unity, size = out.dtype.type(1.0), out.dtype.type(dimension + 2)
     moments = np.empty((rows, 2), out.dtype)
     for part in prange(-(-rows // _ROWS_AT_ONCE)):
         first, end = part * _ROWS_AT_ONCE, min((part + 1) * _ROWS_AT_ONCE, rows)
@@ -96,16 +96,16 @@ def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
                 out[row, i] = 0.0
         # Not row by row: a vector that is read while one of its numbers is still on the way waits for it.
         for row in range(first, end):
-            total = one
+            total = unity
             for i in range(padded):
                 total += out[row, i]
             mean = total / size
             # Of the label's two places one holds 1 and one 0; every place of the padding would add mean².
-            spread = (one - mean) ** 2 + (one + dimension - padded) * mean**2
+            spread = (unity - mean) ** 2 + (unity + dimension - padded) * mean**2
             for i in range(padded):
                 spread += (out[row, i] - mean) ** 2
             moments[row, 0] = mean
-            moments[row, 1] = one / math.sqrt(spread / size + out.dtype.type(epsilon))
+            moments[row, 1] = unity / math.sqrt(spread / size + out.dtype.type(epsilon))
     return moments
 
 

@@ -61,7 +61,7 @@ def solved(
     interpolated in ln K. ``stop_acquired`` ends a network as training does that is stopped there.
     """
 
-    def one(k: float) -> xr.Dataset:
+    def at_diversity(k: float) -> xr.Dataset:
         scaled = replace(model, clock_scale=_clock_scale(speed, k))
         return solve_reduced(
             scaled, member.coupling, budget=budget, task_diversity=[k], draws=draws, seed=member.seed, w0=member.w0,
@@ -69,7 +69,9 @@ def solved(
         )  # fmt: skip
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # the compiled solver holds no lock
-        solution: Any = xr.concat(list(pool.map(one, map(float, np.atleast_1d(task_diversity)))), "task_diversity")
+        solution: Any = xr.concat(
+            list(pool.map(at_diversity, map(float, np.atleast_1d(task_diversity)))), "task_diversity"
+        )
     return solution
 
 

@@ -70,7 +70,7 @@ def kinetics(scans: Mapping[str, Scan], plain: str, *, memory_seeds: int, endles
     half = EndlessClock(endless_seeds)
     by_clock = OnePoint(scans[plain], "clock", "scrambled", memory_seeds, half)
     by_ratio = OnePoint(scans[plain], "rate_ratio", "scrambled", memory_seeds)
-    rates = {label: one for label, one in scans.items() if one.run.attention_scale == 1}
+    rates = {label: scan for label, scan in scans.items() if scan.run.attention_scale == 1}
     return [
         ThresholdScan(
             scans, (half, by_clock), bar=1.25, clock_bar=1.25, variable="clock", slope_bar=0.3, exponent=by_clock,

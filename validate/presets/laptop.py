@@ -40,7 +40,7 @@ _SCAN = Scan(_TRANSFORMER, [182, 272, 408, 612, 918], 4, {"layer-normed": _TOKEN
 
 LAPTOP = Preset(
     name="laptop",
-    description="minimal model at N=50, D=63, width 512; transformer at 16 tokens, D=31, width 128",
+    description="minimal model at N=50, D=63, width 512; transformer at N=15, D=31, width 128",
     experiments=(
         MemoryLaw(_MEMORY, bar=1.15),
         AcquisitionTime({"n50": _MINIMAL.with_(task_diversity=math.inf)}, seeds=4, bar=1.05),

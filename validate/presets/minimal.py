@@ -121,7 +121,7 @@ _SCANS = {
 _ACROSS = {40: 20, 90: 20, 112: 20, 200: 16, 300: 12, 480: 12}
 
 _CONTEXT = ThresholdScan(
-    {f"n{n}": one for n, one in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
+    {f"n{n}": scan for n, scan in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
     exponent="raw",
 )  # fmt: skip
 _FAST = [230, 280, 330, 380, 430, 490, 560]
@@ -165,7 +165,8 @@ def _skewed(exponent: float, task_diversity: Sequence[float]) -> Scan:
     """Items drawn with frequencies p_k ∝ k^(−α), by the networks and by the perceptrons alone."""
     run = _at(25, seed=_FRESH_SEED, width=128, frequency_exponent=exponent)
     plain = scan(run, {48: 40, 112: 40, 200: 40}, task_diversity, seeds=128)
-    return replace(plain, memory={"raw": [replace(one, frequency_exponent=exponent) for one in plain.memory["raw"]]})
+    memory = [replace(training, frequency_exponent=exponent) for training in plain.memory["raw"]]
+    return replace(plain, memory={"raw": memory})
 
 
 WORKSTATION: tuple[Experiment, ...] = (

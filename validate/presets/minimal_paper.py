@@ -74,7 +74,7 @@ _WIDTHS = {width: _scan(
 PAPER: tuple[Experiment, ...] = (
     MemoryLaw(_LAW, bar=1.15),
     ThresholdScan(
-        {f"n{n}": one for n, one in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
+        {f"n{n}": scan for n, scan in _SCANS.items()}, METHODS, bar=1.15, variable="context_length", slope_bar=0.15,
         exponent="raw",
     ),
     AcquisitionTime(
@@ -99,7 +99,7 @@ PAPER: tuple[Experiment, ...] = (
         rivals={"capacity: the same parameters hold as much at any rate": 0.0}, name="kinetics",
     ),
     ThresholdScan(
-        {f"w{width}": one for width, one in _WIDTHS.items()}, METHODS, bar=1.15, variable="parameters", slope_bar=0.1,
+        {f"w{width}": scan for width, scan in _WIDTHS.items()}, METHODS, bar=1.15, variable="parameters", slope_bar=0.1,
         rivals={"capacity: K* in proportion to the parameters": 1.0, "capacity: K* in proportion to the width": 0.5},
         name="capacity",
     ),
@@ -118,7 +118,7 @@ PAPER: tuple[Experiment, ...] = (
             f"skew{skew:g}": _scan(
                 100,
                 _centre(100),
-                memory=[replace(one, frequency_exponent=skew) for one in _MEMORY],
+                memory=[replace(training, frequency_exponent=skew) for training in _MEMORY],
                 extra=(100.0, 200.0, 300.0, 400.0, 4_000.0, 6_000.0),
                 frequency_exponent=skew,
             )

@@ -62,7 +62,7 @@ def _run(label: str, learning_rate: float) -> Run:
 _COUPLING = couplings(
     (512, 2048, 4096), 3, _FIRST_CALIBRATION_SEED, dimension=63, width=512, learning_rate=0.1, budget=400.0
 )
-_START = [one for one in _COUPLING if one.task_diversity == 512]
+_START = [training for training in _COUPLING if training.task_diversity == 512]
 #: Perceptrons by themselves, for ν.
 _ALONE = {
     "layer-normed": memories(
@@ -120,8 +120,8 @@ def paper_cpu(learning_rate: float = 0.03, seeds: int = 4) -> Preset:
     n149 = scan("n149", [10000, 14000, 19600, 27400, 38400], fewer)
     n199 = scan("n199", [13000, 18200, 25500, 35700, 50000], fewer)
     endless = {
-        label: one.run.with_(seed=_FIRST_SEED + 500, task_diversity=math.inf, budget=2 * one.run.budget)
-        for label, one in (("n99", n99), ("n49", n49))
+        label: scan.run.with_(seed=_FIRST_SEED + 500, task_diversity=math.inf, budget=2 * scan.run.budget)
+        for label, scan in (("n99", n99), ("n49", n49))
     }
     large = {"n99_k16000": n99.run.with_(task_diversity=16000)}
     labels = {

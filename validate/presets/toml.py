@@ -162,17 +162,18 @@ class _Reader:
             require(given in self.alone, "preset", f"name one of the memories {', '.join(self.alone)} ({where})", given)
             return self.alone[given]
         if origin in (Union, types.UnionType):
-            kinds = [one for one in inner if is_dataclass(one)]
+            kinds = [part for part in inner if is_dataclass(part)]
             if kinds and isinstance(given, dict):
                 return self.kind(given, where) if "kind" in given else self.build(kinds[0], given, where)
-            rest = [one for one in inner if get_origin(one) is not None] if isinstance(given, dict | list) else []
+            rest = [part for part in inner if get_origin(part) is not None] if isinstance(given, dict | list) else []
             return self.value(rest[0], given, where) if rest else _number(given)
         if isinstance(given, dict) and origin is not None:
             return {
-                int(k) if inner[0] is int else k: self.value(inner[1], one, f"{where}.{k}") for k, one in given.items()
+                int(k) if inner[0] is int else k: self.value(inner[1], entry, f"{where}.{k}")
+                for k, entry in given.items()
             }
         if isinstance(given, list):
-            return [self.value(inner[0], one, f"{where}[{i}]") for i, one in enumerate(given)] if inner else given
+            return [self.value(inner[0], entry, f"{where}[{i}]") for i, entry in enumerate(given)] if inner else given
         if is_dataclass(hint) and isinstance(given, dict):
             return self.build(hint, given, where)
         return self.kind(given, where) if hint in (known.Method, known.TimeMethod) else _number(given)

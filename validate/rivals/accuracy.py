@@ -110,7 +110,7 @@ class AccuracyComparison(Comparison):
         pairs = [(accuracy_from(estimate, k), measured) for k, measured in self.accuracies[condition].items()]
         return float(np.mean([penalty(accuracy_interval(p, measured), measured.value) for p, measured in pairs]))
 
-    def _told(self, rival: int) -> dict[str, Any]:
+    def _summary(self, rival: int) -> dict[str, Any]:
         """``off by``: the absolute difference, mean over K and then conditions. ``covered`` counts K, of ``points``."""
         errors, covered, says = [], 0, 0
         for threshold, measured in zip(self.predicted[rival], self.accuracies, strict=True):
@@ -154,16 +154,9 @@ def compare_accuracy(known: Sequence[Known], rivals: Sequence[Rival], against: s
     """
     comparison = compare(known, rivals, against)
     accuracies = []
-    for one in comparison.known:
-        runs = one.networks()
-        require(runs is not None, "conditions", f"store their networks to score {FINAL}", dict(one.condition.at))
+    for scored in comparison.known:
+        runs = scored.networks()
+        require(runs is not None, "conditions", f"store their networks to score {FINAL}", dict(scored.condition.at))
         assert runs is not None
-        accuracies.append(final_accuracies(runs, one.condition.value("budget", math.inf)))
-    return AccuracyComparison(
-        comparison.known,
-        comparison.rivals,
-        comparison.predicted,
-        comparison.against,
-        comparison.left_out,
-        accuracies=accuracies,
-    )
+        accuracies.append(final_accuracies(runs, scored.condition.value("budget", math.inf)))
+    return AccuracyComparison(**vars(comparison), accuracies=accuracies)

@@ -124,8 +124,8 @@ def conditions_of(claims: Iterable[Claim], read: Callable[[str, str], xr.Dataset
         by_place.setdefault(place, {}).setdefault(claim.experiment, []).append(claim)
     known = []
     for measurements in by_place.values():
-        every = [one for one in (_known(claims, read) for claims in measurements.values()) if one is not None]
-        known += [next((one for one in every if one.closed), every[0])] if every else []
+        usable = list(filter(None, (_known(claims, read) for claims in measurements.values())))
+        known += [next((candidate for candidate in usable if candidate.closed), usable[0])] if usable else []
     return known
 
 

@@ -36,11 +36,11 @@ class Coopetition:
     fitted: int = 2
 
     def predict(self, here: Condition, others: Sequence[Known]) -> Estimate | None:
-        at = np.array([[one.value(x) for x in ("context_length", "rate_ratio")] for one in _all(here, others)])
+        at = np.array([[place.value(x) for x in ("context_length", "rate_ratio")] for place in _all(here, others)])
         freedom = len(others) - self.fitted
         if freedom < 1 or not (np.isfinite(at).all() and (at > 0).all()):
             return None
-        measured = np.log([one.measured.value for one in others])
+        measured = np.log([other.measured.value for other in others])
         predicted = _log_size(_SCALES[:, None] * at[:, 0]) + np.log(at[:, 1])  # (scale, condition), before δ
         shift = (measured - predicted[:, 1:]).mean(1)
         squares = np.sum((measured - predicted[:, 1:] - shift[:, None]) ** 2, 1)

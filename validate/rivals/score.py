@@ -56,9 +56,11 @@ def _interval(predicted: Estimate | None, measured: Estimate) -> Interval:
     ends = math.log(LEAST), math.log(MOST)
     if predicted is None:
         return ends
-    prediction, measurement = (at_confidence(one, CONFIDENCE, logarithmic=True) for one in (predicted, measured))
+    prediction, measurement = (
+        at_confidence(estimate, CONFIDENCE, logarithmic=True) for estimate in (predicted, measured)
+    )
     assert isinstance(prediction, Estimate) and isinstance(measurement, Estimate)
-    value, low, high = (math.log(min(max(one, LEAST), MOST)) for one in prediction.ends)
+    value, low, high = (math.log(min(max(end, LEAST), MOST)) for end in prediction.ends)
     below, above = math.log(measurement.high / measurement.value), math.log(measurement.value / measurement.low)
     return max(value - math.hypot(value - low, below), ends[0]), min(value + math.hypot(high - value, above), ends[1])
 
@@ -89,7 +91,7 @@ class Comparison:
     def _score(self, rival: int, condition: int) -> float:
         return interval_score(self.predicted[rival][condition], self.known[condition].measured)
 
-    def _told(self, rival: int) -> dict[str, Any]:
+    def _summary(self, rival: int) -> dict[str, Any]:
         """Of what a predictor speaks, by how much it is off, and how many of its intervals hold what was measured."""
         both = zip(self.predicted[rival], self.known, strict=True)
         pairs = [(predicted, k.measured) for predicted, k in both if predicted is not None]
@@ -125,7 +127,7 @@ class Comparison:
             rows.append(
                 {
                     "predictor": rival.name, "fitted": rival.fitted, "sees": ", ".join(rival.sees),
-                    **self._told(i), "score": float(score.mean()), "low": float(low), "high": float(high),
+                    **self._summary(i), "score": float(score.mean()), "low": float(low), "high": float(high),
                     "difference": float(gap.mean()), "least": float(least), "most": float(most), "p": p,
                 }
             )  # fmt: skip

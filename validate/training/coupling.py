@@ -231,11 +231,11 @@ class CouplingCurves:
     def tables(self) -> list[MeasuredCoupling]:
         """The theory's table of every calibration seed."""
         pairs = list(zip(self.trainings, self.curves, strict=True))
-        found = []
+        tables = []
         for seed in sorted({training.seed for training in self.trainings}):
             of_seed = [(training, data) for training, data in pairs if training.seed == seed]
-            found.append(measured_coupling([one for one, _ in of_seed], [data for _, data in of_seed]))
-        return found
+            tables.append(measured_coupling([training for training, _ in of_seed], [data for _, data in of_seed]))
+        return tables
 
     def clocks(self) -> xr.Dataset:
         """I_K(∞) and the couplings at the start and at the end over ``run``."""
@@ -244,8 +244,8 @@ class CouplingCurves:
         columns = {"clock": [float(data.clock[-1]) for data in self.curves], **ends}
         return xr.Dataset(
             {name: ("run", values) for name, values in columns.items()},
-            {"task_diversity": ("run", [one.task_diversity for one in self.trainings]),
-             "seed": ("run", [one.seed for one in self.trainings])},
+            {"task_diversity": ("run", [training.task_diversity for training in self.trainings]),
+             "seed": ("run", [training.seed for training in self.trainings])},
             {"runs": addresses(self.trainings)},
         )  # fmt: skip
 

@@ -16,7 +16,9 @@ def usable(device: str) -> str:
     if device != "cpu":
         built = torch.version.cuda is not None
         count = torch.cuda.device_count() if built else 0
-        found = f"PyTorch finds {count or 'no'} GPU" if built else f"PyTorch {torch.__version__} was built without CUDA"
-        must = f"be {f'below cuda:{count}' if count else 'cpu'} here, for {found}"
+        available = (
+            f"PyTorch finds {count or 'no'} GPU" if built else f"PyTorch {torch.__version__} was built without CUDA"
+        )
+        must = f"be {f'below cuda:{count}' if count else 'cpu'} here, for {available}"
         require(int((match and match[1]) or 0) < count, "device", must, device)
     return device

@@ -60,7 +60,7 @@ def _margins(computation: Computation, parameters: Parameters, batch: Batch) -> 
     if count < networks:
         parts = [slice(first, first + count) for first in range(0, networks, count)]
         margins = [
-            _margins(computation, {n: p[one] for n, p in parameters.items()}, batch.select(one)) for one in parts
+            _margins(computation, {n: p[part] for n, p in parameters.items()}, batch.select(part)) for part in parts
         ]
         return torch.cat([whole for whole, _ in margins]), torch.cat([memory for _, memory in margins])
     outputs, memory = computation.forward(parameters, batch)

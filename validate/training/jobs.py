@@ -106,12 +106,12 @@ def train_memories(
 ) -> list[xr.Dataset]:
     """The curves of every training, from the store or trained now; ``ValueError`` if one of them diverged."""
     train_one = partial(train_memory, device=device)
-    found = train_missing(trainings, store, train_one, 1.7, progress=progress, description=description)
-    for training, curves in zip(trainings, found, strict=True):
-        diverged = curves.attrs.get("status") == "diverged"
+    curves = train_missing(trainings, store, train_one, 1.7, progress=progress, description=description)
+    for training, data in zip(trainings, curves, strict=True):
+        diverged = data.attrs.get("status") == "diverged"
         where = f"let the perceptron at K = {training.task_diversity}, seed {training.seed} train without diverging"
         require(not diverged, "learning_rate", where, training.learning_rate)
-    return found
+    return curves
 
 
 def collect(runs: Sequence[Run], store: RunStore) -> xr.Dataset:

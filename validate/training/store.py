@@ -76,7 +76,9 @@ def write_text(path: Path, text: str) -> None:
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
     """Write ``dataset`` as NetCDF, large arrays compressed without loss."""
     large = frozenset(
-        str(name) for name, one in dataset.data_vars.items() if one.dtype.kind == "f" and one.size >= _WORTH_COMPRESSING
+        str(name)
+        for name, values in dataset.data_vars.items()
+        if values.dtype.kind == "f" and values.size >= _WORTH_COMPRESSING
     )
     write_atomically(path, lambda temporary: temporary.write_bytes(netcdf(dataset, large)))
 
@@ -103,7 +105,9 @@ def _curves_problem(metrics: xr.Dataset) -> str | None:
     time = metrics.time.values
     if time.size == 0 or time[0] != 0.0 or np.any(np.diff(time) <= 0):
         return "its times do not rise from 0"
-    odd = [name for name, one in metrics.data_vars.items() if "time" not in one.dims or one.dtype.kind not in "fi"]
+    odd = [
+        name for name, values in metrics.data_vars.items() if "time" not in values.dims or values.dtype.kind not in "fi"
+    ]
     return f"{odd[0]!r} is no curve over time" if odd else None
 
 

@@ -181,12 +181,12 @@ class EnsembleTrainer:
         """The order parameters on the sequences that come next: averages over training targets, like the equations."""
         batch = self.sequences.batch(self.step)
         tokens, labels, targets = sequence_tokens(batch), batch.context_labels, batch.target_labels
-        found = stacked_order_parameters(
+        measured = stacked_order_parameters(
             self.parameters, tokens[:, :SEQUENCES], labels[:, :SEQUENCES], targets[:, :SEQUENCES],
             self.first.residual_scale,
         )  # fmt: skip
         for i, name in enumerate(ORDER):
-            self.order[reading, i, self.active] = found[name].double().cpu().numpy()
+            self.order[reading, i, self.active] = measured[name].double().cpu().numpy()
 
     def _stop(self, row: int) -> None:
         """Mark the runs that are done, keep their weights, and give their slots away."""
