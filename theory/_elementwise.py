@@ -24,11 +24,13 @@ Points = dict[str, Array]
 
 #: Points from which on they are interpolated, where a call is needed for each of more than :data:`FEW`, and where one
 #: call finds them all.
-MANY, FEW, TOGETHER = 200, 24, 1000
+MANY, FEW, TOGETHER = 200, 24, 500
 #: Panels at first along one argument, or each of several, that a call takes arrays of; of others there is one.
 FIRST, FIRST_OF_SEVERAL = 16, 4
 #: Halvings of a panel where few panels are begun with, as each point costs more than a call.
 DEEP = 14
+#: Points looked at for repetitions, and the share of them that differ from which on there are too few.
+SAMPLED, FRESH = 1000, 0.98
 
 
 def elementwise(
@@ -37,7 +39,7 @@ def elementwise(
     arrays: Iterable[str] = (),
     smooth: Iterable[str] = (),
     ignored: Iterable[str] = (),
-    costly: bool = False,
+    costly: bool | Callable[[dict[str, Any]], bool] = False,
     first: int | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function of one task, and of one number for each of ``single``, take arrays in them, which broadcast.
@@ -47,8 +49,9 @@ def elementwise(
     else once for each task and set of numbers, and what it returns is put together: numbers to an array of the
     broadcast shape, tuples, dictionaries and dataclasses to one of arrays, None to NaN. Values at many points are
     interpolated in the task's numbers and arguments named by ``smooth``, to 1e-6 where their logarithms are smooth,
-    rather than found by a call each, and those of a ``costly`` function also where one call finds them all, from
-    ``first`` panels along what it takes arrays of. ``ignored`` are the task's numbers that it does not look at.
+    rather than found by a call each, and those of a ``costly`` function (with some arguments, if that is said by a
+    function of them) also where one call finds them all, from ``first`` panels along what it takes arrays of.
+    ``ignored`` are the task's numbers that it does not look at. What is asked for repeatedly is found once.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -65,11 +68,12 @@ def elementwise(
             columns = task_columns | {
                 name: numbers(name, given[name]) for name in (*single, *arrays) if _several(given.get(name))
             }
-            rough = _rough(given)
-            keys = tuple(n for n in columns if n not in ignored and (n in rough or n not in arrays))
-            calls = Calls(function, bound, keys, costly, first)
+            counted, drawn = _sums(given)
+            keys = tuple(n for n in columns if n not in ignored and (n in counted | drawn or n not in arrays))
+            dear = costly(given) if callable(costly) else costly
+            calls = Calls(function, bound, keys, dear, first)
             shape = broadcast(**columns)[0].shape if columns else ()
-            few = not costly or math.prod(shape) < TOGETHER
+            few = not dear or math.prod(shape) < TOGETHER
             if not calls.keys and not task_columns and few:
                 return function(*args, **kwargs)
             passive = {name: column.flat[0] for name, column in task_columns.items() if name in ignored and column.size}
@@ -84,7 +88,9 @@ def elementwise(
             for column in points.values():  # no number equals NaN: the first is refused before any are compared
                 if np.isnan(column).any():
                     calls.each({name: x[[np.argmax(np.isnan(column))]] for name, x in points.items()})
-            return build(calls.at(points, set(smooth) - rough), shape)
+            points, place = _distinct(points)
+            found = calls.at(points, set(smooth) - drawn)
+            return build(found if place is None else found.taken(place), shape)
 
         return wrapped
 
@@ -104,12 +110,12 @@ def _of_task(task: object) -> Points:
     return {name: np.asarray(getattr(task, name), dtype=np.float64) for name in NUMBERS if np.ndim(getattr(task, name))}
 
 
-def _rough(given: dict[str, Any]) -> set[str]:
-    """What a function is not smooth in, whatever it says: sums over N labels have no meaning between integers."""
-    over = {**given.get("over", {}), **given}
-    counted = over.get("average") == "binomial" or over.get("repeats", False)
+def _sums(given: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """What a function takes one of at a call, as its sums are over so many labels; and what it is not smooth in,
+    whatever it says, as scores are drawn for so many pairs."""
+    over, numbers_of = {**given.get("over", {}), **given}, {"context_length", "copies"}
     drawn = np.any(np.asarray(getattr(given.get("task"), "score_std", 0.0)) > 0.0)
-    return {"context_length", "copies"} if counted or drawn else set()
+    return numbers_of if over.get("average") == "binomial" else set(), numbers_of if drawn else set()
 
 
 class Calls:
@@ -131,7 +137,7 @@ class Calls:
             return self.each(points)
         # where a number is infinite, or nothing is smooth in it, other points tell nothing
         apart = [np.where(np.isfinite(x), 0.0, x) if name in smooth else x for name, x in points.items()]
-        groups = _groups(np.array(apart))
+        groups = _groups(dict(zip(points, apart, strict=True)))
         values_at = []
         for members in groups:
             part = {name: column[members] for name, column in points.items()}
@@ -145,7 +151,9 @@ class Calls:
         size = next(iter(points.values())).size
         if not self.keys:
             return self.costly and size >= TOGETHER
-        return size >= MANY and np.unique(np.array([points[name] for name in self.keys]), axis=1).shape[1] > FEW
+        places = {name: points[name] for name in self.keys}
+        few = {name: column[: 4 * FEW] for name, column in places.items()}  # where they differ, these do already
+        return size >= MANY and (_coded(few)[0].size > FEW or _coded(places)[0].size > FEW)
 
     def between(self, points: Points, axes: list[str]) -> Leaves:
         """Interpolated along ``axes``, at whose nodes the task's numbers need not be integers."""
@@ -167,7 +175,7 @@ class Calls:
     def each(self, points: Points) -> Leaves:
         """One call for all points that differ in what the function takes arrays of."""
         size = next(iter(points.values())).size
-        groups = _groups(np.array([points[name] for name in self.keys])) if self.keys else [np.arange(size)]
+        groups = _groups({name: points[name] for name in self.keys}) if self.keys else [np.arange(size)]
         shared = not set(points) > set(self.keys)
         return joined([leaves(self._call(points, members), members.size, shared) for members in groups], groups)
 
@@ -186,9 +194,30 @@ def _number(name: str, value: float) -> float:
     return int(value) if name in COUNTS and value.is_integer() else value
 
 
-def _groups(table: Array) -> list[NDArray[np.intp]]:
-    """Points that have the same numbers, as indices of columns."""
-    if np.array_equal(table, np.broadcast_to(table[:, :1], table.shape)):
-        return [np.arange(table.shape[1])]
-    _, which, sizes = np.unique(table, axis=1, return_inverse=True, return_counts=True)
-    return np.split(np.argsort(which.ravel(), kind="stable"), np.cumsum(sizes)[:-1])
+def _distinct(points: Points) -> tuple[Points, NDArray[np.intp] | None]:
+    """The points that differ, and the place of each among them; None where hardly any is repeated."""
+    size = next(iter(points.values())).size
+    sample = slice(None, None, max(1, size // SAMPLED))
+    if size < MANY or _coded({name: x[sample] for name, x in points.items()})[0].size > FRESH * min(size, SAMPLED):
+        return points, None
+    first, place = _coded(points)
+    return {name: column[first] for name, column in points.items()}, place
+
+
+def _coded(points: Points) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Index of the first of each kind of point, and every point's kind."""
+    code = np.zeros(next(iter(points.values())).size, dtype=np.intp)
+    first = code[:1]
+    for column in points.values():
+        if column.min() < column.max():
+            values, which = np.unique(column, return_inverse=True)
+            _, first, code = np.unique(code * values.size + which.ravel(), return_index=True, return_inverse=True)
+    return first, code.ravel()
+
+
+def _groups(points: Points) -> list[NDArray[np.intp]]:
+    """Points that have the same numbers, as indices."""
+    first, kind = _coded(points)
+    if first.size == 1:
+        return [np.arange(kind.size)]
+    return np.split(np.argsort(kind, kind="stable"), np.cumsum(np.bincount(kind))[:-1])

@@ -29,6 +29,10 @@ class Leaves(NamedTuple):
             columns.append(values.reshape(self.size, -1))
         return np.concatenate(columns, axis=1, dtype=np.float64)
 
+    def taken(self, place: NDArray[np.intp]) -> Leaves:
+        """Those of the points ``place``, some of them repeatedly."""
+        return Leaves({path: array[place] for path, array in self.arrays.items()}, self.like, place.size)
+
     def filled(self, matrix: NDArray[np.float64]) -> Leaves:
         """Other numbers (point, leaf) in the same places."""
         arrays, first = {}, 0

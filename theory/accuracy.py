@@ -74,7 +74,13 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     return 0.5 + np.sign(w) * (correct - 0.5)
 
 
-@elementwise(arrays=("beta",))
+@elementwise(
+    arrays=("beta",),
+    smooth=("label_std", "score_std", "beta"),
+    ignored=("task_diversity", "dimension"),
+    costly=True,
+    first=2,
+)
 def _rough_accuracy(task: Task, beta: Array) -> Array:
     return rough_accuracy(beta, task) if task.score_std > 0.0 else icl_accuracy(1.0, beta, task)
 
@@ -157,7 +163,11 @@ def _squared_norms(dimension: float) -> tuple[NDArray[np.float64], NDArray[np.fl
     return 2.0 * half / dimension, weight / weight.sum()
 
 
-@elementwise(single=("accuracy",), smooth=("context_length", "dimension", "accuracy"))
+@elementwise(
+    single=("accuracy",),
+    smooth=("context_length", "dimension", "label_std", "score_std", "accuracy"),
+    ignored=("task_diversity",),
+)
 def _single_level(task: Task, accuracy: Any) -> Any:
     """:func:`acquired_beta` of one task, where it may be a root."""
     if task.labels == "iid" and task.score_std == 0.0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,8 +21,22 @@ Array = NDArray[np.float64]
 _CHUNK = 2**21
 
 
+def _many_nodes(given: dict[str, Any]) -> bool:
+    """Whether the average takes so many nodes that points are better interpolated: repeated items, rough scores."""
+    return bool(given.get("over", {}).get("repeats", False)) or bool(np.any(given["task"].score_std))
+
+
+#: How averages over contexts take arrays.
+AVERAGED: dict[str, Any] = {
+    "arrays": ("w", "beta", "margin"),
+    "smooth": ("context_length", "task_diversity", "dimension", "label_std", "score_std", "w", "beta", "margin"),
+    "costly": _many_nodes,
+    "first": 2,
+}
+
+
 @by_name
-@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
+@elementwise(**AVERAGED)
 def icl_field(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> tuple[Array, Array]:
@@ -73,7 +87,7 @@ def icl_field(
 
 
 @by_name
-@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
+@elementwise(**AVERAGED)
 def mean_residual(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:

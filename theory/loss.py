@@ -11,14 +11,14 @@ from scipy.special import expit
 from ._elementwise import elementwise
 from ._labels import by_name
 from .contexts.attention import Attended, ContextAverage, context_nodes
-from .field import averaged, flow
+from .field import AVERAGED, averaged, flow
 from .task import Task
 
 Array = NDArray[np.float64]
 
 
 @by_name
-@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
+@elementwise(**AVERAGED)
 def population_loss(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
@@ -56,7 +56,7 @@ def population_loss(
 
 
 @by_name
-@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
+@elementwise(**AVERAGED)
 def loss_gradient(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:
@@ -75,7 +75,7 @@ def loss_gradient(
 
 
 @by_name
-@elementwise(arrays=("w", "beta", "margin"), smooth=("context_length", "task_diversity", "dimension"))
+@elementwise(**AVERAGED)
 def loss_hessian(
     w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike = 0.0, **over: Unpack[ContextAverage]
 ) -> Array:

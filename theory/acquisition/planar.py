@@ -45,16 +45,16 @@ def deviations(task: Task, average: Average, nodes: int | None) -> tuple[Array, 
     if task.labels == "balanced":
         return *_moments(average, 1, 0), 0.0
     if average == "binomial":
-        return *_moments(average, 1, int(others)), task.label_std
+        return *_moments(average, NODES, float(others)), task.label_std
     if nodes is None:
         nodes = SHARP_NODES if sharp(task).any() else NODES
     return *_moments(average, nodes, 1), task.label_std * np.sqrt(others)
 
 
 @lru_cache(maxsize=64)
-def _moments(average: Average, nodes: int, others: int) -> tuple[Array, Array, Array]:
+def _moments(average: Average, nodes: int, others: float) -> tuple[Array, Array, Array]:
     if others:
-        x, weight = label_sum_nodes(Task(others + 1), average, nodes)
+        x, weight = label_sum_nodes(Task(2).at(context_length=others + 1.0), average, nodes)
     else:
         x, weight = np.zeros(1), np.ones(1)
     return x, np.stack([weight, weight * x], axis=1), np.stack([weight, weight * x, weight * x**2], axis=1)

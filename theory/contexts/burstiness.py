@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -65,7 +64,7 @@ def repeated_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES
     bias = -1.0 / (task.task_diversity - 1.0)
     columns = []
     for m, share in zip(copies, probability, strict=True):
-        label_sum, weight = label_sum_nodes(replace(task, copies=int(m)), average, nodes, bias)
+        label_sum, weight = label_sum_nodes(task.at(copies=int(m)), average, nodes, bias)
         ones = np.ones_like(label_sum)
         columns.append((m * ones, (m + task.target_in_softmax) * ones, (task.context_length - m) * ones,
                         label_sum, share * weight))  # fmt: skip

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
 from .._arguments import integer, number, require
+from .._numerics.quadrature import hermite
 from ..task import Task
 
 Average = Literal["gaussian", "binomial"]
@@ -25,6 +26,8 @@ def label_sum_nodes(
     - i.i.d. labels: n has mean 0 and variance s²(N − m); ``"gaussian"`` takes Gauss-Hermite nodes (exact for
       polynomials in n up to degree 2 · nodes − 1), ``"binomial"`` sums the labels ±s exactly. With a bias b every other
       label has mean s b: n has mean s b (N − m) and variance s²(1 − b²)(N − m).
+      Where N is no integer, as between the tasks that are interpolated, the sum gives way to Gauss's ``nodes`` nodes
+      of it, whose moments are polynomials in N.
     - balanced labels: n = −m always, one node.
 
     Parameters
@@ -64,20 +67,24 @@ def label_sum_nodes(
 
 @lru_cache(maxsize=64)
 def _nodes(
-    labels: str, context_length: int, copies: int, label_std: float, average: str, nodes: int, bias: float
+    labels: str, context_length: float, copies: int, label_std: float, average: str, nodes: int, bias: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     others = context_length - copies
     if labels == "balanced":
         values, weights = np.array([-float(copies)]), np.ones(1)
     elif label_std == 0.0:
         values, weights = np.zeros(1), np.ones(1)
+    elif average == "binomial" and not float(others).is_integer():
+        positive, weights = _krawtchouk(float(others), (1.0 + bias) / 2.0, nodes)
+        values = label_std * (2.0 * positive - others)
     elif average == "binomial":
+        others = int(others)
         positive = np.arange(others + 1)
         values, weights = label_std * (2.0 * positive - others), _binomial(positive, others, (1.0 + bias) / 2.0)
     else:
-        x, weights = np.polynomial.hermite_e.hermegauss(nodes)
+        x, weights = hermite(nodes)
         spread = np.sqrt(others * (1.0 - bias**2))
-        values, weights = label_std * (others * bias + spread * x), weights / weights.sum()
+        values = label_std * (others * bias + spread * x)
     values.setflags(write=False)  # the cache hands out the same arrays to every caller
     weights.setflags(write=False)
     return np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
@@ -88,3 +95,16 @@ def _binomial(positive: NDArray[np.int64], size: int, chance: float) -> NDArray[
     choose = gammaln(size + 1) - gammaln(positive + 1) - gammaln(size - positive + 1)
     weight = np.exp(choose + xlogy(positive, chance) + xlogy(size - positive, 1.0 - chance))
     return weight / weight.sum()
+
+
+def _krawtchouk(size: float, chance: float, nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss's nodes and weights of Binomial(size, chance), from the recurrence of the Krawtchouk polynomials.
+
+    x p_k = p_{k+1} + [size · chance + k (1 − 2 chance)] p_k + k (size − k + 1) chance (1 − chance) p_{k−1}: for an
+    integer size the sum itself once there are as many nodes as terms.
+    """
+    k = np.arange(min(nodes, int(size) + 1))
+    diagonal = size * chance + k * (1.0 - 2.0 * chance)
+    beside = np.sqrt(k[1:] * (size - k[1:] + 1.0) * chance * (1.0 - chance))
+    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+    return values, vectors[0] ** 2

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from .._arguments import require
+from .._numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
 from .labels import NODES
@@ -57,9 +58,9 @@ def rough_nodes(task: Task, average: str = "gaussian", nodes: int = NODES) -> Co
     """Nodes of the context average with rough scores: every draw of ξ times Hermite nodes of the label sum."""
     require(average == "gaussian", "average", 'be "gaussian" when score_std > 0', average)
     draws = score_draws(task)
-    x, probability = np.polynomial.hermite_e.hermegauss(min(nodes, LABEL_NODES))
+    x, probability = hermite(min(nodes, LABEL_NODES))
     label_sum = draws.mean[:, None] + draws.deviation[:, None] * x
-    weight = np.broadcast_to(probability / probability.sum() / DRAWS, label_sum.shape)
+    weight = np.broadcast_to(probability / DRAWS, label_sum.shape)
 
     def repeat(values: NDArray[Any]) -> Array:
         return np.repeat(values, x.size).astype(np.float64)
