@@ -152,7 +152,7 @@ def run() -> None:
             sys.exit(DONE)
         code = _refuse(explained(error), BAD_ARGUMENT)
     except (ValueError, OSError, RuntimeError) as error:
-        from ..theory._arguments import ArgumentError
+        from ..theory.common.arguments import ArgumentError
 
         if isinstance(error, ArgumentError):
             code = _refuse(str(error), BAD_ARGUMENT)

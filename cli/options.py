@@ -114,7 +114,7 @@ def combinations(**options: Sequence[Any]) -> Iterator[tuple[dict[str, Any], Sim
 
 def checked(compute: Callable[[SimpleNamespace], Any], /, **options: Sequence[Any]) -> list[Any]:
     """Every combination, after ``compute`` has been rehearsed with all: a bad last one is refused before the first."""
-    from ..theory._rehearsal import rehearsal
+    from ..theory.common.rehearsal import rehearsal
 
     every = list(combinations(**options))
     for _, at in every:

@@ -49,7 +49,7 @@ def results(given: Any) -> None:
 )
 def rivals(given: Any) -> None:
     """Score every predictor, the theory's own and its rivals, on the conditions of a folder; lower is better."""
-    from ..theory._arguments import choice
+    from ..theory.common.arguments import choice
     from ..validate.experiments.outcomes import FINAL
     from ..validate.rivals import compare, compare_accuracy, predictors, rival_named
     from ..validate.rivals import conditions as conditions_of

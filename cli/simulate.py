@@ -143,7 +143,7 @@ def balanced_contexts(given: Any) -> None:
 )  # fmt: skip
 def single_run(given: Any) -> None:
     """Trajectories: w, β, accuracies, losses and the clock over time, and when what happened."""
-    from ..theory._arguments import require
+    from ..theory.common.arguments import require
 
     require(given.points >= 2, "points", "be >= 2", given.points)
     order = "context_length task_diversity beta0 w0 decay amplitude exponent dimension copies budget"
@@ -172,7 +172,7 @@ def _trajectory(at: Any, labels: str, points: int) -> tuple[Any, list[dict[str, 
     import numpy as np
 
     from ..simulate import CoupledModel, solve
-    from ..theory._arguments import require
+    from ..theory.common.arguments import require
 
     require(1 < at.budget < math.inf, "budget", "be > 1 and finite", at.budget)
     require(math.isfinite(at.w0), "w0", "be finite", at.w0)

@@ -86,7 +86,7 @@ def _starts(text: str | float) -> list[float | None]:
 )
 def train(given: Any) -> None:
     """Train networks on the task and print how each one ended."""
-    from ..theory._arguments import require
+    from ..theory.common.arguments import require
     from ..validate import RunStore
     from ..validate import train as train_runs
     from ..validate.run import writable_directory

@@ -22,7 +22,7 @@ from iclrace.theory import (
     threshold_slopes,
     tracking_weight,
 )
-from iclrace.theory._files import written_whole
+from iclrace.theory.common.files import written_whole
 from iclrace.theory.derivation import Step, chain
 from iclrace.theory.derivation.step import latex
 

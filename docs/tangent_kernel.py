@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from iclrace.theory._arguments import integer, number, real, require
+from iclrace.theory.common.arguments import integer, number, real, require
 
 Array = NDArray[np.float64]
 

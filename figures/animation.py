@@ -13,8 +13,8 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ..theory._arguments import require
-from ..theory._files import written_whole
+from ..theory.common.arguments import require
+from ..theory.common.files import written_whole
 from . import style
 from .results import Results
 from .scan import draw_race, scans

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..theory._arguments import choice, require
+from ..theory.common.arguments import choice, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

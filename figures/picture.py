@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from ..validate import Claim
 from ..validate.claim import SYMBOLS, network_words
 from ..validate.place import NETWORKS

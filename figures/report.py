@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from ..validate import PRESETS, Claim
 from ..validate.claim import network_words
 from ..validate.presets.toml import experiments_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import xarray as xr
 
-from ..theory._arguments import ArgumentError
+from ..theory.common.arguments import ArgumentError
 from ..validate import PRESETS, Claim, Claims, StoreError, Summary, read_summary, schema
 from ..validate.summary import Dataset
 from ..validate.training.store import read_dataset

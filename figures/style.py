@@ -21,8 +21,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from ..theory._arguments import require
-from ..theory._files import written_whole
+from ..theory.common.arguments import require
+from ..theory.common.files import written_whole
 from ..validate.values import Value, ends
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..theory._arguments import number
+from ..theory.common.arguments import number
 from ..theory.coopetition import COMPETITION, LEFT_IN_CONTEXT, LEFT_IN_WEIGHTS, SIZES, coopetition_flow
 
 if TYPE_CHECKING:

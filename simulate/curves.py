@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..theory import Memory, Task
-from ..theory._arguments import number, real
+from ..theory.common.arguments import number, real
 from ..theory.decay.phases import PHASES
 from .model import CoupledModel
 from .sweep import beta0_quantiles, sweep

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import integer, named, number, real, require
-from ..theory._rehearsal import computing_begins
 from ..theory.accuracy import ACQUIRED
-from ._broadcast import STATES, Broadcast, broadcast, initial_states, states_last
-from ._chunks import Store, run_chunks
-from ._run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
+from ..theory.common.arguments import integer, named, number, real, require
+from ..theory.common.rehearsal import computing_begins
+from .calls.broadcast import STATES, Broadcast, broadcast, initial_states, states_last
+from .calls.chunks import Store, run_chunks
+from .calls.run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .solve import check_method, check_state

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..theory import MeasuredMemory, Memory, PowerLawMemory, Task, acquired_beta
-from ..theory._arguments import integer, number, real, require
 from ..theory.accuracy import ACQUIRED
+from ..theory.common.arguments import integer, number, real, require
 from ..theory.contexts.attention import ContextNodes, context_nodes
-from ._tables import level_of_table, memory_tables
+from .calls.tables import level_of_table, memory_tables
 from .kernel import layout as at
 from .kernel.contexts import averaged
 from .kernel.field import coupled

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ..theory import icl_accuracy, iwl_accuracy, iwl_loss, population_loss
-from ..theory._arguments import numbers
-from ..theory._labels import by_name
+from ..theory.common.arguments import numbers
+from ..theory.common.labels import by_name
 from .model import CoupledModel
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import integer, number, real, require
 from ..theory.accuracy import ACQUIRED
+from ..theory.common.arguments import integer, number, real, require
 from ..theory.reduced_transformer import (
     STATE,
     Contexts,

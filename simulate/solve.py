@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import integer, real, require
-from ..theory._rehearsal import computing_begins
-from ._run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
+from ..theory.common.arguments import integer, real, require
+from ..theory.common.rehearsal import computing_begins
+from .calls.run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .trajectory import Trajectory

@@ -15,8 +15,8 @@ from scipy.special import ndtri
 
 from .. import theory
 from ..theory import MeasuredMemory
-from ..theory._arguments import integer, named, number, real, require
-from ..theory._files import netcdf, read_netcdf, written_whole
+from ..theory.common.arguments import integer, named, number, real, require
+from ..theory.common.files import netcdf, read_netcdf, written_whole
 from .ensemble import solve_ensemble
 from .model import PARAMETERS, CoupledModel, EventLevels
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import real, require
+from ..theory.common.arguments import real, require
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .observables import observables

@@ -55,6 +55,8 @@ def test_dir_and_help_show_what_is_public_and_no_machinery():
     for room in ("theory", "simulate", "validate", "figures"):
         module = importlib.import_module(f"iclrace.{room}")
         assert dir(module) == sorted(module.__all__)
+        contents = pydoc.plain(pydoc.render_doc(module)).partition("PACKAGE CONTENTS\n")[2].partition("\n\n")[0]
+        assert contents and not [line for line in contents.splitlines() if line.strip().startswith("_")], room
         for name in module.__all__:
             if inspect.isroutine(public := getattr(module, name)):
                 text = pydoc.plain(pydoc.render_doc(public))

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv, gammaln, ndtr, ndtri
 
-from ._arguments import broadcast, real, require
-from ._elementwise import elementwise
-from ._labels import by_name
-from ._numerics.quadrature import legendre
-from ._numerics.roots import root
 from .acquisition.balanced import balanced_accuracy, balanced_acquired_beta
+from .common.arguments import broadcast, real, require
+from .common.elementwise import elementwise
+from .common.labels import by_name
 from .contexts.attention import BETA_MAX
 from .contexts.rough_scores import rough_accuracy
+from .numerics.quadrature import legendre
+from .numerics.roots import root
 from .task import Task
 
 #: Accuracy that counts as having acquired ICL (paper, section 2 and appendix A).

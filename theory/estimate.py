@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import real, require
+from .common.arguments import real, require
 
 #: Confidence of every interval that is given without one.
 CONFIDENCE = 0.95

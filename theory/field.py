@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from ._arguments import broadcast, real
-from ._elementwise import elementwise
-from ._labels import by_name
+from .common.arguments import broadcast, real
+from .common.elementwise import elementwise
+from .common.labels import by_name
 from .contexts.attention import Attended, ContextAverage, ContextNodes, attended_label, context_nodes
 from .task import Task
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from ._arguments import broadcast, real, require
-from ._labels import by_name
+from .common.arguments import broadcast, real, require
+from .common.labels import by_name
 from .contexts.attention import BETA_MAX, EXPONENT_MAX
 from .contexts.labels import NODES, label_sum_nodes
 from .task import Task

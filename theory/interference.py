@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from ._arguments import broadcast, real
+from .common.arguments import broadcast, real
 from .contexts.labels import label_sum_nodes
 from .task import Task
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from ._elementwise import elementwise
-from ._labels import by_name
+from .common.elementwise import elementwise
+from .common.labels import by_name
 from .contexts.attention import Attended, ContextAverage, context_nodes
 from .field import AVERAGED, averaged, flow
 from .task import Task

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx
 
-from ._arguments import number, real
-from ._elementwise import elementwise
-from ._labels import by_name
-from ._numerics.roots import root
 from .accuracy import acquired_beta
 from .acquisition.integrated import integrated_time
 from .acquisition.time import acquisition_time, early_drag
+from .common.arguments import number, real
+from .common.elementwise import elementwise
+from .common.labels import by_name
 from .decay.branch import mean_transience_time
 from .memory.law import PowerLawMemory
+from .numerics.roots import root
 from .task import Task
 
 #: A regime is where the local slope of the exact expression is within this fraction of the exponent.

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import broadcast, real, require
-from ._elementwise import elementwise
 from .acquisition.race import clock_at_acquisition
+from .common.arguments import broadcast, real, require
+from .common.elementwise import elementwise
 from .memory.law import PowerLawMemory
 from .task import Task
 from .threshold import threshold_values

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ._files import written_whole
+from .common.files import written_whole
 from .exponents import Exponent, exponents
 
 #: ``python -m iclrace.theory.stored`` derives it again; a test holds it against :func:`exponents`.

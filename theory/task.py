@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import ArgumentError, broadcast, is_integer, numbers, require
+from .common.arguments import ArgumentError, broadcast, is_integer, numbers, require
 
 #: The statistics that are numbers, in which a task may hold arrays.
 NUMBERS = ("context_length", "task_diversity", "dimension", "label_std", "copies", "score_std")

@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import broadcast, number, real, require
-from ._elementwise import elementwise
-from ._labels import by_name
-from ._numerics.roots import root
 from .acquisition.clock import acquisition_clock
 from .acquisition.finite import time_of_clock
 from .acquisition.race import clock_at_acquisition
 from .acquisition.time import early_drag
+from .common.arguments import broadcast, number, real, require
+from .common.elementwise import elementwise
+from .common.labels import by_name
 from .estimate import CONFIDENCE, Estimate
 from .memory.budget import diversity_at_budget
 from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory
+from .numerics.roots import root
 from .task import Task
 
 Array = NDArray[np.float64]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..theory import Estimate
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from .place import PARTS, SYMBOLS, UNTOLD, At, network_words, number, plain, text
 from .values import (
     Answer,

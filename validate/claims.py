@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import xarray as xr
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from .claim import Claim, names
 from .place import SYMBOLS, UNITS
 from .values import Answer, PValue, Value, ends

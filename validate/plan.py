@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from . import schema
 from .presets import Preset
 from .protocol import Experiment, Plan

@@ -12,7 +12,7 @@ from typing import Any
 
 import xarray as xr
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from .claim import Claim
 from .claims import Claims
 from .finished import Call

@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
-from ..theory._arguments import number, require
+from ..theory.common.arguments import number, require
 
 #: Shares of the networks at the three looks.
 THREE = (0.25, 0.5, 1.0)

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..theory._arguments import require
+from ..theory.common.arguments import require
 from . import schema
 from .claim import Claim
 from .claims import Claims

@@ -17,7 +17,7 @@ from typing import Any
 from scipy import stats
 
 from ..theory import Estimate
-from ..theory._arguments import number, require
+from ..theory.common.arguments import number, require
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 from ... import __version__
 from ...simulate import CoupledModel
 from ...theory import PowerLawMemory, Task, acquired_beta
-from ...theory._arguments import require
-from ...theory._files import written_whole
-from ...theory._numerics import rodas5p
 from ...theory.accuracy import ACQUIRED
+from ...theory.common.arguments import require
+from ...theory.common.files import written_whole
+from ...theory.numerics import rodas5p
 from . import coupling
 
 #: The page's own settings when it opens: figure 6d's context length, and the memory law of the paper's setting.

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from ...theory._numerics.rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
+from ...theory.numerics.rodas5p import GAMMA, H1, H2, H3, STAGES, A, C
 from .explicit import inverse_scale
 from .jacobian import entry, jacobian_of
 from .layout import (

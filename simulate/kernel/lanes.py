@@ -4,7 +4,7 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from ...theory._numerics.rodas5p import STAGES as ROSENBROCK_STAGES
+from ...theory.numerics.rodas5p import STAGES as ROSENBROCK_STAGES
 from . import layout as at
 from .dop853 import STAGES
 from .events import event_value

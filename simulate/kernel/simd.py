@@ -17,7 +17,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model
 
-from ...theory._numerics import rodas5p
+from ...theory.numerics import rodas5p
 from .parts import entry_point, part
 
 #: What the compiled driver is made of: it is kept as long as these are what they are.

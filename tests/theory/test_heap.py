@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from iclrace.theory._files import netcdf, read_netcdf
+from iclrace.theory.common.files import netcdf, read_netcdf
 from iclrace.validate.training.store import StoreError, read_dataset
 
 #: Text of an array, and a string too long for a header, both of which lie in a heap.
@@ -48,7 +48,7 @@ def test_an_object_that_leads_nowhere_is_refused(path, which, number, length):
     """In a process of its own: where the guard is missing, no signal ends what HDF5 does."""
     damaged(path, which, number, length)
     code = (
-        "import sys; from pathlib import Path; from iclrace.theory._files import read_netcdf\n"
+        "import sys; from pathlib import Path; from iclrace.theory.common.files import read_netcdf\n"
         "try: read_netcdf(Path(sys.argv[1]))\n"
         "except ValueError as error: print(error)"
     )

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from iclrace.theory._files import netcdf, read_netcdf
-from iclrace.theory._netcdf import pack, unpack
+from iclrace.theory.common.files import netcdf, read_netcdf
+from iclrace.theory.common.netcdf import pack, unpack
 
 TYPES = ("float64", "float32", "int64", "int8", "bool")
 NAMES = st.sampled_from(["time", "seed", "task_diversity", "β"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from iclrace.theory import exponents
-from iclrace.theory._files import written_whole
+from iclrace.theory.common.files import written_whole
 from iclrace.theory.stored import stored_exponents
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from .._arguments import real, require
-from .._numerics.roots import root
+from ..common.arguments import real, require
 from ..contexts.attention import EXPONENT_MAX, attended_label, context_nodes
+from ..numerics.roots import root
 from ..task import Task
 
 Array = NDArray[np.float64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real
-from .._labels import by_name
+from ..common.arguments import broadcast, real
+from ..common.labels import by_name
 from .mills import log_mills_ratio
 
 #: κ e^{−β} beyond this has the drag dominate by more than float64 resolves in τ* ≈ κ e^{−2β}/2 (and it would overflow).

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from .._arguments import integer, number, real, require
-from .._labels import by_name
-from .._numerics.level_sets import LevelSets, level_sets
-from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
+from ..common.arguments import integer, number, real, require
+from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX
+from ..numerics.level_sets import LevelSets, level_sets
+from ..numerics.quadrature import legendre
 from ..task import Task
 from .time import WEIGHT_MAX, acquisition_time
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, number, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.chebyshev import interpolated
-from .._numerics.quadrature import legendre
+from ..common.arguments import broadcast, number, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..memory.law import PowerLawMemory
 from ..memory.measured import MeasuredMemory
+from ..numerics.chebyshev import interpolated
+from ..numerics.quadrature import legendre
 
 Array = NDArray[np.float64]
 

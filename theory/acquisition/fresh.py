@@ -7,12 +7,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .._arguments import number, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.roots import root
+from ..common.arguments import number, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..memory.law import PowerLawMemory
 from ..memory.measured import MeasuredMemory
+from ..numerics.roots import root
 from .finite import time_of_clock
 
 

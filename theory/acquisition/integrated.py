@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import ArgumentError
-from .._numerics import rodas5p
+from ..common.arguments import ArgumentError
 from ..contexts.attention import EXPONENT_MAX, ContextNodes, attended_label
 from ..contexts.labels import Average
 from ..field import force
+from ..numerics import rodas5p
 from ..task import Task
 from .planar import planar_flow, planar_rates
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import number, require
-from .._elementwise import elementwise
 from ..accuracy import acquired_beta
+from ..common.arguments import number, require
+from ..common.elementwise import elementwise
 from ..contexts.attention import BETA_MAX
 from ..contexts.labels import Average
 from ..task import Task

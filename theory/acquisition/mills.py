@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, log_ndtr
 
-from .._arguments import real
-from .._labels import by_name
+from ..common.arguments import real
+from ..common.labels import by_name
 
 
 @by_name

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
+from ..common.arguments import broadcast, real
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
+from ..numerics.quadrature import legendre
 from ..task import Task
 from .early import EarlyPath, beta_along, reaching, weight_along
 from .mills import mills_ratio

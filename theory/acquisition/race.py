@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, number, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.level_sets import mass
-from .._numerics.roots import root
 from ..accuracy import acquired_beta
+from ..common.arguments import broadcast, number, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX, context_nodes
 from ..memory.law import Memory
+from ..numerics.level_sets import mass
+from ..numerics.roots import root
 from ..task import Task
 from .distribution import SPAN, AcquisitionDistribution, acquisition_distribution
 from .integrated import arrival, context_equations

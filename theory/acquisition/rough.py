@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
+from ..common.arguments import broadcast, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..task import Task
 
 Array = NDArray[np.float64]

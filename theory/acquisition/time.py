@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
 from ..accuracy import ACQUIRED, acquired_beta
+from ..common.arguments import broadcast, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX
 from ..contexts.labels import Average
 from ..task import Task

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from .._arguments import require
+from ..common.arguments import require
 from ..task import Task
 from .attention import ContextNodes
 from .labels import NODES, Average, label_sum_nodes

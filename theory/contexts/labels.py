@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from .._arguments import integer, number, require
-from .._numerics.quadrature import hermite
+from ..common.arguments import integer, number, require
+from ..numerics.quadrature import hermite
 from ..task import Task
 
 Average = Literal["gaussian", "binomial"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from .._arguments import number, real, require
+from ..common.arguments import number, real, require
 
 #: Rows of the table of overlaps that are held at once.
 _ROWS = 512

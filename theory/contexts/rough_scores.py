@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from .._arguments import require
-from .._numerics.quadrature import hermite
+from ..common.arguments import require
+from ..numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
 from .labels import NODES

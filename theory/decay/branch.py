@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.quadrature import legendre
+from ..common.arguments import broadcast, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..memory.law import PowerLawMemory
+from ..numerics.quadrature import legendre
 from ..task import Task
 
 Array = NDArray[np.float64]

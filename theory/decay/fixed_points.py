@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
 from ..acquisition.time import early_drag
+from ..common.arguments import broadcast, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..task import Task
 from .curve import MARGINS, Curve, Tasks, curves, eigenvalues
 from .turns import ACQUISITION, LOSS, crossing, turned, turns, with_turns

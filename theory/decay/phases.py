@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import broadcast, number, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.quadrature import legendre
 from ..accuracy import acquired_beta
 from ..acquisition.integrated import Arrival, arrival, context_equations
 from ..acquisition.time import early_drag
+from ..common.arguments import broadcast, number, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..contexts.attention import context_nodes
 from ..memory.law import PowerLawMemory
+from ..numerics.quadrature import legendre
 from ..task import Task
 from .transience import decays, diversity_of, lasting
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import lambertw
 
-from .._arguments import broadcast, number, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
-from .._numerics.quadrature import legendre
+from ..common.arguments import broadcast, number, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX
+from ..numerics.quadrature import legendre
 from ..task import Task
 
 Array = NDArray[np.float64]

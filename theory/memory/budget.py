@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._numerics.chebyshev import interpolated
-from .._numerics.quadrature import legendre
+from ..numerics.chebyshev import interpolated
+from ..numerics.quadrature import legendre
 from .law import PowerLawMemory
 
 Array = NDArray[np.float64]

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from .._arguments import broadcast, integer, number, real, require
-from .._elementwise import elementwise
-from .._labels import by_name
 from ..accuracy import acquired_beta
 from ..acquisition.integrated import arrival, context_equations
 from ..acquisition.race import GIVEN_UP
 from ..acquisition.time import WEIGHT_MAX
+from ..common.arguments import broadcast, integer, number, real, require
+from ..common.elementwise import elementwise
+from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX, ContextNodes
 from ..task import Task
 from .law import PowerLawMemory

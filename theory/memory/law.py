@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from .._arguments import broadcast, is_integer, number, real, require
-from .._labels import by_name
+from ..common.arguments import broadcast, is_integer, number, real, require
+from ..common.labels import by_name
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
-from .._arguments import broadcast, integer, number, real, require
-from .._labels import by_name
+from ..common.arguments import broadcast, integer, number, real, require
+from ..common.labels import by_name
 from .tables import Table, columns_by_run
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import real, require
+from ..common.arguments import real, require
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import integer
+from ..common.arguments import integer
 from .model import ReducedTransformer
 
 Array = NDArray[np.float64]

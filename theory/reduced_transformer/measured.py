@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .._arguments import number, real, require
+from ..common.arguments import number, real, require
 
 Array = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from .._arguments import integer, number, require
+from ..common.arguments import integer, number, require
 from .readout import GATE
 
 

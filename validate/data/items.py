@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory._arguments import ArgumentError, real, require
+from ...theory.common.arguments import ArgumentError, real, require
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...theory import Task
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from .batches import Batch, OverlapBatch, Table, joined
 from .draws import Draws
 from .endless import Endless, balanced, with_copies

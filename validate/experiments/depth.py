@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...theory import Estimate
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ..claim import Claim
 from ..measure.times import geometric_mean, measure_power_law
 from ..place import At

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import xarray as xr
 
 from ...theory import Estimate
-from ...theory._arguments import require
-from ...theory._numerics.roots import root
+from ...theory.common.arguments import require
+from ...theory.numerics.roots import root
 from ..measure.clocks import clock_at
 from ..measure.times import geometric_mean
 from ..predict.threshold import Prediction, predict_clock, predict_transformer_clock

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...theory import Estimate
-from ...theory._arguments import choice
+from ...theory.common.arguments import choice
 from ..claim import Claim
 from ..measure.intervals import slope
 from ..measure.times import geometric_mean

@@ -9,7 +9,7 @@ import torch
 
 from ...simulate import CoupledModel, solve
 from ...theory import Estimate, Task
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ..measure.times import geometric_mean
 from ..training.config import Run
 from ..training.trainer import EnsembleTrainer

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ...theory import Estimate
-from ...theory._arguments import integer, real, require
+from ...theory.common.arguments import integer, real, require
 from ...theory.estimate import CONFIDENCE
 from .intervals import fraction
 

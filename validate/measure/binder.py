@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ...theory import Estimate
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ...theory.estimate import CONFIDENCE
 
 Array = NDArray[np.float64]

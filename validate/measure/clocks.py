@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...theory import Estimate, MeasuredMemory
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ...theory.estimate import CONFIDENCE
 from ..training.config import Run, addresses
 from ..training.memory import QUANTILES, MemoryTraining

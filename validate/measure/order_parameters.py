@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ..networks.modules import Transformer
 from ..networks.stacked import LAYER_NORM_EPSILON, Parameters, perceptron, stack
 

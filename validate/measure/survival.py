@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ...theory import Estimate
-from ...theory._arguments import real, require
 from ...theory.accuracy import ACQUIRED
+from ...theory.common.arguments import real, require
 from ...theory.estimate import CONFIDENCE
 from .times import first_crossing
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from ...theory import Estimate
-from ...theory._arguments import real, require
+from ...theory.common.arguments import real, require
 from ...theory.estimate import CONFIDENCE
 from .survival import censored, checked
 

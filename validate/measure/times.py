@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.special import expit
 
 from ...theory import Estimate
-from ...theory._arguments import real, require
 from ...theory.accuracy import ACQUIRED
+from ...theory.common.arguments import real, require
 from ...theory.estimate import CONFIDENCE
 
 Array = NDArray[np.float64]

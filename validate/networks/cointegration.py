@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...theory import Task, loss_gradient, population_loss
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ..data.batches import Batch
 from ..training.config import Run
 from .stacked import MinimalEnsemble, Parameters, in_memory_group, perceptron

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ...theory._arguments import ArgumentError, require
+from ...theory.common.arguments import ArgumentError, require
 from ..data.batches import Batch
 from .stacked import Parameters, initialise, sequence_tokens
 

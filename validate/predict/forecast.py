@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from ...simulate.reduced_transformer import HALFWAY
 from ...theory import Estimate
-from ...theory._arguments import integer, number, real, require
-from ...theory._rehearsal import computing_begins
+from ...theory.common.arguments import integer, number, real, require
+from ...theory.common.rehearsal import computing_begins
 from ...theory.reduced_transformer import CORE, MeasuredCoupling, ReducedTransformer, Terms
 from ..training.config import addresses
 from ..training.coupling import CouplingTraining, measured_coupling, train_couplings

@@ -11,8 +11,8 @@ import xarray as xr
 
 from ...simulate import CoupledModel, solve_ensemble
 from ...theory import Estimate, MeasuredMemory, MemoryRun, Task, icl_accuracy
-from ...theory._arguments import integer, number
-from ...theory._rehearsal import computing_begins
+from ...theory.common.arguments import integer, number
+from ...theory.common.rehearsal import computing_begins
 from ...theory.interference import interfered_accuracy
 from ...theory.reduced_transformer import MeasuredCoupling
 from ..training.coupling import CouplingTraining

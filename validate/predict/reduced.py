@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from ...simulate.reduced_transformer import HALFWAY, solve_reduced
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from ...theory.reduced_transformer import CORE, MeasuredCoupling, ReducedTransformer, Terms
 from ..training.config import Run
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 from ...theory import Task
-from ...theory._arguments import choice, require
+from ...theory.common.arguments import choice, require
 from ..protocol import Experiment
 from ..sequential import Looks
 from ..training.config import Run

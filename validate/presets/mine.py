@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ...theory._arguments import integer, require
+from ...theory.common.arguments import integer, require
 from ..experiments import ClockOf, EndlessClock, Scan, ThresholdScan
 from ..networks.foreign import Factory
 from ..training.config import Run

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from ...theory._arguments import ArgumentError, choice, require
+from ...theory.common.arguments import ArgumentError, choice, require
 from .. import experiments as known
 from ..sequential import Looks
 from ..training.config import Run

@@ -12,8 +12,8 @@ import xarray as xr
 from scipy import stats
 
 from ...theory import Estimate
-from ...theory._arguments import require
 from ...theory.accuracy import ACQUIRED
+from ...theory.common.arguments import require
 from ..experiments.outcomes import FINAL
 from ..measure.bimodality import accuracy_at
 from ..values import at_confidence

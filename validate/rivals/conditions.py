@@ -12,7 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from ...theory import Estimate
-from ...theory._arguments import choice, require
+from ...theory.common.arguments import choice, require
 from ..claim import Claim
 from ..frozen import ProtocolError
 from ..place import PARTS, At

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ...theory import Estimate
-from ...theory._arguments import ArgumentError, require
+from ...theory.common.arguments import ArgumentError, require
 from ..experiments.reduced_methods import METHODS
 from .conditions import Condition, Known
 from .coopetition import Coopetition

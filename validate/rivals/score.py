@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...theory import Estimate
-from ...theory._arguments import choice, require
+from ...theory.common.arguments import choice, require
 from ..values import at_confidence
 from .conditions import FEWEST, Known
 from .predictors import Rival

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ...theory import Task
-from ...theory._arguments import integer, number, python_number, require
+from ...theory.common.arguments import integer, number, python_number, require
 from ..data import items
 from ..networks import controls  # noqa: F401  (registers its networks)
 from ..networks.foreign import OWN, name_of, network_named

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from ...theory._arguments import integer, number, require
+from ...theory.common.arguments import integer, number, require
 from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling
 from ..data.seeds import Purpose, derive_seed
 from ..networks.computation import threads_for

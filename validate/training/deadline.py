@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from ...theory._arguments import number
+from ...theory.common.arguments import number
 
 _DEADLINE: ContextVar[float] = ContextVar("_DEADLINE", default=math.inf)
 

@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 
 
 def usable(device: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from .config import Run
 from .groups import group, train_group
 from .progress import Bar

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...theory._arguments import require
+from ...theory.common.arguments import require
 from .config import Run
 from .deadline import check
 from .devices import usable

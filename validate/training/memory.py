@@ -18,7 +18,7 @@ import torch.nn.functional as F
 import xarray as xr
 
 from ...theory import item_frequencies
-from ...theory._arguments import integer, is_integer, number, python_number, require
+from ...theory.common.arguments import integer, is_integer, number, python_number, require
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, perceptron
 from .perceptrons import content, dataset_of, items_of, labels_of, show, start

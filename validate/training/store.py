@@ -24,7 +24,7 @@ import xarray as xr
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ...theory._files import netcdf, read_netcdf, written_whole
+from ...theory.common.files import netcdf, read_netcdf, written_whole
 from .. import schema
 from ..schema import StoreError
 from .config import content_key, json_text

@@ -158,4 +158,4 @@ def test_the_drivers_code_is_kept_under_the_content_of_all_that_it_is_made_of():
     parts = imported(PACKAGE / "simulate" / "kernel" / "driver.py")
     assert len(parts) > 10 and parts <= set(simd.SOURCES)
     # The walk reaches another room: the table of the stiff method, which once was left out.
-    assert PACKAGE / "theory" / "_numerics" / "rodas5p.py" in parts
+    assert PACKAGE / "theory" / "numerics" / "rodas5p.py" in parts

@@ -18,8 +18,8 @@ from iclrace.theory import (
     acquisition_time,
     clock_at_acquisition,
 )
-from iclrace.theory._numerics.level_sets import WAVERING, level_sets
 from iclrace.theory.acquisition.time import CLOSED_ERROR
+from iclrace.theory.numerics.level_sets import WAVERING, level_sets
 
 MEMORY = PowerLawMemory(amplitude=3.9, exponent=0.7)
 #: (task, w0, mean, std): times rise with β0 somewhere, or start beyond the level with the readout reversed.

@@ -6,10 +6,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 from numpy.typing import NDArray
 
-from ._broadcast import Broadcast
-from ._run import Kernel, blank_rows
-from .kernel import layout as at
-from .model import CoupledModel
+from ..kernel import layout as at
+from ..model import CoupledModel
+from .broadcast import Broadcast
+from .run import Kernel, blank_rows
 
 Array = NDArray[np.float64]
 

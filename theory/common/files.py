@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._netcdf import pack, unpack
+from .netcdf import pack, unpack
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory._arguments import ArgumentError, named, numbers, real, require
-from ..theory._arguments import broadcast as arrays_together
-from ..theory._labels import aligned, common_dimensions, values_in
+from ...theory.common.arguments import ArgumentError, named, numbers, real, require
+from ...theory.common.arguments import broadcast as arrays_together
+from ...theory.common.labels import aligned, common_dimensions, values_in
 
 Array = NDArray[np.float64]
 

@@ -12,10 +12,10 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arguments import broadcast, named, numbers
-from ._leaves import Leaves, build, joined, leaves
-from ._numerics.chebyshev import LEVELS, NODES, interpolated
-from .task import COUNTS, NUMBERS, Task
+from ..numerics.chebyshev import LEVELS, NODES, interpolated
+from ..task import COUNTS, NUMBERS, Task
+from .arguments import broadcast, named, numbers
+from .leaves import Leaves, build, joined, leaves
 
 P = ParamSpec("P")
 R = TypeVar("R")

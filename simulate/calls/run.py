@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory._arguments import number, real, require
-from .kernel import layout as at
-from .kernel.driver import advance_of
-from .model import CoupledModel, EventLevels
+from ...theory.common.arguments import number, real, require
+from ..kernel import layout as at
+from ..kernel.driver import advance_of
+from ..model import CoupledModel, EventLevels
 
 Array = NDArray[np.float64]
 

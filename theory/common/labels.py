@@ -7,8 +7,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from ._arguments import ArgumentError, named, numbers, require
-from .task import Task
+from ..task import Task
+from .arguments import ArgumentError, named, numbers, require
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -45,7 +45,7 @@ def numbers(argument: str, value: object) -> NDArray[np.float64]:
 
     Refused by name: masked values (the number under a mask is not one), complex numbers (their imaginary part would
     be dropped), strings, dates and durations, structured arrays, ragged ones, and arrays with named dimensions, which
-    are broadcast by name before they get here (:mod:`._labels`). Every public function takes its numbers through here.
+    are broadcast by name before they get here (:mod:`.labels`). Every public function takes its numbers through here.
     """
     what = _no_numbers(value)
     if what is None and named(value) and getattr(value, "ndim", 0) > 0:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..theory import MeasuredMemory
+from ...theory import MeasuredMemory
 
 Array = NDArray[np.float64]
 
