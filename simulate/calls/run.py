@@ -87,10 +87,11 @@ class Kernel:
         Returns the number of recorded steps.
         """
         work, held = at.workspace(tables.shape[2] - 2, self.rtol, self.atol)
-        control = np.zeros(3, dtype=np.int64)
+        aside, kept = at.workspace(tables.shape[2] - 2, self.rtol, self.atol)
+        control = np.zeros(at.CONTROLS, dtype=np.int64)
         self._controls.append(control)
         control[at.CANCEL] = self.cancelled
-        shared = (self.quadrature, tables, sample_times, rows, marks, samples, record, control, work, held)
+        shared = (self.quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept)
         for method in range(self.first, at.ROSENBROCK + 1):
             setup = self.setup.copy()
             setup[at.METHOD] = method

@@ -51,7 +51,7 @@ def choose_steps(work):
 
 @compiled()
 def _read_inside(work):
-    """Mask of lanes in whose step an event happens or an output time lies."""
+    """Masks of lanes in whose step an event happens for certain, and in which one may pass or an output time lies."""
     w, beta, memory = load(work, at.NEW_Y), load(work, at.NEW_Y + WIDTH), load(work, at.NEW_Y + 2 * WIDTH)
     above = smaller(beta - load(work, at.LEVEL_ACQUIRED * WIDTH), w)
     below = smaller(beta - load(work, at.LEVEL_LOST * WIDTH), w) * -1.0
@@ -60,7 +60,7 @@ def _read_inside(work):
     memorised = less(load(work, at.WATCH + MEMORISED * WIDTH), memory - load(work, at.LEVEL_MEMORISED * WIDTH))
     sampled = at_most(load(work, at.NEXT_SAMPLE), load(work, at.UNTIL))
     passed = larger(_passed(work, ACQUIRED, at.LEVEL_ACQUIRED, 1.0), _passed(work, LOST, at.LEVEL_LOST, -1.0))
-    return larger(larger(larger(acquired, lost), passed), larger(memorised, sampled))
+    return larger(larger(acquired, lost), memorised), larger(passed, sampled)
 
 
 @compiled()
@@ -88,7 +88,8 @@ def judge(setup, work):
     step, end, error = load(work, at.H), load(work, at.END), load(work, at.ERROR)
     until = load(work, at.TIME) + step
     store(work, at.UNTIL, select(less(until, end - magnitude(end) * 1e-15), until, end))
-    inside = _read_inside(work)
+    certain, perhaps = _read_inside(work)
+    inside = larger(certain, perhaps)
     limit = select(inside, splat(INTERIOR * INTERIOR), splat(1.0))
     accepted = smaller(at_most(error, limit), load(work, at.ACTIVE))
     excess = smaller(larger(select(accepted, error, error / limit), splat(1e-30)), splat(1e30))
@@ -104,6 +105,7 @@ def judge(setup, work):
     store(work, at.REFUSED, load(work, at.ACTIVE) - accepted)
     inside = smaller(inside, accepted)
     store(work, at.DENSELY, inside)
+    store(work, at.CERTAIN, inside - smaller(inside, perhaps))
     return some(inside)
 
 

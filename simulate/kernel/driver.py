@@ -14,7 +14,7 @@ from .explicit import explicit_of
 from .implicit import rosenbrock_step_of
 from .lanes import prepare_of, refill, unload_lane
 from .layout import COMPLETED, RUNNING, STOPPED
-from .output import write_output
+from .output import outputs_of
 from .simd import WIDTH, compiled, compiled_for, never_inline
 
 
@@ -55,11 +55,6 @@ def _release(setup, rows, marks, work, held):
             unload_lane(setup, rows, marks, work, held, lane, RUNNING)
 
 
-@compiled()
-def _dense_already(setup, quadrature, tables, work):
-    """The Rosenbrock step leaves its dense output behind."""
-
-
 @lru_cache
 def advance_of(field: Any, method: int) -> Any:
     """The compiled loop for one field and one method, compiled when it is first called.
@@ -67,22 +62,28 @@ def advance_of(field: Any, method: int) -> Any:
     It advances every trajectory that is RUNNING until it has another status; ``control[CANCEL]`` ends the call.
     """
     explicit = method == at.EXPLICIT
-    step, dense = explicit_of(field) if explicit else (rosenbrock_step_of(field), _dense_already)
+    step, dense = explicit_of(field) if explicit else (rosenbrock_step_of(field), None)
+    write, write_rest = outputs_of(field, dense)
     prepare = prepare_of(field)
 
-    def advance(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held):
-        control[at.WAITING] = 0
+    def advance(
+        setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept
+    ):  # fmt: skip
+        control[at.WAITING] = control[at.ASIDE] = 0
         prepare(setup, quadrature, tables, rows, marks, work, held)
         active = refill(setup, sample_times, rows, marks, control, work, held)
         while active > 0 and control[at.CANCEL] == 0:
             choose_steps(work)
             step(setup, quadrature, tables, work)
             if judge(setup, work) or len(record) > 0:
-                dense(setup, quadrature, tables, work)
-                write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
+                write(
+                    setup, quadrature, tables, sample_times, rows, marks,
+                    samples, record, control, work, held, aside, kept,
+                )  # fmt: skip
             if commit(setup, work) or 0 < len(record) == control[at.RECORDED]:
                 active = _retire(setup, sample_times, rows, marks, record, control, work, held)
         _release(setup, rows, marks, work, held)
+        write_rest(setup, quadrature, tables, rows, marks, control, aside, kept)
 
     advance.__name__ = "advance_explicit" if explicit else "advance_implicit"
     return compiled_for(field, entry=True, nogil=True)(advance)

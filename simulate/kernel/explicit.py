@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from .dop853 import DENSE_ROWS, ERROR_ROWS, EXTRA_STAGES, STAGE_ROWS, STAGES
-from .layout import ATOL, BLOCK, DENSE_AT, ERROR, NEW_Y, RATES, RTOL, STAGE_Y, STIFFNESS, USED, H, Y
+from .layout import ATOL, BLOCK, DENSE_AT, ERROR, INVERSE_SCALE, NEW_Y, RATES, RTOL, STAGE_Y, STIFFNESS, USED, H, Y
 from .simd import (
     WIDTH,
     compiled,
@@ -40,14 +40,14 @@ def inverse_scale(work, base):
 @compiled()
 def _square(setup, work, row):
     """Σ over the components of (Σ_j e_j k_j / scale)², for one row of error weights."""
-    never_inline()
     square = splat(0.0)
-    for base in range(0, setup[USED] * WIDTH, WIDTH):
-        total = splat(0.0)
+    for base in range(0, setup[USED] * WIDTH, 2 * WIDTH):
+        left, right = splat(0.0), splat(0.0)
         for k in range(ERROR_START[row], ERROR_START[row + 1]):
-            total = fma(load(work, RATES + ERROR_OF[k] * BLOCK + base), splat(ERROR_WEIGHT[k]), total)
-        total = total * inverse_scale(work, base)
-        square = fma(total, total, square)
+            at, weight = RATES + ERROR_OF[k] * BLOCK + base, splat(ERROR_WEIGHT[k])
+            left, right = fma(load(work, at), weight, left), fma(load(work, at + WIDTH), weight, right)
+        left, right = left * load(work, INVERSE_SCALE + base), right * load(work, INVERSE_SCALE + base + WIDTH)
+        square = fma(left, left, fma(right, right, square))
     return square
 
 
@@ -64,6 +64,8 @@ def _estimate_error(setup, work):
     """
     never_inline()
     step = load(work, H)
+    for base in range(0, setup[USED] * WIDTH, WIDTH):
+        store(work, INVERSE_SCALE + base, inverse_scale(work, base))
     square_3 = _square(setup, work, 0)
     square_5 = _square(setup, work, 1) + _square(setup, work, 2) + _square(setup, work, 3)
     ratio = smaller(_square(setup, work, 4) / larger(square_3, splat(1e-300)), splat(1.0))

@@ -8,7 +8,7 @@ E g/(1 + E g) and E/(g + E), so that their sum and difference share one denomina
 serve both nodes, and nothing cancels.
 """
 
-from .elementary import exp_within
+from .elementary import LOG2_E, exp2_within, exp_within
 from .layout import (
     COPIES,
     DECAY_BETA,
@@ -24,7 +24,7 @@ from .memory import MARGIN_MAX, MARGIN_MIN, read_margins, store_growth
 from .simd import WIDTH, compiled, copy_sign, fma, larger, load, magnitude, never_inline, smaller, splat, store
 
 #: Clips of theory's softmax, and of the exponents here: beyond them σ is 0 or 1 to the last bit.
-BETA_MAX, EXPONENT_MAX, SPREAD_MAX = 300.0, 600.0, 300.0
+BETA_MAX, EXPONENT_MAX, SPREAD_MAX = 300.0, 600.0, 432.0
 
 
 @compiled()
@@ -51,7 +51,7 @@ def coupled(setup, quadrature, tables, work, source, target):
     _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, source)
     signal = w * attended
-    fall = magnitude(w) * deviation * -1.0
+    fall = magnitude(w) * deviation * -LOG2_E
     residual, skew = splat(0.0), splat(0.0)
     for quantile in range(quantiles):
         centre = load(work, SCRATCH + quantile * WIDTH) + signal
@@ -59,7 +59,7 @@ def coupled(setup, quadrature, tables, work, source, target):
         squared, twice = fma(odds, odds, splat(1.0)), odds * 2.0
         even, odd = splat(0.0), splat(0.0)
         for node in range(nodes):
-            g = exp_within(larger(fall * quadrature[0, node], splat(-SPREAD_MAX)))
+            g = exp2_within(larger(fall * quadrature[0, node], splat(-SPREAD_MAX)))
             h = fma(g, g, splat(1.0))
             weighted = splat(quadrature[1, node]) / fma(odds, h, g * squared)
             even = fma(weighted, fma(twice, g, h), even)

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import contexts, layout
 from .contexts import averaged
-from .elementary import exp_within
+from .elementary import LOG2_E, exp2_within, exp_within
 from .field import BETA_MAX, EXPONENT_MAX, SPREAD_MAX, coupled
 from .layout import COMPONENTS, DECAY_BETA, DECAY_W, HALF_INVERSE_DIMENSION, JACOBIAN, KIND, NO_MEMORY, SCRATCH, Y
 from .memory import MARGIN_MAX, MARGIN_MIN, growth_and_slope, read_margins, read_slopes
@@ -83,7 +83,7 @@ def _coupled_jacobian(setup, quadrature, tables, work):
     _, nodes = quadrature.shape
     quantiles = read_margins(setup, tables, work, Y)
     read_slopes(setup, tables, work, Y, quantiles)
-    signal, fall = w * a, magnitude(w) * d * -1.0
+    signal, fall = w * a, magnitude(w) * d * -LOG2_E
     residual, skew, v0, v1, v2 = splat(0.0), splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     m0, m1 = splat(0.0), splat(0.0)
     share = 1.0 / float(quantiles)
@@ -93,7 +93,7 @@ def _coupled_jacobian(setup, quadrature, tables, work):
         even, odd = splat(0.0), splat(0.0)
         for node in range(nodes):
             x, weight = quadrature[0, node], splat(quadrature[1, node] * share)
-            g = exp_within(larger(fall * x, splat(-SPREAD_MAX)))
+            g = exp2_within(larger(fall * x, splat(-SPREAD_MAX)))
             with_g, with_odds = fma(odds, g, splat(1.0)), g + odds
             both = 1.0 / (with_g * with_odds)
             above, below = both * with_odds, both * with_g

@@ -32,14 +32,16 @@ DENSE_AT = RATES + STAGES_MAX * BLOCK
 JACOBIAN = DENSE_AT + DENSE * BLOCK
 SCALARS = JACOBIAN + COMPONENTS * BLOCK
 H, TIME, END, UNTIL, PROPOSAL, ERROR, STIFFNESS, RTOL, ATOL = (SCALARS + k * WIDTH for k in range(9))
-# Masks (0 or 1): the lane has a trajectory; its step is accepted, read inside, refused; it stops at an event
-# inside the step, is out of range, ends for any reason.
-ACTIVE, ACCEPTED, DENSELY, REFUSED, STOPPING, OUTSIDE, ENDING = (SCALARS + k * WIDTH for k in range(9, 16))
+# Masks (0 or 1): the lane has a trajectory; its step is accepted, read inside, read inside for nothing but an event
+# that surely happens, refused; it stops at an event inside the step, is out of range, ends for any reason.
+ACTIVE, ACCEPTED, DENSELY, CERTAIN, REFUSED, STOPPING, OUTSIDE, ENDING = (SCALARS + k * WIDTH for k in range(9, 17))
 # Counts since the lane was loaded, and what they may reach.
-TAKEN, TRIED, STEPS_LEFT = (SCALARS + k * WIDTH for k in range(16, 19))
+TAKEN, TRIED, STEPS_LEFT = (SCALARS + k * WIDTH for k in range(17, 20))
 # What an event's function must exceed to happen now (0, or inf for one that cannot), and the next output time.
-WATCH, NEXT_SAMPLE = SCALARS + 19 * WIDTH, SCALARS + 22 * WIDTH
-SCRATCH = SCALARS + 23 * WIDTH
+WATCH, NEXT_SAMPLE = SCALARS + 20 * WIDTH, SCALARS + 23 * WIDTH
+#: Of each component the inverse of the unit that its error is measured in.
+INVERSE_SCALE = SCALARS + 24 * WIDTH
+SCRATCH = INVERSE_SCALE + BLOCK
 
 # Columns of ``rows``.
 ROW_TIME, ROW_END, ROW_STEP = COMPONENTS, COMPONENTS + 1, COMPONENTS + 2
@@ -56,7 +58,8 @@ MARKS = 5
 
 # ``setup`` (int64), what all trajectories of a call share, and ``control`` (int64).
 KIND, USED, METHOD, STOP, MAX_STEPS, SWITCH = range(6)
-CANCEL, RECORDED, WAITING = range(3)
+CANCEL, RECORDED, WAITING, ASIDE = range(4)
+CONTROLS = 4
 #: Columns of a recorded step: time, size, state, dense output.
 RECORD = 2 + COMPONENTS + DENSE * COMPONENTS
 

@@ -1,6 +1,13 @@
-"""What a step leaves behind: the events and output times inside it, and its record."""
+"""What a step leaves behind: the events and output times inside it, and its record.
+
+The dense output of the explicit method costs three evaluations of the field in all lanes, and most steps in which an
+event happens are alone among their neighbours. Where nothing of the trajectory depends on when it happened, the step is
+set aside until there is a vector of such steps.
+"""
 
 import math
+from functools import lru_cache
+from typing import Any
 
 from . import layout as at
 from .dop853 import STAGES
@@ -8,7 +15,7 @@ from .events import event_value, interpolate, locate, passing
 from .explicit import ALL_STAGES
 from .lanes import arm
 from .layout import ACQUIRED, BLOCK, EVENTS, LOST
-from .simd import WIDTH, compiled, greater, lesser, never_inline
+from .simd import WIDTH, compiled, compiled_for, greater, lesser, never_inline
 
 
 @compiled()
@@ -41,7 +48,6 @@ def _mark_events(setup, rows, work, lane, i):
         ended = -event_value(work, at.NEW_Y, lane, LOST)
         if event == ACQUIRED and math.isnan(rows[i, at.ROW_EVENTS + LOST]) and ended > 0.0:  # acquired and lost in one
             stop = lesser(stop, _mark(setup, rows, work, lane, i, LOST, locate(work, lane, LOST, top, 1.0)))
-    arm(setup, rows, work, lane, i)
     return stop
 
 
@@ -82,6 +88,7 @@ def write_output(setup, sample_times, rows, marks, samples, record, control, wor
         stop = 2.0
         if work[at.DENSELY + lane] != 0.0:
             stop = _mark_events(setup, rows, work, lane, i)
+            arm(setup, rows, work, lane, i)
             marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1 if setup[at.METHOD] == at.EXPLICIT else 0
             if stop <= 1.0:
                 work[at.UNTIL + lane], work[at.STOPPING + lane] = work[at.TIME + lane] + stop * work[at.H + lane], 1.0
@@ -91,3 +98,81 @@ def write_output(setup, sample_times, rows, marks, samples, record, control, wor
         if stop <= 1.0:
             for component in range(at.COMPONENTS):
                 work[at.NEW_Y + component * WIDTH + lane] = interpolate(work, lane, component, stop)
+
+
+@compiled()
+def _set_aside(setup, rows, work, lane, i, aside, slot):
+    """Copy the lane's step to ``slot``; its event is over for the lane, which ends if it stops there."""
+    for start, end in ((0, at.RATES + (STAGES + 1) * BLOCK), (at.SCALARS, at.SCRATCH)):
+        for row in range(start, end, WIDTH):
+            aside[row + slot] = work[row + lane]
+    for event in range(EVENTS):
+        value = event_value(work, at.NEW_Y, lane, event)
+        if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
+            rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane]  # until it is known better
+            if event == setup[at.STOP]:
+                work[at.STOPPING + lane] = 1.0
+    work[at.DENSELY + lane] = 0.0
+    arm(setup, rows, work, lane, i)
+
+
+@compiled()
+def _write_now(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept):
+    """The Rosenbrock step leaves its dense output behind."""
+    write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
+
+
+@compiled()
+def _no_rest(setup, quadrature, tables, rows, marks, control, aside, kept):
+    """Nothing is set aside."""
+
+
+@lru_cache
+def outputs_of(field: Any, dense: Any) -> tuple[Any, Any]:
+    """What writes the output of a step along ``field``, and what is left of it when all trajectories have ended.
+
+    ``dense`` makes the dense output; without it, it is there already.
+    """
+    if dense is None:
+        return _write_now, _no_rest
+
+    @compiled_for(field)
+    def write_aside(setup, quadrature, tables, rows, marks, control, aside, kept):
+        """Events of the steps set aside, and the ends of the trajectories that stop there."""
+        never_inline()
+        if control[at.ASIDE] > 0:
+            dense(setup, quadrature, tables, aside)
+        for slot in range(control[at.ASIDE]):
+            i = kept[slot]
+            marks[i, at.EVALUATIONS] += ALL_STAGES - STAGES - 1
+            stop = _mark_events(setup, rows, aside, slot, i)
+            if stop <= 1.0:
+                rows[i, at.ROW_TIME] = aside[at.TIME + slot] + stop * aside[at.H + slot]
+                for component in range(at.COMPONENTS):
+                    rows[i, component] = interpolate(aside, slot, component, stop)
+        control[at.ASIDE] = 0
+
+    @compiled_for(field)
+    def set_aside(setup, quadrature, tables, rows, marks, control, work, held, aside, kept):
+        """Set aside what can be; whether there is any lane whose step has to be read at once."""
+        never_inline()
+        certain, left = 0, False
+        for lane in range(WIDTH):
+            certain += work[at.CERTAIN + lane] != 0.0
+            left = left or work[at.DENSELY + lane] != work[at.CERTAIN + lane]
+        if control[at.ASIDE] + certain > WIDTH:  # all there are of earlier steps, their trajectories written back
+            write_aside(setup, quadrature, tables, rows, marks, control, aside, kept)
+        for lane in range(WIDTH):
+            if work[at.CERTAIN + lane] != 0.0:
+                kept[control[at.ASIDE]] = held[lane]
+                _set_aside(setup, rows, work, lane, held[lane], aside, control[at.ASIDE])
+                control[at.ASIDE] += 1
+        return left
+
+    @compiled_for(field)
+    def write(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept):
+        if len(record) > 0 or set_aside(setup, quadrature, tables, rows, marks, control, work, held, aside, kept):
+            dense(setup, quadrature, tables, work)
+            write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
+
+    return write, write_aside

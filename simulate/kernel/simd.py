@@ -161,7 +161,6 @@ def _binary(name: str) -> Any:
 
 magnitude = _unary("llvm.fabs")
 square_root = _unary("llvm.sqrt")
-nearest = _unary("llvm.rint")
 smaller = _binary("llvm.minnum")
 larger = _binary("llvm.maxnum")
 copy_sign = _binary("llvm.copysign")
@@ -220,17 +219,20 @@ def some(typingctx: Any, mask: Any) -> Any:
     return types.boolean(lanes), codegen
 
 
+#: Added to a number below 2^51 it rounds to the nearest integer, which is then in the low bits of the mantissa.
+ROUNDER = 6755399441055744.0  # 1.5 · 2^52
+
+
 @intrinsic
-def power_of_two(typingctx: Any, n: Any) -> Any:
-    """2^n for lanes that hold integers in [−1022, 1023]."""
+def times_power_of_two(typingctx: Any, x: Any, shifted: Any) -> Any:
+    """x 2^n for lanes with shifted = n + ``ROUNDER``, where x and the result are normal numbers."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        # Adding 1.5 · 2^52 leaves the integer in the low bits of the mantissa; 1023 is the exponent's bias.
-        shifted = builder.fadd(args[0], ir.Constant(_VECTOR, [6755399441055744.0 + 1023.0] * WIDTH))
-        bits = builder.bitcast(shifted, _INTEGERS)
-        return builder.bitcast(builder.shl(bits, ir.Constant(_INTEGERS, [52] * WIDTH)), _VECTOR)
+        x, shifted = (builder.bitcast(value, _INTEGERS) for value in args)
+        exponent = builder.shl(shifted, ir.Constant(_INTEGERS, [52] * WIDTH))
+        return builder.bitcast(builder.add(x, exponent), _VECTOR)
 
-    return lanes(lanes), codegen
+    return lanes(lanes, lanes), codegen
 
 
 @intrinsic
@@ -239,7 +241,7 @@ def exponent_of(typingctx: Any, x: Any) -> Any:
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         bits = builder.lshr(builder.bitcast(args[0], _INTEGERS), ir.Constant(_INTEGERS, [52] * WIDTH))
-        # The reverse of power_of_two: the integer becomes the low bits of 2^52, which is then taken away.
+        # The integer becomes the low bits of 2^52, which is then taken away.
         packed = builder.or_(bits, ir.Constant(_INTEGERS, [0x4330000000000000] * WIDTH))
         return builder.fsub(
             builder.bitcast(packed, _VECTOR), ir.Constant(_VECTOR, [4503599627370496.0 + 1023.0] * WIDTH)

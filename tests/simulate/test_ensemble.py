@@ -38,14 +38,17 @@ def test_bits_do_not_depend_on_threads_or_chunks():
     np.testing.assert_array_equal(shuffled.y, whole.y[order])
 
 
-def test_one_trajectory_is_the_single_solution():
+@pytest.mark.parametrize("stop", [None, "acquired", "lost", "memorised"])
+def test_one_trajectory_is_the_single_solution(stop):
+    """To the last bit, though events are located at once in one, and in vectors of steps set aside in the other."""
     model = CoupledModel(Task(100, 1000), MEMORY, decay_w=1e-3, decay_beta=1e-3)
     y0 = spread(40, seed=3)
-    runs = solve_ensemble(model, y0, (0.0, 1e4))
-    for i in (0, 17, 39):
-        single = solve(model, y0[i], (0.0, 1e4))
-        assert (single.w[-1], single.beta[-1]) == tuple(runs.y[i])
-        np.testing.assert_equal(single.events["acquired"], runs.events["acquired"][i])
+    runs = solve_ensemble(model, y0, (0.0, 1e4), stop=stop, chunk=40)
+    for i in (0, 9, 17, 26, 39):
+        single = solve(model, y0[i], (0.0, 1e4), stop=stop)
+        assert (single.w[-1], single.beta[-1], single.clock[-1]) == (*runs.y[i, :2], runs.clock[i])
+        for name, time in single.events.items():
+            np.testing.assert_equal(time, runs.events[name][i])
         np.testing.assert_equal(single.clock_at["acquired"], runs.acquired_clock[i])
 
 

@@ -8,7 +8,7 @@ import pytest
 from iclrace.simulate import CoupledModel, EventLevels
 from iclrace.simulate.kernel import layout as at
 from iclrace.simulate.kernel.contexts import averaged
-from iclrace.simulate.kernel.elementary import exp, log
+from iclrace.simulate.kernel.elementary import exp, exp2_within, log
 from iclrace.simulate.kernel.field import coupled
 from iclrace.simulate.kernel.simd import WIDTH, compiled, load, store
 from iclrace.theory import MeasuredMemory, PowerLawMemory, Task, icl_field, mean_residual
@@ -127,7 +127,7 @@ def test_measured_memory(diversity):
 def _apply(x, out, which):
     for start in range(0, len(x), WIDTH):
         value = load(x, start)
-        store(out, start, exp(value) if which == 0 else log(value))
+        store(out, start, exp(value) if which == 0 else log(value) if which == 1 else exp2_within(value))
 
 
 def test_elementary_functions_to_two_units():
@@ -140,6 +140,8 @@ def test_elementary_functions_to_two_units():
     positive = np.exp(x)
     _apply(positive, out, 1)
     np.testing.assert_allclose(out, np.log(positive), rtol=4 * EPS, atol=2 * EPS)
+    _apply(x, out, 2)
+    np.testing.assert_allclose(out, np.exp2(x), rtol=4 * EPS)
 
 
 def test_event_levels_are_theorys():
