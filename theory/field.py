@@ -113,8 +113,13 @@ def flow(w: ArrayLike, beta: ArrayLike, task: Task, margin: ArrayLike, context: 
 def force(w: Array, attended: Attended, margin: Array | float, weight: Array) -> tuple[Array, ...]:
     """What :func:`flow` averages, at points with the nodes along the last axis, and without checks."""
     residual = expit(-(margin + w * attended.value))
-    turn = w[..., 0] * ((residual * attended.slope) @ weight)
-    return (residual * attended.value) @ weight, turn, residual @ weight
+    turn = w[..., 0] * mean(residual * attended.slope, weight)
+    return mean(residual * attended.value, weight), turn, mean(residual, weight)
+
+
+def mean(values: Array, weight: Array) -> Array:
+    """The average over nodes, the last axis, whose weights are the same for all points or each point's own."""
+    return values @ weight if weight.ndim == 1 else np.einsum("pn,pn->p", values, weight)
 
 
 def averaged(

@@ -11,7 +11,7 @@ from scipy.special import expit
 from .common.elementwise import elementwise
 from .common.labels import by_name
 from .contexts.attention import Attended, ContextAverage, context_nodes
-from .field import AVERAGED, averaged, flow
+from .field import AVERAGED, averaged, flow, mean
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -101,8 +101,8 @@ def curvatures(w: Array, attended: Attended, margin: Array, weight: Array) -> tu
     residual = expit(-(margin + w * attended.value))
     curvature = residual * (1.0 - residual)
     a, slope = attended.value, w * attended.slope
-    ww = (curvature * a**2) @ weight
-    wb = (curvature * a * slope - residual * attended.slope) @ weight
+    ww = mean(curvature * a**2, weight)
+    wb = mean(curvature * a * slope - residual * attended.slope, weight)
     with np.errstate(over="ignore", invalid="ignore"):  # w² a²: beyond float64 only where w itself nearly is
-        bb = (curvature * slope * slope - residual * w * attended.curvature) @ weight
-    return ww, wb, (curvature * a) @ weight, bb, (curvature * slope) @ weight, curvature @ weight
+        bb = mean(curvature * slope * slope - residual * w * attended.curvature, weight)
+    return ww, wb, mean(curvature * a, weight), bb, mean(curvature * slope, weight), mean(curvature, weight)

@@ -22,16 +22,24 @@ _make_function: Any = getattr(numba, "_dynfunc").make_function  # noqa: B009  (a
 
 
 class PartLibrary(_Library):
-    """Code of one part and of those that it calls, neither optimised nor loaded."""
+    """Code of one part, neither optimised nor loaded, nor linked with that of the parts that it calls.
+
+    The entry point links each of them once; if parts did, the smallest would be copied through all of their callers.
+    """
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
 
     def finalize(self) -> None:
         self._raise_if_finalized()
-        for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalized = True
+
+    def needed(self) -> dict[Any, None]:
+        """The libraries of the parts that it calls, and of those that they do."""
+        found: dict[Any, None] = {}
+        for library in self._linking_libraries:
+            found |= {library: None} | (library.needed() if isinstance(library, PartLibrary) else {})
+        return found
 
 
 class Translator(lowering.Lower):
@@ -39,6 +47,13 @@ class Translator(lowering.Lower):
 
     It would try operators on constants first, and look for an operator or index anew at every use.
     """
+
+    def lower(self) -> None:
+        super().lower()
+        if not isinstance(self.library, PartLibrary):  # an entry point links what its parts left to it
+            called = [library for library in self.library._linking_libraries if isinstance(library, PartLibrary)]
+            for each in dict.fromkeys(one for library in called for one in library.needed()):
+                self.library.add_linking_library(each)
 
     def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
         if op in (pow, ipow):  # of a constant exponent by products
@@ -135,6 +150,16 @@ class PartTyping(typed_passes.NopythonTypeInference):
             state.typingctx = context
 
 
+@register_pass(mutates_CFG=False, analysis_only=True)
+class Legalization(typed_passes.IRLegalization):
+    """numba's check, and its marks of where variables end, which only what is counted at run time needs."""
+
+    _name = "legalization"
+
+    def run_pass(self, state: Any) -> Literal[True]:
+        return super().run_pass(state) if state.flags.nrt else True
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class Backend(typed_passes.NoPythonBackend):
     """numba's last pass, after which there is nothing left to bring in order."""
@@ -151,7 +176,7 @@ def _passes(translation: Any) -> list[Any]:
         untyped_passes.ReconstructSSA,
         PartTyping,
         typed_passes.PreLowerStripPhis,
-        typed_passes.IRLegalization,
+        Legalization,
         translation,
         Backend,
     ):
@@ -162,6 +187,15 @@ def _passes(translation: Any) -> list[Any]:
 
 class PartCompiler(compiler.CompilerBase):
     """The passes that a part needs."""
+
+    def __init__(self, typingctx: Any, targetctx: Any, *rest: Any) -> None:
+        # The entry point that is being compiled has asked already for all that numba's modules offer.
+        targetctx.refresh = lambda: None
+        try:
+            super().__init__(typingctx, targetctx, *rest)
+        finally:
+            del targetctx.refresh
+        vars(self.state.targetctx).pop("refresh", None)  # a copy of the context as it was then
 
     def define_pipelines(self) -> list[Any]:
         return _passes(PartLowering)

@@ -62,9 +62,7 @@ FORMS = {
 }
 #: Those of which many are found one by one: whole ones, or each with a law of its own.
 ONE_BY_ONE = {"acquisition_probability", "effective_context", "icl_accuracy, rough", "ladder", "phase",
-              "rough_attention", "time, binomial", "threshold, measured"}  # fmt: skip
-#: Of these one call takes a tenth of a second.
-COSTLY = {"repeated items", "icl_field, repeats"}
+              "rough_attention", "threshold, measured"}  # fmt: skip
 
 
 def leaves(result):
@@ -104,7 +102,7 @@ def test_an_array_call_is_the_scalar_calls(name):
     same(found, elements(scalars, points.shape), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - ONE_BY_ONE - COSTLY))
+@pytest.mark.parametrize("name", sorted(set(FORMS) - ONE_BY_ONE))
 @pytest.mark.parametrize("argument", ["n", "x"])
 def test_many_values_are_those_of_scalar_calls(name, argument):
     base = {"n": 100, "k": 1000.0, "d": 63.0, "x": 0.3}

@@ -12,6 +12,7 @@ from ..common.arguments import ArgumentError
 from ..contexts.attention import EXPONENT_MAX, ContextNodes, attended_label
 from ..contexts.labels import Average
 from ..field import force
+from ..loss import curvatures
 from ..numerics import rodas5p
 from ..task import Task
 from .planar import planar_flow, planar_rates
@@ -119,6 +120,32 @@ def context_equations(task: Task, contexts: ContextNodes, change: Callable[[Arra
         return rates(state), np.stack(columns, axis=1)
 
     return Equations(rates, linearised, lambda _, now: (now[0] < 0.0) & (now[1] < 0.0), task.dimension)
+
+
+def clock_equations(task: Task, contexts: ContextNodes) -> Equations:
+    """The flow per unit of the clock of a memory that stays at φ = 0, c1 = 1/2, in contexts of one task or one a point.
+
+    Hopeless as in :func:`context_equations`. The Jacobian is the loss's Hessian, not a difference.
+    """
+    along, several = task.expanded(), bool(task.shape)
+
+    def linearised(state: Array) -> tuple[Array, Array]:
+        attended = attended_label(state[1], along, contexts)
+        point = state[0][:, None], attended, np.zeros(1), contexts.weight
+        dw, dbeta, _ = force(*point)
+        ww, wb, _, bb, _, _ = curvatures(*point)
+        return 2.0 * np.array([dw, dbeta]), -2.0 * np.array([[ww, wb], [wb, bb]])
+
+    def select(points: NDArray[np.intp]) -> Equations:
+        return clock_equations(task.points(points), ContextNodes(*(field[points] for field in contexts)))
+
+    return Equations(
+        lambda state: 2.0 * context_averages(state, along, contexts)[:2],
+        linearised,
+        lambda _, now: (now[0] < 0.0) & (now[1] < 0.0),
+        task.dimension,
+        select if several else None,
+    )
 
 
 def context_averages(state: Array, task: Task, contexts: ContextNodes) -> Array:

@@ -14,13 +14,14 @@ from ..accuracy import acquired_beta
 from ..common.arguments import broadcast, number, real, require
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
-from ..contexts.attention import BETA_MAX, context_nodes
+from ..contexts.attention import BETA_MAX
+from ..contexts.burstiness import repeated_nodes_of
 from ..memory.law import Memory
 from ..numerics.level_sets import mass
 from ..numerics.roots import root
 from ..task import Task
 from .distribution import SPAN, AcquisitionDistribution, acquisition_distribution
-from .integrated import arrival, context_equations
+from .integrated import arrival, clock_equations
 from .time import WEIGHT_MAX, acquisition_time
 
 Array = NDArray[np.float64]
@@ -72,22 +73,32 @@ def clock_at_acquisition(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, r
     """
     if not repeats or np.all(np.isinf(task.task_diversity)):
         return 0.5 * acquisition_time(task, beta0, w0)
-    return _repeated_clock(task, beta0, w0, repeats=True)
+    return _repeated_clock(task, beta0, w0)
 
 
-@elementwise(arrays=("beta0", "w0"), smooth=("task_diversity", "dimension", "beta0", "w0"), costly=True)
-def _repeated_clock(task: Task, beta0: ArrayLike, w0: ArrayLike, *, repeats: bool) -> Array:
+@elementwise(
+    arrays=("context_length", "task_diversity", "dimension", "label_std", "copies", "beta0", "w0"),
+    smooth=("context_length", "task_diversity", "dimension", "label_std", "beta0", "w0"),
+    costly=True,
+    first=1,
+)
+def _repeated_clock(task: Task, beta0: ArrayLike, w0: ArrayLike) -> Array:
     """:func:`clock_at_acquisition` with the repeats of K items."""
-    if math.isinf(task.task_diversity):
-        return 0.5 * acquisition_time(task, beta0, w0)
-    beta0, w0 = broadcast(
+    beta0, w0, _ = broadcast(
         beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+        task=np.empty(task.shape),
     )
-    # per unit of the clock of the memory alone, c1 = 1/2
-    equations = context_equations(task, context_nodes(task, repeats=repeats), lambda _, averages: 2.0 * averages[:2])
-    start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
-    return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
+    endless = np.broadcast_to(np.isinf(task.task_diversity), beta0.shape).ravel()
+    times, start = np.empty(beta0.size), np.array([w0.ravel(), beta0.ravel()])
+    if endless.any():
+        times[endless] = 0.5 * acquisition_time(task.points(endless), start[1, endless], start[0, endless])
+    if not endless.all():
+        finite = task.points(~endless)
+        equations = clock_equations(finite, repeated_nodes_of(finite))
+        last = GIVEN_UP * np.asarray(finite.context_length)
+        times[~endless] = arrival(equations, start[:, ~endless], acquired_beta(finite), last).time
+    return times.reshape(beta0.shape)
 
 
 def repeat_saddle(task: Task) -> Any:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from ..common.arguments import require
+from ..numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
 from .labels import NODES, Average, label_sum_nodes
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 
 #: Probability left out of the copies' distribution.
 LEFT_OUT = 1e-12
+#: Hermite nodes of the label sum up to acquisition, where w stays below 3.
+LABEL_NODES = 20
 
 
 def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
@@ -69,3 +72,38 @@ def repeated_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES
         columns.append((m * ones, (m + task.target_in_softmax) * ones, (task.context_length - m) * ones,
                         label_sum, share * weight))  # fmt: skip
     return ContextNodes(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def repeated_nodes_of(task: Task) -> ContextNodes:
+    """:func:`repeated_nodes` with a Gaussian label sum and fewer nodes, for the flat arrays of a task with K finite.
+
+    Fields have the shape (point, node), where a task has less copies than another with the weight 0; (node,) for one
+    task. N need not be an integer.
+    """
+    require(not np.any(task.score_std), "task", "have score_std = 0 here", task.score_std)
+    require(np.all(np.asarray(task.task_diversity) > 1), "task", "have task_diversity > 1", task.task_diversity)
+    n, k, m, s = (np.asarray(value, dtype=np.float64).reshape(-1, 1) for value in (
+        task.context_length, task.task_diversity, task.copies, task.label_std))  # fmt: skip
+    size, chance = n - m, 1.0 / k
+    most = np.max(size * chance + 12.0 * np.sqrt(size * chance)) + 40.0
+    extra = np.arange(min(most, max(float(np.max(size)), 1.0)))
+    there = (extra < np.maximum(size, 1.0)) & (m + extra <= (n // 2 if task.labels == "balanced" else n))
+    left = np.where(there, size - extra, 0.0)
+    choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(left + 1)
+    probability = np.where(there, np.exp(choose + xlogy(extra, chance) + xlog1py(left, -chance)), 0.0)
+    probability[probability <= LEFT_OUT / n] = 0.0
+    kept = probability.any(axis=0)
+    share = (probability / probability.sum(axis=1, keepdims=True))[:, kept, None]
+    copies, others = (m + extra)[:, kept, None], left[:, kept, None]
+    if task.labels == "balanced":
+        total, weight = -copies, np.ones(1)
+    else:
+        x, weight = hermite(LABEL_NODES)
+        bias = (-1.0 / (k - 1.0))[:, :, None]
+        total = s[:, :, None] * (others * bias + np.sqrt(others * (1.0 - bias**2)) * x)
+    columns = np.broadcast_arrays(copies, copies + task.target_in_softmax, others, total, share * weight)
+    fields = []
+    for column in columns:
+        field = column.reshape(len(column), -1)
+        fields.append(np.broadcast_to(field, (*task.shape, field.shape[1])) if task.shape else field[0])
+    return ContextNodes(*fields)

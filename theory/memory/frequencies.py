@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
 from ..accuracy import acquired_beta
-from ..acquisition.integrated import arrival, context_equations
+from ..acquisition.integrated import arrival, clock_equations
 from ..acquisition.race import GIVEN_UP
 from ..acquisition.time import WEIGHT_MAX
 from ..common.arguments import broadcast, integer, number, real, require
@@ -225,8 +225,7 @@ def skewed_clock_at_acquisition(task: Task, skew: ArrayLike, beta0: ArrayLike, w
         w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
     )
     contexts = skewed_nodes(task, number("skew", skew, minimum=0.0))
-    # per unit of the clock, c1 = 1/2
-    equations = context_equations(task, contexts, lambda _, averages: 2.0 * averages[:2])
+    equations = clock_equations(task, contexts)
     start, last = np.array([w0.ravel(), beta0.ravel()]), GIVEN_UP * task.context_length
     return arrival(equations, start, acquired_beta(task), last).time.reshape(beta0.shape)
 
