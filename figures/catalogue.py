@@ -131,7 +131,7 @@ _ENTRIES: tuple[Figure, ...] = (
     Figure("susceptibility", "K* without a sigmoid: variance over seeds and Binder's cumulant",
            "susceptibility:prepare", (), ("coupling_lengths_many", "coupling_lengths")),
     Figure("coupling_acquisition", "t_ICL of the transformer without a calibrated point",
-           "coupling:prepare_acquisition", ("6b",), ("coupling_acquisition", "coupling_acquisition_many")),
+           "coupling:prepare_acquisition", ("6b",), ("coupling_acquisition",)),
     Figure("rivals_acquisition", "t_ICL at a share of fresh items, and with copies",
            "rivals:prepare", (), ("rivals_fresh", "rivals_fresh_minimal", "rivals_copies")),
     Figure("accuracy_paper", "Accuracy against K at the paper's own size",

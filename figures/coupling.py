@@ -12,7 +12,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from ..validate import Claims
 from ..validate.rivals import FEWEST, compare, conditions_of, predictors
 from ..validate.values import Value
 from . import picture, style
@@ -113,21 +112,17 @@ def prepare_paper_acquisition(results: Results) -> Picture:
 
 
 def _times(results: Results, figure: str, caption: str, title: str, label: Callable[[float], str]) -> Picture:
-    """t_ICL of single networks over N, in a series for each label of K, and at K → ∞ as every set of terms has it.
-
-    Where two experiments of the figure were made at the same N, the later one in its list is drawn.
-    """
-    names = FIGURES[figure].experiments
-    datasets = [runs for name in names for runs in results.datasets(name, needs=["icl_accuracy", "time"])]
+    """t_ICL of single networks over N, in a series for each label of K, and at K → ∞ as every set of terms has it."""
+    (name,) = FIGURES[figure].experiments
+    datasets = results.datasets(name, needs=["icl_accuracy", "time"])
     if not datasets:
-        raise results.missing(*names)
+        raise results.missing(name)
     series: dict[str, dict[float, np.ndarray]] = {}
     for runs in datasets:
         fixed = setting(runs)
         series.setdefault(label(float(fixed["task_diversity"])), {})[float(fixed["context_length"])] = single_times(
             runs
         )
-    claims = [claim for name in names for claim in results.select(experiment=name, quantity="t_ICL").where("K == ∞")]
-    last = {(claim.method, claim.at["context_length"]): claim for claim in claims}
-    predicted = by_method(Claims(last.values()), "context_length")
+    claims = results.select(experiment=name, quantity="t_ICL").where("K == ∞")
+    predicted = by_method(claims, "context_length")
     return Picture(f"{caption} {picture.networks(*datasets)}.", [partial(draw_times, series, predicted, title=title)])

@@ -152,7 +152,7 @@ _TAKEN: tuple[Question, ...] = (
               "accuracy_transformer", "acquisition_transformer", "attention_control"),
              "Initial weights' statistics and perceptrons trained alone say at which K a transformer learns in context",
              _either(
-                 _decides(experiment="coupling_lengths_many|coupling_acquisition_many|paper_.*|transformer_tail",
+                 _decides(experiment="coupling_lengths_many|coupling_acquisition|paper_.*|transformer_tail",
                           method="reduced transformer", quantity=r"K\*|t_ICL"),
                  _decides(experiment="coupling_lengths_many|paper_exponent",
                           method="reduced transformer", quantity="d ln .*"),

@@ -33,10 +33,9 @@ _NOTE = (
     "twelve are. A third method, every term with scrambled clocks, was predicted too and is left out since: near "
     "K* it runs away, and a last digit decides. Networks are trained at twice the laptop's rate: t_ICL is 4 % longer. "
     "Six networks at each K left the four lengths undecided: K* 195 [154, 230], 382 [322, 540], 890 [658, 1,200] and "
-    "2,190 [1,790, 2,690] at N = 7, 15, 31 and 63, predicted 288, 507, 967 and 1,580; and t_ICL at N = 15, 63 and "
-    "127. So K* and t_ICL were predicted and trained again at these N but the last, which would take hours: at other "
-    "seeds, with 48, 48, 40 and 12 networks at each K, four times the perceptrons alone and finer scans; budgets, "
-    "bars and terms stayed. The page of results shows these."
+    "2,190 [1,790, 2,690] at N = 7, 15, 31 and 63, predicted 288, 507, 967 and 1,580. So K* was predicted and trained "
+    "again at these N: at other seeds, with 48, 48, 24 and 8 networks at each K, four times the perceptrons alone and "
+    "finer scans; budgets, bars and terms stayed. The page of results shows these."
 )
 
 
@@ -144,13 +143,9 @@ def _many(scan: Scan, task_diversity: Sequence[int], seeds: int) -> Scan:
 _MANY = {
     "n7": _many(LENGTHS["n7"], [120, 138, 158, 182, 210, 242, 278, 320, 368], 48),
     "n15": _many(LENGTHS["n15"], [240, 276, 318, 366, 420, 484, 556, 640, 736], 48),
-    "n31": _many(LENGTHS["n31"], [560, 656, 770, 902, 1056, 1236, 1448], 40),
-    "n63": _many(LENGTHS["n63"], [1100, 1380, 1740, 2180, 2740, 3440], 12),
+    "n31": _many(LENGTHS["n31"], [560, 656, 770, 902, 1056, 1236, 1448], 24),
+    "n63": _many(LENGTHS["n63"], [1100, 1380, 1740, 2180, 2740, 3440], 8),
 }
-_MANY_ENDLESS = {
-    label: run.with_(seed=_MANY_SEED, evaluate_every=run.budget / 100)
-    for label, run in _ENDLESS.items() if label != "n127"
-}  # fmt: skip
 
 COUPLING = Preset(
     name="coupling",
@@ -169,13 +164,6 @@ COUPLING = Preset(
         ),
         ThresholdScan(
             _MANY, METHODS[1:2], bar=1.2, variable="context_length", slope_bar=0.2, name="coupling_lengths_many"
-        ),
-        AcquisitionTime(
-            _MANY_ENDLESS,
-            {"n7": 48, "n15": 96, "n31": 48, "n63": 24},
-            1.25,
-            (ReducedTimes(dict.fromkeys(_MANY_ENDLESS, couplings((64,), 12, _MANY_CALIBRATION_SEED, **_ALONE))),),
-            name="coupling_acquisition_many",
         ),
     ),
     note=_NOTE,
