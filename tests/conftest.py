@@ -102,14 +102,15 @@ def browser(tmp_path_factory):
 
 #: Imports what takes seconds, then gives every request a process of its own, with its own output and its own end.
 NURSERY = """
-import json, os, sys, traceback
+import json, os, resource, sys, traceback
 import iclrace.cli.app, iclrace.figures, iclrace.simulate, iclrace.validate, iclrace.validate.presets
-import matplotlib.pyplot
+import matplotlib.pyplot, pytest
 
 for line in sys.stdin:
-    code, arguments, out, err = json.loads(line)
+    code, arguments, out, err, seconds = json.loads(line)
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         for number, path in ((0, os.devnull), (1, out), (2, err)):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
         sys.argv, status = ["iclrace", *arguments], 0
@@ -131,18 +132,19 @@ for line in sys.stdin:
 def process(tmp_path_factory):
     """``process(code, *arguments)``: Python's ``code`` in a new process, as ``subprocess.run`` tells its end.
 
-    The process is forked from one that has imported the package, which saves the seconds that an import takes.
+    The process is forked from one that has imported the package, which saves the seconds that an import takes. It is
+    killed if it takes more than ``seconds`` of processor time, as one does that never ends.
     """
     folder = tmp_path_factory.mktemp("output")
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     count = 0
 
-    def run(code, *arguments):
+    def run(code, *arguments, seconds=600):
         nonlocal count
         count += 1
         out, err = (folder / f"{name}{count}" for name in ("out", "err"))
         words = [str(one) for one in arguments]
-        nursery.stdin.write(json.dumps([code, words, str(out), str(err)]) + "\n")
+        nursery.stdin.write(json.dumps([code, words, str(out), str(err), seconds]) + "\n")
         nursery.stdin.flush()
         status = int(nursery.stdout.readline())
         return subprocess.CompletedProcess(words, status, out.read_text("utf-8"), err.read_text("utf-8"))

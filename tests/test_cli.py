@@ -4,17 +4,23 @@ import csv
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from iclrace.cli import main
+from iclrace.validate import PRESETS
 
 HEAVY = {"torch", "sympy", "matplotlib", "numba"}
 
 
-def run(*arguments, **settings):
-    command = [sys.executable, "-m", "iclrace.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **settings)
+#: What the console script does.
+COMMAND = "from iclrace.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def run(process):
+    return partial(process, COMMAND)
 
 
 def modules_after(code):
@@ -35,7 +41,8 @@ def test_import_and_help_load_nothing_heavy():
 def test_version():
     import iclrace
 
-    assert run("--version").stdout.strip() == iclrace.__version__
+    command = [sys.executable, "-m", "iclrace.cli", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == iclrace.__version__
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_bad_arguments_are_refused_in_one_line_with_exit_code_2(arguments, named
     assert not list(tmp_path.iterdir())
 
 
-def test_out_that_is_a_file_is_refused_and_kept(tmp_path):
+def test_out_that_is_a_file_is_refused_and_kept(tmp_path, run):
     path = tmp_path / "file"
     path.write_text("precious")
     result = run("validate", "--preset", "smoke", "--out", path)
@@ -78,13 +85,13 @@ def test_out_that_is_a_file_is_refused_and_kept(tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_out_that_cannot_be_written_is_refused():
+def test_out_that_cannot_be_written_is_refused(run):
     # No user, not even root, can make a folder here.
     result = run("validate", "--preset", "smoke", "--out", "/proc/self/results")
     assert result.returncode == 2 and "'out'" in result.stderr
 
 
-def test_curves_write_a_table_and_a_picture(tmp_path):
+def test_curves_write_a_table_and_a_picture(tmp_path, run):
     table, picture = tmp_path / "k.csv", tmp_path / "k.png"
     result = run("curves", "threshold", "-N", 50, "-N", 100, "--beta0", 0, "--csv", table, "--plot", picture, "--json")
     assert result.returncode == 0, result.stderr
@@ -94,7 +101,7 @@ def test_curves_write_a_table_and_a_picture(tmp_path):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_exponents_are_printed_with_their_regimes():
+def test_exponents_are_printed_with_their_regimes(run):
     laws = json.loads(run("exponents", "--json").stdout)
     found = {(law["quantity"], law["variable"], law["branch"]): law for law in laws}
     assert found["t_ICL", "beta0", "drag"]["expression"] == "-2"
@@ -102,7 +109,7 @@ def test_exponents_are_printed_with_their_regimes():
     assert r"\begin{tabular}" in run("exponents", "--latex").stdout
 
 
-def test_simulate_prints_what_the_equations_say():
+def test_simulate_prints_what_the_equations_say(run):
     phases = json.loads(run("simulate", "transience", "-K", 1000, "--decay", 0, "--decay", 3e-3, "--json").stdout)
     assert [row["phase"] for row in phases] == ["lasting", "no ICL"]
     balanced = json.loads(run("simulate", "balanced", "-K", 1e5, "--draws", 16, "--json").stdout)
@@ -110,17 +117,17 @@ def test_simulate_prints_what_the_equations_say():
     assert "acquired at t" in run("simulate", "run", "-N", 50, "-K", 1e5).stdout
 
 
-def comparable(path):
-    """What a folder says, without dates and without what training took."""
+def comparable(path, experiments):
+    """What a folder says of some experiments, without dates and without what training took."""
     summary = json.loads((path / "summary.json").read_text())
-    claims = [{**one, "seed_hours": None, "verdict_text": None} for one in summary["claims"]]
-    before = {name: one["before_training"] for name, one in summary["experiments"].items()}
-    return claims, summary["datasets"], before
+    claims, datasets = (
+        [one for one in summary[key] if one["experiment"] in experiments] for key in ("claims", "datasets")
+    )
+    before = {name: summary["experiments"][name]["before_training"] for name in experiments}
+    return [{**one, "seed_hours": None, "verdict_text": None} for one in claims], datasets, before
 
 
-#: What the console script does.
-COMMAND = "from iclrace.cli import main; main()"
-#: The same, with Ctrl-C pressed as soon as it has saved so many runs.
+#: The same as COMMAND, with Ctrl-C pressed as soon as it has saved so many runs.
 INTERRUPTED = """
 import os, signal, sys
 from iclrace.validate import RunStore
@@ -141,7 +148,7 @@ INTERRUPTED += COMMAND
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, run):
     """The folder of the main job at toy size, never interrupted, and how its command ended."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, run("validate", "--preset", "smoke", "--out", folder, "--strict", "--json")
@@ -151,16 +158,20 @@ def whole(tmp_path_factory):
 def test_the_main_job_survives_interruptions_and_gives_the_same_result(whole, tmp_path, process):
     for name in ("predictions.json", "threshold_n12.nc", "accuracy_minimal.png", "clock_collapse.png"):
         assert (whole[0] / name).exists()
-    words = ("validate", "--preset", "smoke", "--out", tmp_path)
-    whole_runs = len(list((whole[0] / "runs").glob("*/metrics.nc")))
+    kinds = {type(one): one for one in reversed(PRESETS["smoke"].experiments)}  # every kind of experiment once
+    first = [one for one in PRESETS["smoke"].experiments if one is kinds[type(one)]]
+    names = [one.name for one in first]
+    words = ("validate", "--preset", "smoke", "--out", tmp_path, *(word for name in names for word in ("-e", name)))
+    stages = [stage for one in first for stage in (one.calibration(), one.networks())]
+    needed = len(set().union(*(jobs for stage in stages for jobs in stage.values())))
     for share in (0.0, 0.2, 0.2, 0.2):  # so that the last one is interrupted before it has trained all
-        stopped = process(INTERRUPTED, max(1, round(share * whole_runs)), *words)
+        stopped = process(INTERRUPTED, max(1, round(share * needed)), *words)
         assert stopped.returncode == 130 and "interrupted" in stopped.stderr.lower(), stopped.stderr
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/metrics.nc")}
     assert before
     ended = process(COMMAND, *words)
     assert ended.returncode == 0, ended.stderr
-    assert comparable(tmp_path) == comparable(whole[0])
+    assert comparable(tmp_path, names) == comparable(whole[0], names)
     assert before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/metrics.nc")}.items()
 
 

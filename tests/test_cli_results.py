@@ -1,8 +1,6 @@
 """What the command line tells of results, presets and progress, and a preset from a file."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -164,6 +162,6 @@ def test_costs_count_a_shared_run_once_and_grow_with_what_is_trained():
 @pytest.mark.parametrize("words", [["results", "nowhere"], ["status", "nowhere"], ["list", "nowhere"],
                                    ["validate", "--preset", "smoke", "--dry-run", "--hours", "-1"],
                                    ["results", str(REFERENCE), "--where", "colour == red"]])  # fmt: skip
-def test_what_is_not_there_is_refused_with_code_2(words):
-    result = subprocess.run([sys.executable, "-m", "iclrace.cli", *words], capture_output=True, text=True, timeout=120)
+def test_what_is_not_there_is_refused_with_code_2(words, process):
+    result = process("from iclrace.cli import main; main()", *words)
     assert result.returncode == 2 and result.stderr.startswith("iclrace: Argument '"), result.stderr

@@ -1,10 +1,12 @@
 """What a preset trains is drawn: every dataset of every preset is read by a figure."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from iclrace.figures import FIGURES, MissingResults, Results
 from iclrace.theory import Estimate
@@ -75,6 +77,12 @@ def solved(model, member, diversities, *_, **__):
     return xr.Dataset({name: ("k", values) for name, values in columns.items()})
 
 
+def course(*_, **__):
+    """A reduced transformer that acquires ICL and loses it."""
+    accuracy = [0.5, 1.0, 1.0, 0.5, 0.5]
+    return xr.Dataset({"icl_accuracy": ("time", accuracy)}, {"time": np.linspace(0.0, 200.0, len(accuracy))})
+
+
 class Watched(Results):
     """A folder that notes which of its datasets are read."""
 
@@ -93,6 +101,8 @@ class Watched(Results):
 def equations(monkeypatch):
     """Numbers in place of what takes seconds to solve: where a claim is drawn does not depend on them."""
     one = Prediction(Estimate(100.0, 90.0, 110.0), ("chosen",))
+    tail = stats.lognorm(0.5, scale=100.0)
+    law = SimpleNamespace(ppf=tail.ppf, cdf=tail.cdf, median=100.0)
     lasting = lambda run, law, decay: (np.full(len(decay), 50.0), [TRANSIENT] * len(decay))  # noqa: E731
     for place, put in {
         "threshold_methods.predict_threshold": lambda *_: one,
@@ -107,10 +117,12 @@ def equations(monkeypatch):
         "rungs.predict_order": lambda model, coupling, member, times, draws: dict.fromkeys(PREDICTED, np.ones(2)),
         "reduced_methods.solved": solved,
         "transformer_methods.measure_power_law": lambda *_: (one.estimate, Estimate.exact(0.8)),
+        "acquisition_spread.acquisition_distribution": lambda *_: law,
         "acquisition_methods.score_width": lambda run: Estimate.exact(1.0),
         "acquisition_methods._rough_time": lambda run, width: (1.0 + width) * run.task.context_length,
         "transience.coupled": lasting,
         "transience_phases.coupled": lasting,
+        "transience_transformer.reduced_course": course,
         "depth.continued_clock": lambda curves, *_: float(curves.clock[-1]) + 1.0,
     }.items():
         monkeypatch.setattr(f"iclrace.validate.experiments.{place}", put)

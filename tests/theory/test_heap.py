@@ -1,8 +1,5 @@
 """A damaged heap of an HDF5 file is refused: HDF5 itself walks through it for ever."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -44,7 +41,7 @@ def test_what_is_whole_is_read(path):
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(("number", "length"), [(0, 0), (0, 8), (1, 2**64 - 16), (1, 2**63), (1, 10**6)])
-def test_an_object_that_leads_nowhere_is_refused(path, which, number, length):
+def test_an_object_that_leads_nowhere_is_refused(path, process, which, number, length):
     """In a process of its own: where the guard is missing, no signal ends what HDF5 does."""
     damaged(path, which, number, length)
     code = (
@@ -52,7 +49,8 @@ def test_an_object_that_leads_nowhere_is_refused(path, which, number, length):
         "try: read_netcdf(Path(sys.argv[1]))\n"
         "except ValueError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=120, check=True)
+    done = process(code, path, seconds=20)
+    assert done.returncode == 0, done.stderr
     assert f"an impossible length of {length}" in done.stdout
     with pytest.raises(StoreError, match=r"stored.nc is damaged .* impossible length"):
         read_dataset(path)

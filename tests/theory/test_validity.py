@@ -191,9 +191,9 @@ def bound(task, beta0, w0):
     return np.full(beta0.shape, INTEGRATED_ERROR)
 
 
-def verdicts(task, beta0, w0):
+def verdicts(task, beta0, w0, times=None):
     """Error over the stated bound at each start, and the bound; 0 where 0 or ∞ is confirmed, 1e9 where it is not."""
-    times, allowed = acquisition_time(task, beta0, w0), bound(task, beta0, w0)
+    times, allowed = acquisition_time(task, beta0, w0) if times is None else times, bound(task, beta0, w0)
     assert np.all(times >= 0.0)
     level = acquired_beta(task)
     rises = (w0 > 0.0) | ((w0 == 0.0) & ((task.labels == "iid") | (beta0 > 0.0)))
@@ -207,6 +207,10 @@ def verdicts(task, beta0, w0):
         error = np.where(times[waits] == found, 0.0, np.abs(found / times[waits] - 1.0)) / allowed[waits]
     ratios[waits] = np.where(np.isfinite(error), error, 1e9)
     return ratios, allowed
+
+
+#: The statistics in which :func:`draw_task`'s tasks differ, beside the kind of labels.
+VARIED = ("context_length", "dimension", "copies", "label_std")
 
 
 def draw_task(rng):
@@ -295,7 +299,13 @@ def test_the_references_tanh_is_right_to_its_last_digits():
 def test_twenty_thousand_points(capsys):
     """64 tasks with 313 starts each, over N 2…1e4, D 1…∞, β0 −8…8, w0 −5…5, both label statistics, copies, s 0…3."""
     rng = np.random.default_rng(13)
-    parts = [verdicts(draw_task(rng), *draw_starts(rng, 313)) for _ in range(64)]
+    tasks, starts = zip(*((draw_task(rng), draw_starts(rng, 313)) for _ in range(64)), strict=True)
+    times = np.empty((64, 313))
+    for labels in ("iid", "balanced"):  # all tasks in one call, which takes two thirds of the time that one each do
+        which = [i for i, task in enumerate(tasks) if task.labels == labels]
+        numbers = {name: np.array([[getattr(tasks[i], name)] for i in which]) for name in VARIED}
+        times[which] = acquisition_time(Task(labels=labels, **numbers), *(np.array(starts)[which, k] for k in (0, 1)))
+    parts = [verdicts(task, *start, time) for task, start, time in zip(tasks, starts, times, strict=True)]
     ratios, allowed = (np.concatenate(column) for column in zip(*parts, strict=True))
     integrated = np.mean(allowed == INTEGRATED_ERROR)
     with capsys.disabled():
