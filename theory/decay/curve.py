@@ -177,6 +177,29 @@ def _newton(averages: _Averages, decay: Array, beta: Array, w: Array, margin: Ar
     return w, margin, settled
 
 
+def point_at(tasks: Tasks, margin: Array, start: Curve, low: Array, high: Array) -> Curve:
+    """The fixed point at ``margin`` with β in (``low``, ``high``), by Newton in w and β from ``start``; all (point, 1).
+
+    NaN where it does not arrive. It also goes where a β has two φ, as at D of a few, where one is lost to
+    :func:`curve_at`.
+    """
+    w, beta, decay = start.w, np.clip(start.beta, low, high), tasks.decay[:, None]
+    settled = np.zeros(beta.shape, dtype=bool)
+    with np.errstate(all="ignore"):
+        for _ in range(2 * STEPS):
+            flow = _Averages(tasks, beta).at(w, margin)
+            drive, pull, ww, bb = flow.drive - decay * w, flow.pull - decay * beta, flow.ww - decay, flow.bb - decay
+            determinant = ww * bb - flow.wb**2
+            dw, dbeta = (drive * bb - flow.wb * pull) / determinant, (ww * pull - flow.wb * drive) / determinant
+            settled = (np.abs(dw) <= SETTLED * w) & (np.abs(dbeta) <= SETTLED * beta)
+            w, beta = np.clip(w - dw, 0.2 * w, 5.0 * w), np.clip(beta - dbeta, low, high)
+            if np.all(settled | ~np.isfinite(w)):
+                break
+        inside = settled & (beta > low) & (beta < high)
+        slope = _slope(_Averages(tasks, beta).at(w, margin), decay)
+        return Curve(*(np.where(inside, array, np.nan) for array in (beta, w, margin, slope)))
+
+
 def eigenvalues(tasks: Tasks, curve: Curve) -> tuple[Array, Array]:
     """Growth rates of small deviations of (w, β) at points of the curve, ascending: those of a symmetric Jacobian."""
     flow, decay = _Averages(tasks, curve.beta).at(curve.w, curve.margin), tasks.decay[:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .curve import MARGINS, Curve, Tasks, curve_at
+from .curve import MARGINS, Curve, Tasks, curve_at, point_at
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -94,8 +94,18 @@ def crossing(tasks: Tasks, left: Curve, right: Curve, margin: Array) -> Curve:
         inside = (newton > low) & (newton < high) & ~slow
         beta = np.where(settled, beta, np.where(inside, newton, 0.5 * (low + high)))
         point = curve_at(tasks, beta)
-    # what leaves the range of margins at once passes none on the way
-    return Curve(*(np.where(np.abs(point.margin - margin) < PASSED, array, np.nan) for array in point))
+    # what leaves the range of margins at once passes none on the way, unless its β has two φ, of which one is not seen
+    point = Curve(*(np.where(np.abs(point.margin - margin) < PASSED, array, np.nan) for array in point))
+    for end in (left, right):
+        lost = np.flatnonzero(np.isnan(point.margin[:, 0]))
+        if lost.size:
+            # beyond the end of the range φ may come back, up to a β greater than that of the end
+            beyond = np.where(right.margin < MARGINS[0] + 1.0, 2.0 * right.beta - left.beta, right.beta)
+            start, bounds = Curve(*(array[lost] for array in end)), (left.beta[lost], beyond[lost])
+            found = point_at(tasks.of(lost), margin[lost], start, *bounds)
+            for array, own in zip(point, found, strict=True):
+                array[lost] = own
+    return point
 
 
 def near(curve: Curve, beta: Array) -> tuple[Array, Array]:

@@ -126,3 +126,13 @@ def test_no_fixed_point_where_the_curve_leaves_the_range_at_once():
     for point in fixed_points(RUNAWAY, decay, margin):
         rates = icl_field(point.w, point.beta, RUNAWAY, margin)
         assert np.abs(np.array(rates) / decay - [point.w, point.beta]).max() < 1e-6
+
+
+@pytest.mark.parametrize("margin", [-3.0, -1.0, 0.08, 0.5])
+def test_a_fixed_point_is_found_where_its_beta_has_two_margins(margin):
+    """At D of a few β turns back as φ falls, at 2.998 here: points below φ = 0.3 were lost. A scan finds one each."""
+    task, decay = Task(389, dimension=2.9, copies=3), 6.5e-4
+    (point,) = fixed_points(task, decay, margin)
+    rates = icl_field(point.w, point.beta, task, margin)
+    np.testing.assert_allclose(np.array(rates) / decay, [point.w, point.beta], rtol=1e-9)
+    assert point.stable
