@@ -40,6 +40,7 @@ def inverse_scale(work, base):
 @compiled()
 def _square(setup, work, row):
     """Σ over the components of (Σ_j e_j k_j / scale)², for one row of error weights."""
+    never_inline()
     square = splat(0.0)
     for base in range(0, setup[USED] * WIDTH, 2 * WIDTH):
         left, right = splat(0.0), splat(0.0)

@@ -21,7 +21,7 @@ from .layout import (
     SCRATCH,
 )
 from .memory import MARGIN_MAX, MARGIN_MIN, read_margins, store_growth
-from .simd import WIDTH, compiled, copy_sign, fma, larger, load, magnitude, never_inline, smaller, splat, store
+from .simd import WIDTH, compiled, copy_sign, fma, larger, load, magnitude, never_inline, smaller, some, splat, store
 
 #: Clips of theory's softmax, and of the exponents here: beyond them σ is 0 or 1 to the last bit.
 BETA_MAX, EXPONENT_MAX, SPREAD_MAX = 300.0, 600.0, 432.0
@@ -35,7 +35,9 @@ def coupled(setup, quadrature, tables, work, source, target):
     clipped = smaller(larger(beta, splat(-BETA_MAX)), splat(BETA_MAX))
     match = exp_within(clipped)
     half = load(work, HALF_INVERSE_DIMENSION * WIDTH)
-    others = load(work, OTHERS * WIDTH) * exp_within(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
+    others = load(work, OTHERS * WIDTH)
+    if some(half):  # else the items are orthogonal
+        others = others * exp_within(smaller(half * clipped * clipped, splat(EXPONENT_MAX)))
     slope = half * clipped * 2.0
     copy = load(work, COPIES * WIDTH) * match
     mean = load(work, LABEL_MEAN * WIDTH)

@@ -38,6 +38,7 @@ def arm(setup, rows, work, lane, i):
     An event's function has to exceed what the tolerance leaves of a state near 0, lest it happen in rounding noise. At
     a level of −∞ nothing is ever lost; there w, whose rate at 0 is positive, could fall below 0 by rounding alone.
     """
+    never_inline()
     noise = greater(RESOLUTION, NOISE * work[at.ATOL + lane])
     for event in range(EVENTS):
         open_ = math.isnan(rows[i, at.ROW_EVENTS + event])

@@ -101,22 +101,6 @@ def write_output(setup, sample_times, rows, marks, samples, record, control, wor
 
 
 @compiled()
-def _set_aside(setup, rows, work, lane, i, aside, slot):
-    """Copy the lane's step to ``slot``; its event is over for the lane, which ends if it stops there."""
-    for start, end in ((0, at.RATES + (STAGES + 1) * BLOCK), (at.SCALARS, at.SCRATCH)):
-        for row in range(start, end, WIDTH):
-            aside[row + slot] = work[row + lane]
-    for event in range(EVENTS):
-        value = event_value(work, at.NEW_Y, lane, event)
-        if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
-            rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane]  # until it is known better
-            if event == setup[at.STOP]:
-                work[at.STOPPING + lane] = 1.0
-    work[at.DENSELY + lane] = 0.0
-    arm(setup, rows, work, lane, i)
-
-
-@compiled()
 def _write_now(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept):
     """The Rosenbrock step leaves its dense output behind."""
     write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
@@ -153,25 +137,35 @@ def outputs_of(field: Any, dense: Any) -> tuple[Any, Any]:
         control[at.ASIDE] = 0
 
     @compiled_for(field)
-    def set_aside(setup, quadrature, tables, rows, marks, control, work, held, aside, kept):
-        """Set aside what can be; whether there is any lane whose step has to be read at once."""
-        never_inline()
-        certain, left = 0, False
+    def write(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept):
+        """Set aside what can be, and write the output of what is left.
+
+        The event of a step set aside is over for its lane, which ends if it stops there.
+        """
+        certain, now = 0.0, 0.0
         for lane in range(WIDTH):
-            certain += work[at.CERTAIN + lane] != 0.0
-            left = left or work[at.DENSELY + lane] != work[at.CERTAIN + lane]
+            certain += work[at.CERTAIN + lane]
+            now += work[at.DENSELY + lane] - work[at.CERTAIN + lane]
         if control[at.ASIDE] + certain > WIDTH:  # all there are of earlier steps, their trajectories written back
             write_aside(setup, quadrature, tables, rows, marks, control, aside, kept)
         for lane in range(WIDTH):
-            if work[at.CERTAIN + lane] != 0.0:
-                kept[control[at.ASIDE]] = held[lane]
-                _set_aside(setup, rows, work, lane, held[lane], aside, control[at.ASIDE])
-                control[at.ASIDE] += 1
-        return left
-
-    @compiled_for(field)
-    def write(setup, quadrature, tables, sample_times, rows, marks, samples, record, control, work, held, aside, kept):
-        if len(record) > 0 or set_aside(setup, quadrature, tables, rows, marks, control, work, held, aside, kept):
+            if work[at.CERTAIN + lane] == 0.0 or len(record) > 0:
+                continue
+            i, slot = held[lane], control[at.ASIDE]
+            kept[slot] = i
+            control[at.ASIDE] = slot + 1
+            for start, end in ((0, at.RATES + (STAGES + 1) * BLOCK), (at.SCALARS, at.SCRATCH)):
+                for row in range(start, end, WIDTH):
+                    aside[row + slot] = work[row + lane]
+            for event in range(EVENTS):
+                value = event_value(work, at.NEW_Y, lane, event)
+                if (-value if event == LOST else value) > work[at.WATCH + event * WIDTH + lane]:
+                    rows[i, at.ROW_EVENTS + event] = work[at.TIME + lane]  # until it is known better
+                    if event == setup[at.STOP]:
+                        work[at.STOPPING + lane] = 1.0
+            work[at.DENSELY + lane] = 0.0
+            arm(setup, rows, work, lane, i)
+        if now > 0.0 or len(record) > 0:
             dense(setup, quadrature, tables, work)
             write_output(setup, sample_times, rows, marks, samples, record, control, work, held)
 
