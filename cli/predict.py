@@ -12,19 +12,7 @@ from typing import Any
 
 import typer
 
-from .options import (
-    OUTPUTS,
-    checked,
-    flag,
-    in_words,
-    option,
-    option_name,
-    several,
-    text,
-    values,
-    whole,
-    with_options,
-)  # fmt: skip
+from .options import OUTPUTS, checked, flag, in_words, option, option_name, several, text, values, whole, with_options
 from .tables import print_rows, show
 
 #: Columns of the table, by the variables of the forecast's curve.

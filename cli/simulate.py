@@ -24,7 +24,7 @@ from .theory import (
     lengths,
     one_task,
     power_law,
-)  # fmt: skip
+)
 
 simulate = typer.Typer(help="The coupled equations solved: phases, distributions, single runs.", no_args_is_help=True)
 

@@ -21,7 +21,7 @@ from .options import (
     values,
     whole,
     with_options,
-)  # fmt: skip
+)
 from .tables import draw, show
 
 if TYPE_CHECKING:

@@ -53,6 +53,10 @@ class Curve(NamedTuple):
         """Columns ``index`` (point, column)."""
         return Curve(*(np.take_along_axis(array, index, axis=1) for array in self))
 
+    def rows(self, which: NDArray[np.intp] | Mask) -> Curve:
+        """The curves of these points."""
+        return Curve(*(array[which] for array in self))
+
 
 class Tasks(NamedTuple):
     """Tasks and decays λ, flat arrays or numbers, in whose common shape (point,) the curves are found."""

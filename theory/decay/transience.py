@@ -113,14 +113,14 @@ def _durations(tasks: Tasks, memory: PowerLawMemory, margin: Array) -> Array:
     known = np.flatnonzero(index)
     if not known.size:
         return times
-    end = turned(tasks.of(known), Curve(*(array[known] for array in curve)), index[known], LOSS)
+    end = turned(tasks.of(known), curve.rows(known), index[known], LOSS)
     lost = end.margin[:, 0] <= margin[known]
     times[known[lost]] = 0.0
     lasts = (end.margin[:, 0] > margin[known]).nonzero()[0]
     rows = known[lasts]
     if rows.size:
-        curve, end = (Curve(*(array[chosen] for array in points)) for points, chosen in ((curve, rows), (end, lasts)))
-        start = _start(tasks.of(rows), curve, end, index[rows], margin[rows][:, None])
+        end = end.rows(lasts)
+        start = _start(tasks.of(rows), curve.rows(rows), end, index[rows], margin[rows][:, None])
         times[rows] = _along(tasks.of(rows), memory, start, end)
     return times
 

@@ -67,7 +67,7 @@ def with_turns(tasks: Tasks, curve: Curve) -> Curve:
         turn = curve.at(np.zeros((index.size, 1), dtype=np.intp))
         known = np.flatnonzero(index)
         if known.size:
-            extrema = turned(tasks.of(known), Curve(*(array[known] for array in curve)), index[known], which)
+            extrema = turned(tasks.of(known), curve.rows(known), index[known], which)
             for array, own in zip(turn, extrema, strict=True):
                 array[known] = np.where(np.isnan(extrema.beta), array[known], own)
         columns.append(turn)

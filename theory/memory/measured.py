@@ -11,7 +11,7 @@ from scipy.special import logit
 
 from ..common.arguments import broadcast, integer, number, real, require
 from ..common.labels import by_name
-from .tables import Table, columns_by_run
+from .tables import Table, by_diversity, columns_by_run, over_clock, quantiles_over, rising_clock
 
 Array = NDArray[np.float64]
 
@@ -59,26 +59,19 @@ class MemoryRun:
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen: set once, here)
         put("task_diversity", number("task_diversity", self.task_diversity, minimum=1.0))
-        clock = real("clock", self.clock, minimum=0.0)
-        require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (time,) with two or more times", clock.shape)
-        require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
+        clock = rising_clock(self.clock)
         put("clock", clock)
         c1 = np.clip(real("c1", self.c1, minimum=0.0, maximum=1.0), 0.0, 1.0 - 1e-16)
         put("c2", 1.0 - c1 if self.c2 is None else self.c2)
         put("c3", c1 / (1.0 - c1) if self.c3 is None else self.c3)
         for name, maximum in (("c1", 1.0), ("c2", 1.0), ("c3", np.inf)):
-            values = real(name, getattr(self, name), minimum=0.0, maximum=maximum)
-            require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
-            put(name, values)
+            put(name, over_clock(name, getattr(self, name), clock, minimum=0.0, maximum=maximum))
         total = clock[-1] if self.total is None else self.total
         put("total", number("total", total, minimum=float(clock[-1]), finite=False))
         if self.margins is None:
             put("margins", -logit(np.clip(self.c1, 1e-300, 1.0 - 1e-16))[:, None])
         else:
-            margins = real("margins", self.margins)
-            shape_is_right = margins.ndim == 2 and len(margins) == len(clock)
-            require(shape_is_right, "margins", f"have shape ({len(clock)}, quantile)", margins.shape)
-            put("margins", margins)
+            put("margins", quantiles_over(clock, self.margins))
 
     def tail(self, depth: int = 3) -> float:
         """Clock that a homogeneous network of this depth would still gain beyond the last reading.
@@ -137,13 +130,9 @@ class MeasuredMemory:
     """
 
     def __init__(self, runs: Sequence[MemoryRun], rate_ratio: float = 1.0) -> None:
-        require(len(runs) >= 1, "runs", "hold at least one run", runs)
-        self.runs = tuple(sorted(runs, key=lambda run: run.task_diversity))
+        self.runs, self.task_diversity = by_diversity(runs)
         self.rate_ratio = number("rate_ratio", rate_ratio, minimum=0.0, exclusive=True)
-        self.task_diversity = np.array([run.task_diversity for run in self.runs])
         self.total = np.array([run.total for run in self.runs], dtype=np.float64)
-        distinct = bool(np.all(np.diff(self.task_diversity) > 0))
-        require(distinct, "runs", "hold every task diversity once", self.task_diversity.tolist())
         rising = bool(np.all(np.diff(self.total) > 0))
         require(rising, "runs", "have a total clock that increases with K", self.total.tolist())
 

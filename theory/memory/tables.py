@@ -1,10 +1,10 @@
-"""Columns of a memory's runs, from a mapping, a data frame, a dataset or a CSV file."""
+"""Columns of a memory's runs, from a mapping, a data frame, a dataset or a CSV file, and what they must be."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +104,35 @@ def _from_csv(path: Path) -> dict[str, Array]:
         except (ValueError, IndexError) as error:
             raise ValueError(f"Argument 'table' must hold numbers in column {name!r}, but {path}: {error}.") from error
     return columns
+
+
+def rising_clock(clock: Any) -> Array:
+    """The clock's readings, two or more; ``ValueError`` if they do not increase from one to the next."""
+    clock = real("clock", clock, minimum=0.0)
+    require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (reading,) with two or more", clock.shape)
+    require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
+    return clock
+
+
+def over_clock(name: str, values: Any, clock: Array, **bounds: Any) -> Array:
+    """A column of readings within ``bounds``, one at each reading of the clock."""
+    values = real(name, values, **bounds)
+    require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
+    return values
+
+
+def quantiles_over(clock: Array, margins: Any) -> Array:
+    """Margins over (reading, quantile)."""
+    margins = real("margins", margins)
+    must = f"have shape ({clock.size}, quantile)"
+    require(margins.ndim == 2 and len(margins) == clock.size, "margins", must, margins.shape)
+    return margins
+
+
+def by_diversity(runs: Sequence[Any]) -> tuple[tuple[Any, ...], Array]:
+    """The runs in the order of K, each K once, and their K."""
+    require(len(runs) >= 1, "runs", "hold at least one run", runs)
+    ordered = tuple(sorted(runs, key=lambda run: run.task_diversity))
+    diversities = np.array([run.task_diversity for run in ordered])
+    require(bool(np.all(np.diff(diversities) > 0)), "runs", "hold every task diversity once", diversities.tolist())
+    return ordered, diversities

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ..common.arguments import number, real, require
+from ..common.arguments import number, require
+from ..memory.tables import by_diversity, over_clock, quantiles_over, rising_clock
 
 Array = NDArray[np.float64]
 
@@ -61,19 +62,11 @@ class CouplingRun:
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen: set once, here)
         put("task_diversity", number("task_diversity", self.task_diversity, minimum=1.0))
-        clock = real("clock", self.clock, minimum=0.0)
-        require(clock.ndim == 1 and clock.size >= 2, "clock", "have shape (reading,), two or more", clock.shape)
-        require(bool(np.all(np.diff(clock) > 0)), "clock", "increase strictly", "not increasing")
+        clock = rising_clock(self.clock)
         put("clock", clock)
         for name in ("c1", *COLUMNS):
-            values = real(name, getattr(self, name), minimum=0.0, maximum=np.inf, exclusive=True)
-            require(values.shape == clock.shape, name, f"have the clock's shape {clock.shape}", values.shape)
-            put(name, values)
-        margins = real("margins", self.margins)
-        require(
-            margins.ndim == 2 and len(margins) == clock.size, "margins", f"have {clock.size} readings", margins.shape
-        )
-        put("margins", margins)
+            put(name, over_clock(name, getattr(self, name), clock, minimum=0.0, maximum=np.inf, exclusive=True))
+        put("margins", quantiles_over(clock, self.margins))
 
     @property
     def total(self) -> float:
@@ -98,11 +91,7 @@ class MeasuredCoupling:
     """
 
     def __init__(self, runs: Sequence[CouplingRun]) -> None:
-        require(len(runs) >= 1, "runs", "hold at least one run", runs)
-        self.runs = tuple(sorted(runs, key=lambda run: run.task_diversity))
-        self.task_diversity = np.array([run.task_diversity for run in self.runs])
-        distinct = bool(np.all(np.diff(self.task_diversity) > 0))
-        require(distinct, "runs", "hold every task diversity once", self.task_diversity.tolist())
+        self.runs, self.task_diversity = by_diversity(runs)
         quantiles = {run.margins.shape[1] for run in self.runs}
         require(len(quantiles) == 1, "margins", "have equally many quantiles in all runs", sorted(quantiles))
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
-from torch import Tensor
 
 from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling, ReducedTransformer, Terms
 from ...theory.reduced_transformer.readout import gate_of
@@ -24,12 +23,12 @@ from ..predict.reduced import crossing, members_of, model_of, solved
 from ..predict.threshold import Prediction
 from ..protocol import Jobs, Trained, couplings_in
 from ..training.config import Run, addresses
+from ..training.perceptrons import squared_gradient
 from .scan import Scan
 from .transformer_methods import EndlessClock, predict_threshold_at
 
 #: Untrained networks whose readout is looked at, sequences and directions in each.
 _NETWORKS, _SEQUENCES, _DIRECTIONS = 8, 400, 4
-_PER_OCTAVE = 2
 #: In place of what vanishes, where the table asks for positive numbers.
 _NOTHING = 1e-9
 EVERY = Terms()
@@ -63,17 +62,12 @@ def _start(run: Run, seed: int) -> tuple[float, float, float, float]:
     given = given.detach().requires_grad_(True)
     logits = readout(given)
     (slopes,) = torch.autograd.grad(logits.sum(), given, create_graph=True)
-    kernels = [_squared_gradient(slopes.mean(0) @ direction, list(network.parameters())) for direction in v]
+    kernels = [squared_gradient(slopes.mean(0) @ direction, list(network.parameters())) for direction in v]
     slopes = slopes.detach()
     return (
         float(np.mean(kernels)), float(slopes.mean(0).square().sum()), float(slopes.square().sum(1).mean()),
         float(logits.detach().std()),
     )  # fmt: skip
-
-
-def _squared_gradient(value: Tensor, parameters: Sequence[Tensor]) -> float:
-    parts = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
-    return sum(float(part.square().sum()) for part in parts if part is not None)
 
 
 def control_model(
@@ -171,8 +165,7 @@ class UncoupledEquations:
 
     def predict(self, label: str, scan: Scan, calibrated: Trained) -> Mapping[str, Prediction]:
         curves = couplings_in(calibrated[f"coupling_{label}"])
-        low, high = min(scan.task_diversity) / 2, 2 * max(scan.task_diversity)
-        grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
+        grid = scan.around
         speed = {float(k): clock_scale(scan.run) for k in grid}
         crossings = []
         for calibration_seed, table in enumerate(curves.tables()):

@@ -23,7 +23,6 @@ from .scan import Scan
 from .transformer_methods import scrambled
 
 #: K* is looked for at this many K an octave, from half the scan's least K to twice its greatest.
-_PER_OCTAVE = 2
 #: At K → ∞ every target is new, so that the residual's noise stays unless the network learns to leave it out.
 _TERMS = {
     "reduced transformer": CORE,
@@ -85,8 +84,7 @@ class ReducedEquations:
             runs = scrambled(scan, self.seeds)
             speed = relative_speed(curves, networks_in(calibrated[f"scrambled_{label}"]))
             inputs.append(f"clocks of scrambled transformers, {addresses(runs)}")
-        low, high = min(scan.task_diversity) / 2, 2 * max(scan.task_diversity)
-        grid = np.geomspace(low, high, round(_PER_OCTAVE * math.log2(high / low)) + 1)
+        grid = scan.around
         crossings = [
             crossing(grid, self._accuracy(scan.read, coupling, grid, seed * self.members, speed))
             for seed, coupling in enumerate(curves.tables())

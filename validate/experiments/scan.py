@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import numpy as np
 
 from ..place import At, place
 from ..predict.threshold import Prediction
@@ -46,6 +49,12 @@ class Scan:
     @property
     def networks(self) -> list[Run]:
         return grid(self.run, self.seeds, task_diversity=self.task_diversity)
+
+    @property
+    def around(self) -> np.ndarray:
+        """K at which equations are solved: two in an octave, from half the least of the scan to twice the greatest."""
+        low, high = min(self.task_diversity) / 2, 2 * max(self.task_diversity)
+        return np.geomspace(low, high, round(2 * math.log2(high / low)) + 1)
 
     def place(self, **changes: Any) -> dict[str, At]:
         """The coordinates of K* here."""

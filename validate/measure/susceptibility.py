@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...theory import Estimate
 from ...theory.common.arguments import require
 from ...theory.estimate import CONFIDENCE
+from .times import over_diversities
 
 Array = NDArray[np.float64]
 
@@ -91,10 +92,7 @@ def susceptibility(
 
 
 def _scan(task_diversity: ArrayLike, accuracy: ArrayLike) -> tuple[Array, Array]:
-    k, y = np.asarray(task_diversity, dtype=float), np.asarray(accuracy, dtype=float)
-    increasing = k.ndim == 1 and k.size >= 3 and bool(np.all(np.diff(k) > 0))
-    require(increasing, "task_diversity", "be three or more increasing values", k)
-    require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
+    k, y = over_diversities(task_diversity, accuracy)
     counts = np.isfinite(y).sum(1)
     require(bool(np.all(counts >= 2)), "accuracy", "hold two runs at every task diversity", counts.tolist())
     return k, y

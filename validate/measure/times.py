@@ -177,14 +177,7 @@ def measure_threshold(
     >>> measure_threshold([100, 200, 400, 800], [[0.5, 0.5], [0.52, 0.5], [0.98, 1.0], [1.0, 1.0]]).low
     200.0
     """
-    k, y = np.asarray(task_diversity, dtype=float), np.atleast_2d(np.asarray(accuracy, dtype=float))
-    require(
-        k.ndim == 1 and k.size >= 3 and bool(np.all(np.diff(k) > 0)),
-        "task_diversity",
-        "be three or more increasing values",
-        k,
-    )
-    require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
+    k, y = over_diversities(task_diversity, np.atleast_2d(np.asarray(accuracy, dtype=float)))
     if paired:
         y = y[:, ~np.isnan(y).any(axis=0)]
     y = np.sort(y, axis=1) if np.isnan(y).any() else y  # what is missing goes to the end
@@ -212,6 +205,15 @@ def measure_threshold(
     i = int(np.clip(np.searchsorted(k, midpoint), 1, k.size - 1))
     low, high = midpoint * math.exp(-half), midpoint * math.exp(min(half, 700.0))
     return Estimate(midpoint, float(min(low, k[i - 1])), float(max(high, k[i])), confidence)
+
+
+def over_diversities(task_diversity: ArrayLike, accuracy: ArrayLike) -> tuple[Array, Array]:
+    """K, three or more in increasing order, and accuracies (K, seed)."""
+    k, y = np.asarray(task_diversity, dtype=float), np.asarray(accuracy, dtype=float)
+    increasing = k.ndim == 1 and k.size >= 3 and bool(np.all(np.diff(k) > 0))
+    require(increasing, "task_diversity", "be three or more increasing values", k)
+    require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
+    return k, y
 
 
 def _effective_number(variances: Array) -> float:

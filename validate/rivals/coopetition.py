@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import stats
 
 from ...simulate.coopetition import memory_size_threshold
 from ...theory import Estimate
 from ...theory.coopetition import SIZES
 from .conditions import Condition, Known
+from .laws import of_logarithm
 
-_CONFIDENCE = 0.95
 #: n_a at which the toy is solved, and η in units of n_a/N = 20/15 that are tried.
 _SOLVED = (5.0, 20.0, 80.0)
 _SCALES = np.geomspace(1 / 8, 8, 97)
@@ -47,9 +46,7 @@ class Coopetition:
         best = int(np.argmin(squares))
         middle = float(predicted[best, 0] + shift[best])
         spread = math.sqrt(float(squares[best]) / freedom * (1 + 1 / len(others)))
-        half = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, freedom)) * spread
-        value, low, high = np.exp(np.clip([middle, middle - half, middle + half], -700, 700)).tolist()
-        return Estimate(value, low, high, _CONFIDENCE)
+        return of_logarithm(middle, spread, freedom)
 
 
 def _all(here: Condition, others: Sequence[Known]) -> list[Condition]:

@@ -17,6 +17,13 @@ _CONFIDENCE = 0.95
 _PLAIN = {"residual_scale": 1.0}
 
 
+def of_logarithm(middle: float, spread: float, freedom: int) -> Estimate:
+    """What has this logarithm, with Student's interval."""
+    half = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, freedom)) * spread
+    value, low, high = np.exp(np.clip([middle, middle - half, middle + half], -700, 700)).tolist()
+    return Estimate(value, low, high, _CONFIDENCE)
+
+
 @dataclass(frozen=True)
 class Stated:
     """What a method of the experiments predicted before the networks were trained.
@@ -87,10 +94,7 @@ class PowerLaw:
         fit = inverse @ y
         variance = float(np.sum((y - design @ fit) ** 2)) / (len(design) - rank)
         spread = math.sqrt(variance * (1.0 + float(np.sum((at[0] @ inverse) ** 2))))
-        half = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, len(design) - rank)) * spread
-        middle = float(at[0] @ fit) + fixed[0]
-        value, low, high = np.exp(np.clip([middle, middle - half, middle + half], -700, 700)).tolist()
-        return Estimate(value, low, high, _CONFIDENCE)
+        return of_logarithm(float(at[0] @ fit) + fixed[0], spread, len(design) - rank)
 
     def _row(self, condition: Condition) -> list[float]:
         return ([1.0] if self.constant is None else []) + [_log(condition, name) for name in self._free]

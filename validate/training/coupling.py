@@ -19,13 +19,25 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from ...theory.common.arguments import integer, number, require
+from ...theory.common.arguments import number, require
 from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling
 from ..data.seeds import Purpose, derive_seed
 from ..networks.computation import threads_for
 from ..networks.stacked import Parameters, perceptron, perceptron_layers
 from .config import addresses
-from .perceptrons import content, dataset_of, items_of, labels_of, show, start, train_missing
+from .perceptrons import (
+    check_alone,
+    content,
+    dataset_of,
+    descend,
+    items_of,
+    labels_of,
+    show,
+    squared_gradient,
+    start,
+    tracked_margins,  # fmt: skip
+    train_missing,
+)
 from .progress import Bar
 from .store import RunStore
 
@@ -82,13 +94,7 @@ class CouplingTraining:
     fresh_share: float = 0.0
 
     def __post_init__(self) -> None:
-        k = integer("task_diversity", self.task_diversity, minimum=2)
-        require(k % 2 == 0, "task_diversity", "be even", k)
-        for name, least in (("seed", 0), ("dimension", 1), ("width", 1), ("layers", 2)):
-            integer(name, getattr(self, name), minimum=least)
-        for name in ("learning_rate", "residual_scale", "budget"):
-            number(name, getattr(self, name), minimum=0.0, exclusive=True)
-        number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
+        check_alone(self, 2, "residual_scale")
         require(0 <= number("fresh_share", self.fresh_share) < 1, "fresh_share", "be in [0, 1)", self.fresh_share)
 
     def as_json(self) -> dict[str, Any]:
@@ -104,7 +110,9 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None, device: str = 
     clock, step = 0.0, 0
     with threads_for(run.task_diversity * sum(value.numel() for value in parameters.values())):
         while True:
-            margins, gradients = _descend(parameters, items, labels, run.fresh_share, _fresh(run, step, items.device))
+            margins = tracked_margins(parameters, items, labels)
+            loss = _loss(parameters, margins, run.fresh_share, _fresh(run, step, items.device))
+            gradients, margins = torch.autograd.grad(loss, list(parameters.values())), margins.detach()[0]
             c1 = float(torch.sigmoid(-margins).mean())
             done = not c1 >= run.until or step * run.learning_rate >= run.budget
             if done or _due(readings, clock):
@@ -113,9 +121,7 @@ def train_coupling(run: CouplingTraining, bar: Bar | None = None, device: str = 
                 show(bar, run, c1)
             if done:
                 return dataset_of(readings)
-            with torch.no_grad():
-                for name, gradient in gradients.items():
-                    parameters[name].sub_(gradient, alpha=run.learning_rate)
+            descend(parameters, gradients, run.learning_rate)
             clock, step = clock + run.learning_rate * (1 - run.fresh_share) * c1, step + 1
 
 
@@ -130,19 +136,13 @@ def _due(readings: list[dict[str, Any]], clock: float) -> bool:
     return not readings or clock - readings[-1]["clock"] > max(_BETWEEN_READINGS, _RELATIVE * clock)
 
 
-def _descend(
-    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, share: float, fresh: torch.Tensor | None
-) -> tuple[torch.Tensor, Parameters]:
-    """Margins (K,) and the gradient of the mean logistic loss."""
-    for value in parameters.values():
-        value.requires_grad_(True)
-    margins = perceptron(parameters, "", items).squeeze(-1) * labels
+def _loss(parameters: Parameters, margins: torch.Tensor, share: float, fresh: torch.Tensor | None) -> torch.Tensor:
+    """The mean logistic loss, a share of it that of fresh items with either label."""
     loss = F.softplus(-margins).mean()
-    if fresh is not None:
-        output = perceptron(parameters, "", fresh)
-        loss = (1 - share) * loss + share * (F.softplus(output) - output / 2).mean()
-    gradients = torch.autograd.grad(loss, list(parameters.values()))
-    return margins.detach()[0], dict(zip(parameters, gradients, strict=True))
+    if fresh is None:
+        return loss
+    output = perceptron(parameters, "", fresh)
+    return (1 - share) * loss + share * (F.softplus(output) - output / 2).mean()
 
 
 class _Probes:
@@ -166,7 +166,7 @@ class _Probes:
         if self.share:
             cost = (1 - self.share) * cost + self.share * self._novel_cost(parameters)
         return {
-            "gain": np.mean([_squared_gradient(mean @ v, parameters) for v in self.directions]),
+            "gain": np.mean([squared_gradient(mean @ v, list(parameters.values())) for v in self.directions]),
             "mean_gradient": float(mean.detach().square().sum()),
             "novel_std": float(novel),
             "noise_cost": cost,
@@ -182,12 +182,6 @@ class _Probes:
         (slopes,) = torch.autograd.grad(output.sum(), at)
         wrong = torch.sigmoid(output.detach())
         return float((wrong * (1 - wrong)).squeeze(-1).mul(slopes.square().sum(-1)).mean())
-
-
-def _squared_gradient(value: torch.Tensor, parameters: Parameters) -> float:
-    """|∂_θ value|². The biases act through the gates alone, whose derivative vanishes almost everywhere."""
-    parts = torch.autograd.grad(value, list(parameters.values()), retain_graph=True, allow_unused=True)
-    return sum(float(part.square().sum()) for part in parts if part is not None)
 
 
 @torch.no_grad()

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 import xarray as xr
 
 from ...theory import item_frequencies
-from ...theory.common.arguments import integer, is_integer, number, python_number, require
+from ...theory.common.arguments import number, python_number
 from ..networks.computation import threads_for
-from ..networks.stacked import Parameters, perceptron
-from .perceptrons import content, dataset_of, items_of, labels_of, show, start
+from ..networks.stacked import Parameters
+from .perceptrons import check_alone, content, dataset_of, descend, items_of, labels_of, show, start, tracked_margins
 from .progress import Bar
 
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
@@ -68,16 +68,8 @@ class MemoryTraining:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, python_number(getattr(self, field.name)))
-        k = self.task_diversity
-        require(is_integer(k) and k >= 2 and k % 2 == 0, "task_diversity", "be an even integer >= 2", k)
-        number("until", self.until, minimum=0.0, maximum=0.5, exclusive=True)
-        integer("seed", self.seed, minimum=0)
-        for name in ("dimension", "width", "layers"):
-            integer(name, getattr(self, name), minimum=1)
-        for name in ("learning_rate", "budget", "input_scale"):
-            number(name, getattr(self, name), minimum=0.0, exclusive=True)
+        check_alone(self, 1, "input_scale")
         number("frequency_exponent", self.frequency_exponent, minimum=0.0)
-        require(isinstance(self.layer_norm, bool), "layer_norm", "be True or False", self.layer_norm)
 
     def as_json(self) -> dict[str, Any]:
         return content(self, "memory", {"frequency_exponent": 0.0, "input_scale": 1.0})
@@ -101,7 +93,9 @@ def _descend(
     samples: list[dict[str, Any]] = []
     clock, step = 0.0, 0
     while True:
-        margins, gradients = _margins_and_gradients(parameters, items, labels, weights)
+        margins = tracked_margins(parameters, items, labels)
+        gradients = torch.autograd.grad(_average(F.softplus(-margins), weights), list(parameters.values()))
+        margins = margins.detach()[0].double()
         wrong = torch.sigmoid(-margins)
         c1 = float(_average(wrong, weights))
         if not np.isfinite(c1):
@@ -112,9 +106,7 @@ def _descend(
             show(bar, run, c1)
         if done:
             return dataset_of(samples, quantile=list(QUANTILES))
-        with torch.no_grad():
-            for name, gradient in gradients.items():
-                parameters[name].sub_(gradient, alpha=run.learning_rate)
+        descend(parameters, gradients, run.learning_rate)
         clock, step = clock + run.learning_rate * c1, step + 1
 
 
@@ -128,16 +120,6 @@ def _weights(run: MemoryTraining, device: torch.device) -> torch.Tensor | None:
 def _average(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     """Σ_k p_k v_k, over the last axis."""
     return values.mean() if weights is None else (values * weights.to(values.dtype)).sum()
-
-
-def _margins_and_gradients(
-    parameters: Parameters, items: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
-) -> tuple[torch.Tensor, Parameters]:
-    for value in parameters.values():
-        value.requires_grad_(True)
-    margins = perceptron(parameters, "", items).squeeze(-1) * labels
-    gradients = torch.autograd.grad(_average(F.softplus(-margins), weights), list(parameters.values()))
-    return margins.detach()[0].double(), dict(zip(parameters, gradients, strict=True))
 
 
 def _sample(

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
+from ...theory.common.arguments import integer, number, require
 from ..data.seeds import Purpose, derive_seed
 from ..networks import modules
-from ..networks.stacked import Parameters, initialise
+from ..networks.stacked import Parameters, initialise, perceptron
 from .deadline import check
 from .progress import Bar
 from .store import RunStore
@@ -36,6 +37,18 @@ def content(training: Alone, kind: str, added: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in settings.items() if name not in added or value != added[name]}
 
 
+def check_alone(training: Alone, layers: int, *positive: str) -> None:
+    """``ValueError`` for what no training of a perceptron takes: one of fewer ``layers``, fields not ``positive``."""
+    k = integer("task_diversity", training.task_diversity, minimum=2)
+    require(k % 2 == 0, "task_diversity", "be even", k)
+    for name, least in (("seed", 0), ("dimension", 1), ("width", 1), ("layers", layers)):
+        integer(name, getattr(training, name), minimum=least)
+    for name in ("learning_rate", "budget", *positive):
+        number(name, getattr(training, name), minimum=0.0, exclusive=True)
+    number("until", training.until, minimum=0.0, maximum=0.5, exclusive=True)
+    require(isinstance(training.layer_norm, bool), "layer_norm", "be True or False", training.layer_norm)
+
+
 def items_of(run: Alone, number: int, scale: float, purpose: Purpose = Purpose.ITEMS, step: int = 0) -> torch.Tensor:
     """Layer-normed targets (1, number, D + 2), or raw items (1, number, D), times ``scale``."""
     generator = torch.Generator().manual_seed(derive_seed(run.seed, purpose, step))
@@ -55,6 +68,25 @@ def start(run: Alone, items: torch.Tensor) -> Parameters:
 def labels_of(number: int) -> torch.Tensor:
     """±1 in turns, (number,)."""
     return 1.0 - 2.0 * (torch.arange(number) % 2)
+
+
+def tracked_margins(parameters: Parameters, items: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The margins (1, K), of which gradients can be taken."""
+    for value in parameters.values():
+        value.requires_grad_(True)
+    return perceptron(parameters, "", items).squeeze(-1) * labels
+
+
+@torch.no_grad()
+def descend(parameters: Parameters, gradients: Sequence[torch.Tensor], rate: float) -> None:
+    for value, gradient in zip(parameters.values(), gradients, strict=True):
+        value.sub_(gradient, alpha=rate)
+
+
+def squared_gradient(value: torch.Tensor, parameters: Sequence[torch.Tensor]) -> float:
+    """|∂_θ value|². Biases act through the gates alone, whose derivative vanishes almost everywhere."""
+    parts = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+    return sum(float(part.square().sum()) for part in parts if part is not None)
 
 
 def show(bar: Bar | None, run: Alone, c1: float) -> None:
