@@ -148,7 +148,7 @@ def _read(claim: Claim, name: str) -> Any:
 
 def _test(comparison: str) -> Callable[[Claim], bool]:
     match = re.fullmatch(r"\s*([\w*./ ]+?)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*", comparison)
-    if match is None:
+    if match is None or re.search(r"\sor\s|[=!<>]=", match[3]):
         require(False, "where", "be comparisons such as 'quantity == K*', joined by and", comparison)
         raise AssertionError
     name, sign, text = match.groups()
@@ -158,6 +158,9 @@ def _test(comparison: str) -> Callable[[Claim], bool]:
         wanted: Any = float("inf" if text == "∞" else text)
     except ValueError:
         wanted = text
+    require(
+        sign in ("==", "!=") or not isinstance(wanted, str), "where", f"compare {name} by {sign} with a number", text
+    )
 
     def meets(claim: Claim) -> bool:
         value = _read(claim, name)
