@@ -159,3 +159,21 @@ def test_a_task_with_arrays_is_no_task_of_a_simulation():
     with pytest.raises(ValueError, match="Argument 'context_length' must be a single number"):
         {Task([50, 100]): 1}
     assert Task([50, 100]) == Task([50, 100]) != Task([50, 101])
+
+
+def test_what_is_asked_for_repeatedly_is_found_once():
+    from iclrace.theory.common.elementwise import elementwise
+
+    sizes = []
+
+    @elementwise(arrays=("context_length", "x"), ignored=("task_diversity",))
+    def product(task, x):
+        sizes.append(np.size(x))
+        return task.context_length * np.asarray(x)
+
+    lengths, x = np.tile([20, 30, 40], 500), np.repeat([0.5, 2.0, 1.0], 500)
+    np.testing.assert_array_equal(product(Task(lengths), x), lengths * x)
+    assert sizes == [9]
+    varied = np.random.default_rng(0).uniform(size=1500)
+    np.testing.assert_array_equal(product(Task(lengths), varied), lengths * varied)
+    assert sizes == [9, 1500]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..accuracy import acquired_beta
-from ..common.arguments import number, require
+from ..common.arguments import broadcast, number, real, require
 from ..common.elementwise import elementwise
 from ..contexts.attention import BETA_MAX
 from ..contexts.labels import Average
@@ -37,11 +39,10 @@ class Rung:
     """
 
     name: str
-    time: float
-    error: float
+    time: Any
+    error: Any
 
 
-@elementwise(single=("beta0", "w0"), smooth=("dimension", "beta0", "w0"), ignored=("task_diversity",))
 def ladder(
     task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0, *, integrate: Integrator | None = None
 ) -> tuple[Rung, ...]:
@@ -84,34 +85,50 @@ def ladder(
     crossover   273.6 +0.018
     mills       250.7 -0.084
     """
-    require(task.labels == "iid" and task.score_std == 0.0, "task", "have i.i.d. labels and flat attention", task)
-    beta0 = number("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX)
-    w0 = number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
-    if integrate is None:
-        integrate = _closed_form
-    orthogonal = replace(task, dimension=math.inf)
-    scale = 2.0 * task.context_length / task.copies
+    plain = task.labels == "iid" and not np.any(task.score_std)
+    require(plain, "task", "have i.i.d. labels and flat attention", task)
+    beta0, w0, _ = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+        task=np.empty(task.shape),
+    )
+    orthogonal = task.at(dimension=math.inf)
+    scale = 2.0 * np.asarray(task.context_length / task.copies)
+    field = partial(_integrated, integrate=integrate) if integrate else acquisition_time
     times = {
-        "binomial": integrate(task, beta0, w0, "binomial"),
-        "gaussian": integrate(task, beta0, w0, "gaussian"),
-        "orthogonal": integrate(orthogonal, beta0, w0, "gaussian"),
-        "variation of constants": float(acquisition_time(orthogonal, beta0, w0)),
-        "early": scale * early_clock(orthogonal, beta0, w0, acquired_beta(orthogonal)),
-        "crossover": scale * float(acquisition_clock(beta0, w0, early_drag(task))),
-        "mills": scale * float(mills_ratio(w0)) * math.exp(-beta0),
+        "binomial": field(task, beta0, w0, average="binomial"),
+        "gaussian": field(task, beta0, w0, average="gaussian"),
+        "orthogonal": field(orthogonal, beta0, w0, average="gaussian"),
+        "variation of constants": acquisition_time(orthogonal, beta0, w0),
+        "early": scale * early_clock(orthogonal, beta0, w0),
+        "crossover": scale * acquisition_clock(beta0, w0, early_drag(task)),
+        "mills": scale * mills_ratio(w0) * np.exp(-beta0),
     }
     rungs: list[Rung] = []
     for name, time in times.items():
-        above = rungs[-1].time if rungs else time
-        rungs.append(Rung(name, time, time / above - 1.0 if above > 0 else 0.0))
+        above = np.asarray(rungs[-1].time if rungs else time)
+        with np.errstate(invalid="ignore"):
+            error = np.where(above > 0.0, time / np.where(above > 0.0, above, 1.0) - 1.0, 0.0)
+        rungs.append(Rung(name, time, error) if beta0.ndim else Rung(name, float(time), float(error)))
     return tuple(rungs)
 
 
-def early_clock(task: Task, beta0: float, w0: float, beta: float) -> float:
-    """Clock τ at which the early system, drag κ = s²/(2m), passes ``beta`` with w > 0."""
-    path = EarlyPath(np.array([beta0]), np.array([w0]), float(early_drag(task)))
-    return float(clock_along(path, reaching(path, beta))[0])
+@elementwise(
+    arrays=("context_length", "label_std", "copies", "beta0", "w0"),
+    smooth=("context_length", "label_std", "beta0", "w0"),
+    ignored=("task_diversity", "dimension"),
+    costly=True,
+)
+def early_clock(task: Task, beta0: ArrayLike, w0: ArrayLike) -> NDArray[np.float64]:
+    """Clock τ at which the early system, drag κ = s²/(2m), passes the β of 95 % accuracy with w > 0."""
+    beta0, w0, drag, level = broadcast(
+        beta0=np.asarray(beta0), w0=np.asarray(w0), task=early_drag(task), level=np.asarray(acquired_beta(task))
+    )
+    path = EarlyPath(beta0.ravel(), w0.ravel(), drag.ravel())
+    return clock_along(path, reaching(path, level.ravel())).reshape(beta0.shape)
 
 
-def _closed_form(task: Task, beta0: float, w0: float, average: Average) -> float:
-    return float(acquisition_time(task, beta0, w0, average=average))
+@elementwise(single=("beta0", "w0"), smooth=("dimension", "beta0", "w0"), ignored=("task_diversity",))
+def _integrated(task: Task, beta0: ArrayLike, w0: ArrayLike, *, average: Average, integrate: Integrator) -> Any:
+    """The time that ``integrate`` finds from one start."""
+    return integrate(task, number("beta0", beta0), number("w0", w0), average)

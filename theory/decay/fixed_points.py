@@ -110,7 +110,12 @@ def _fixed_points(task: Task, decay: ArrayLike, margin: ArrayLike) -> tuple[Fixe
     decay = real("decay", decay, minimum=DECAY_MIN, maximum=DECAY_MAX)
     margin, decay, _ = broadcast(margin=margin, decay=decay, task=np.empty(task.shape))
     shape, level, tasks = decay.shape, margin.reshape(-1, 1), Tasks(task, decay.ravel())
-    curve = with_turns(tasks, curves(tasks))
+    if task.shape:
+        curve = with_turns(tasks, curves(tasks))
+    else:  # all margins are passed on the curve of their λ
+        kinds, kind = np.unique(tasks.decay, return_inverse=True)
+        different = Tasks(task, kinds)
+        curve = Curve(*(array[kind.ravel()] for array in with_turns(different, curves(different))))
     crossings = (curve.margin[:, :-1] - level) * (curve.margin[:, 1:] - level) < 0.0
     order = np.argsort(~crossings, axis=1, kind="stable")[:, :MOST]
     states = np.full((5, MOST, level.size), np.nan)
