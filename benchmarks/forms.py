@@ -69,7 +69,7 @@ class Form:
 
     def __call__(self, **given: Any) -> Any:
         """What it returns where the ``given`` arguments, arrays, vary and the others are held."""
-        own = {name: given.get(name, 0.5 * sum(ends)) for name, ends in self.own.items()}
+        own = {name: given.get(name, _middle(*ends)) for name, ends in self.own.items()}
         if self.task is None:
             return self.function(**own, **self.held)
         task = HELD | dict(self.task) | {name: value for name, value in given.items() if name not in own}
@@ -85,6 +85,10 @@ class Form:
         if low > 0.0 and high > 100.0 * low:
             return np.exp(rng.uniform(np.log(low), np.log(high), size))
         return rng.uniform(low, high, size)
+
+
+def _middle(low: float, high: float) -> float:
+    return (low + high) // 2 if isinstance(low, int) else 0.5 * (low + high)
 
 
 NAMES = dict(zip("NKDsmσ", STATISTICS, strict=True))

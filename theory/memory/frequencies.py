@@ -104,7 +104,8 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: ArrayLike, skew: ArrayL
     True
     """
     time = real("time", time, minimum=0.0)
-    diversity = integer("task_diversity", task_diversity, minimum=1)
+    whole = isinstance(task_diversity, float) and task_diversity.is_integer()  # as numbers of an array are
+    diversity = integer("task_diversity", int(task_diversity) if whole else task_diversity, minimum=1)  # pyright: ignore[reportArgumentType]
     share = item_frequencies(diversity, number("skew", skew, minimum=0.0)) * diversity
     # time along one item's path in units of 1/rate: H(φ) = ∫ (1 + e^φ)/(1 + φ/p)^q dφ, tabulated once for all items
     margin = 600.0 * np.linspace(0.0, 1.0, POINTS) ** 3
