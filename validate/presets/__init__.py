@@ -13,7 +13,7 @@ from .smoke import SMOKE
 _PARTS = {"Minimal model": minimal, "Transience": transience, "Knobs": knobs, "Transformer": transformer}
 WORKSTATION = Preset(
     name="workstation",
-    description="the minimal model, and the transformer where no other preset asks: 90 minutes on two cores",
+    description="the minimal model, and the transformer where no other preset asks: 100 minutes on two cores",
     experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *knobs.WORKSTATION, *transformer.WORKSTATION),
     note="\n\n".join(f"{part}: {' '.join(module.NOTE.split())}" for part, module in _PARTS.items()),
 )
