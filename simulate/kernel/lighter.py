@@ -48,13 +48,6 @@ class Translator(lowering.Lower):
     It would try operators on constants first, and look for an operator or index anew at every use.
     """
 
-    def lower(self) -> None:
-        super().lower()
-        if not isinstance(self.library, PartLibrary):  # an entry point links what its parts left to it
-            called = [library for library in self.library._linking_libraries if isinstance(library, PartLibrary)]
-            for each in dict.fromkeys(one for library in called for one in library.needed()):
-                self.library.add_linking_library(each)
-
     def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
         if op in (pow, ipow):  # of a constant exponent by products
             return super().lower_binop(resty, expr, op)
@@ -100,7 +93,8 @@ class PartLowering(EntryLowering):
         described, library = state["cr"].fndesc, state.library
         # What numba knows the part by: a function without code, which Python cannot call.
         handle = _make_function(described.lookup_module(), described.qualname, "", 0, state["cr"].env, (library,))
-        state.targetctx.insert_user_function(handle, described, [library])
+        # Whoever calls it links what it calls, too: an entry point, or a function that numba compiles as usual.
+        state.targetctx.insert_user_function(handle, described, [library, *library.needed()])
         state["cr"] = state["cr"]._replace(cfunc=handle)
         return True
 
