@@ -19,11 +19,11 @@ from iclrace.validate.training.coupling import (
     CouplingTraining,
     _Probes,
     _self_kernel,
-    _squared_gradient,
     measured_coupling,
     train_coupling,
     train_couplings,
 )
+from iclrace.validate.training.perceptrons import squared_gradient
 
 SMALL = CouplingTraining(32, 0, dimension=7, width=16, learning_rate=0.2, until=0.1)
 SETTINGS = {"width": 16, "learning_rate": 0.2, "members": 2, "calibration_seeds": 1, "draws": 40, "progress": False}
@@ -80,7 +80,7 @@ def test_kernels_are_those_of_every_gradient_by_itself():
     from iclrace.validate.networks.stacked import perceptron
 
     (slopes,) = torch.autograd.grad(perceptron(parameters, "", at).sum(), at, create_graph=True)
-    assert _squared_gradient(slopes[0].mean(0) @ v, parameters) == pytest.approx(expected, rel=1e-9)
+    assert squared_gradient(slopes[0].mean(0) @ v, list(parameters.values())) == pytest.approx(expected, rel=1e-9)
 
 
 def test_probes_do_not_depend_on_the_items_order():
