@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def timed(run: Callable[[], object], repeats: int = 1) -> tuple[float, float]:
     return min(times)
 
 
+def _curves(model: ReducedTransformer, members: Sequence[Member], budget: float) -> None:
+    """Accuracy over K, of one start after another."""
+    for member in members:
+        solved(model, member, DIVERSITIES, budget, DRAWS_OF_A_FORECAST, {})
+
+
 def speed(store: Path, lengths: Sequence[int] = LENGTHS, repeats: int = 3) -> str:
     trainings = [CouplingTraining(k, 0, dimension=31, width=128, learning_rate=0.05) for k in (128, 512, 2048)]
     coupling = measured_coupling(trainings, train_couplings(trainings, RunStore(store)))
@@ -62,17 +69,14 @@ def speed(store: Path, lengths: Sequence[int] = LENGTHS, repeats: int = 3) -> st
         model, budget = ReducedTransformer(n, 31, width=128, terms=CORE), 10.0 * n
         member = Member(coupling, 0, 0.0, 0.0)
         starts = members_of(model, [coupling], STARTS)
-        curve = lambda member, model=model, budget=budget: solved(  # noqa: E731
-            model, member, DIVERSITIES, budget, DRAWS_OF_A_FORECAST, {}
-        )
         if i == 0:
-            curve(member)  # compiles
+            _curves(model, [member], budget)  # compiles
         times = [
-            timed(lambda: curve(member), repeats),  # noqa: B023
-            timed(lambda: [curve(member) for member in starts]),  # noqa: B023
+            timed(partial(_curves, model, [member], budget), repeats),
+            timed(partial(_curves, model, starts, budget)),
         ]
         if i == 0:
-            forecast = lambda n=n, budget=budget: iclrace.predict(n, 31, budget=budget, store=store, progress=False)  # noqa: E731
+            forecast = partial(iclrace.predict, n, 31, budget=budget, store=store, progress=False)
             forecast()  # trains the perceptrons that it needs
             times.append(timed(forecast))
         cells = [f"{wall:.2f} ({busy:.2f})" for wall, busy in times]

@@ -210,9 +210,9 @@ def accuracy(time, y, p, total, table, contexts, work):
     if p[READS_TARGET] != 0.0:
         read, answer = p[RESIDUAL] * y[0] / math.sqrt(y[1]), y[11]
     variance = gain_variance(p, y, row)
-    total = 0.0
+    right = 0.0
     for i in range(label.size):
         _, m = _attend(i, scale, y[2], scale[3] * label[i] + answer * target[i], y[12], contexts, weights)
         logit = y[0] * m + read * target[i] - y[10] * label[i]
-        total += 0.5 * math.erfc(-logit / math.sqrt(2.0 * (row[2] * row[2] + variance * m * m)))
-    return total / label.size
+        right += 0.5 * math.erfc(-logit / math.sqrt(2.0 * (row[2] * row[2] + variance * m * m)))
+    return right / label.size

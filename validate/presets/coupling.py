@@ -1,4 +1,4 @@
-"""K* and t_ICL of the transformer under many conditions, predicted by the reduced transformer: an hour on one core."""
+"""K* and t_ICL of the transformer under many conditions, predicted by the reduced transformer: an hour on two cores."""
 
 from __future__ import annotations
 
