@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--retrain", action="store_true", help="train a sample again, too")
     wrong: list[str] = []
     again = parser.parse_args().retrain
-    for preset in ("laptop", "workstation", "replication"):
+    for preset in ("laptop", "workstation", "transience"):
         for field, pairs in (("measured", remeasured(preset)), ("predicted", repredicted(preset))):
             count = same = 0
             for stored, now in pairs:

@@ -61,7 +61,7 @@ def options(
 @app.command()
 @with_options(
     preset=text(
-        help="What to train: smoke, laptop, workstation, replication, paper-cpu, paper, foreign, a TOML file, or "
+        help="What to train: smoke, laptop, workstation, transience, paper-cpu, paper, foreign, a TOML file, or "
         "mine: K* of the network given by --network.",
         default="laptop",
     ),

@@ -13,15 +13,15 @@ from .smoke import SMOKE
 _PARTS = {"Minimal model": minimal, "Transience": transience, "Knobs": knobs, "Transformer": transformer}
 WORKSTATION = Preset(
     name="workstation",
-    description="the minimal model, and the transformer where no other preset asks: 100 minutes on two cores",
+    description="the minimal model, and the transformer where no other preset asks: an hour and a half on two cores",
     experiments=(*minimal.WORKSTATION, *transience.WORKSTATION, *knobs.WORKSTATION, *transformer.WORKSTATION),
     note="\n\n".join(f"{part}: {' '.join(module.NOTE.split())}" for part, module in _PARTS.items()),
 )
-REPLICATION = Preset(
-    name="replication",
-    description="the time of ICL's loss at 40 fresh seeds, 40 minutes on two cores",
-    experiments=transience.REPLICATION,
-    note=" ".join(transience.REPLICATION_NOTE.split()),
+TRANSIENCE = Preset(
+    name="transience",
+    description="when ICL is lost: the minimal model at 40 fresh seeds, and the transformer; 45 minutes on two cores",
+    experiments=transience.TRANSIENCE,
+    note="\n\n".join(" ".join(part.split()) for part in transience.TRANSIENCE_NOTES),
 )
 PAPER = Preset(
     name="paper",
@@ -31,7 +31,7 @@ PAPER = Preset(
 )
 PRESETS: dict[str, Preset] = {
     preset.name: preset
-    for preset in (SMOKE, LAPTOP, WORKSTATION, REPLICATION, COUPLING, CONTROLS, RIVALS, PAPER_CPU, PAPER)
+    for preset in (SMOKE, LAPTOP, WORKSTATION, TRANSIENCE, COUPLING, CONTROLS, RIVALS, PAPER_CPU, PAPER)
 }
 
 __all__ = ["PRESETS", "Preset"]

@@ -1,4 +1,4 @@
-"""Experiments on the paper's transformer: at the size of 100 minutes on two cores, and at the paper's own."""
+"""Experiments on the paper's transformer: at the size of an hour and a half on two cores, and at the paper's own."""
 
 from __future__ import annotations
 

@@ -303,7 +303,7 @@ def test_a_run_ends_when_it_has_lost_what_it_had_and_not_before():
     assert trainer.status.tolist() == [Status.LOST, Status.RUNNING, Status.RUNNING]
 
 
-@pytest.mark.parametrize("preset", ["WORKSTATION", "REPLICATION", "PAPER"])
+@pytest.mark.parametrize("preset", ["WORKSTATION", "TRANSIENCE", "PAPER"])
 def test_every_run_of_a_preset_can_be_made_and_none_calibrates_itself(preset):
     for experiment in getattr(presets, preset):
         calibration = [job for jobs in experiment.calibration().values() for job in jobs]
@@ -323,7 +323,7 @@ def test_the_replication_shares_no_seed_with_what_it_replicates():
             for job in jobs
         }
 
-    assert seeds(presets.REPLICATION).isdisjoint(seeds(presets.WORKSTATION))
+    assert seeds(presets.TRANSIENCE).isdisjoint(seeds(presets.WORKSTATION))
 
 
 def test_a_share_has_the_exact_binomial_interval():
