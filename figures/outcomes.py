@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ..validate import PValue, accuracy_at, acquisition_times, measure_bimodality
 from ..validate.claim import network_words
@@ -49,6 +50,7 @@ def draw(
         ax.set_title(title, fontsize=7, loc="left")
         ax.set(xlim=(span[0], span[1] + 0.03 * (span[1] - span[0])), ylabel="networks")
         ax.set_ylim(0, ax.get_ylim()[1] * 1.3)
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))  # networks are whole
         if last:
             ax.set_xlabel(xlabel)
     return ax

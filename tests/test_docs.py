@@ -284,6 +284,16 @@ def test_the_readmes_networks_end_on_either_side_of_the_threshold():
     assert icl == pytest.approx(told[0], abs=0.1) and iwl == pytest.approx(told[1], abs=0.1)
 
 
+def test_every_picture_is_shown_on_a_page_and_every_page_has_its_pictures():
+    pages = [*(ROOT / page for page in PAGES), ROOT / "benchmarks" / "RESULTS.md"]
+    shown = {
+        (page.parent / address).resolve()
+        for page in pages
+        for address in re.findall(r"\]\(([^)\s]+\.(?:png|gif|svg))\)", page.read_text("utf-8"))
+    }
+    assert shown == set((ROOT / "docs" / "images").resolve().iterdir())
+
+
 @pytest.mark.slow
 def test_the_gallery_shows_every_figure_with_a_command_that_draws_it():
     """Names and folders are those of the package: a figure that is not drawn lacks its results everywhere."""

@@ -251,7 +251,7 @@ function chart(width, { x, y, lines, rules = [], dots = [] }, height = 250) {
     parts.push(`<circle cx="${at}" cy="${py(inside(y, dot.y))}" r="5" fill="${dot.colour}"/>`);
     if (dot.text) {
       parts.push(`<text x="${at + (end ? -9 : 9)}" y="${clip(py(inside(y, dot.y)) + (end ? 16 : -6), 20, height - bottom - 6)}"`
-        + ` text-anchor="${end ? "end" : "start"}">${dot.text}</text>`);
+        + ` text-anchor="${end ? "end" : "start"}" paint-order="stroke" stroke="#fff" stroke-width="4">${dot.text}</text>`);
     }
   }
   parts.push(`<path d="M${left} ${top}V${height - bottom}H${width - right}" fill="none" stroke="#333"/>`

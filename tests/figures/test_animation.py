@@ -29,6 +29,19 @@ def test_the_command_draws_a_race_that_goes_on_and_rests_at_its_end(reference, t
     assert held[-1] > 2000 > 10 * max(held[:-1])  # ms
 
 
+def test_the_film_of_the_readme_ends_as_the_race_is_drawn_now(reference, tmp_path, monkeypatch):
+    """One dot in two hundred may differ by a shade, as between versions of what draws; two marks of a key are more."""
+    monkeypatch.setattr("iclrace.figures.animation._STEPS", 1)
+    monkeypatch.setattr("iclrace.figures.animation._PAUSE", 1)
+    root = reference.directory.parents[2]
+    ends = []
+    for path in (animate_race(reference, tmp_path / "race.gif"), root / "docs" / "images" / "race.gif"):
+        with Image.open(path) as film:
+            film.seek(film.n_frames - 1)
+            ends.append(np.asarray(film.convert("L")).astype(int))
+    assert (np.abs(ends[0] - ends[1]) > 64).mean() < 0.005
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [(["landscape"], "--animate"), (["race", "--all"], "name"), (["race", "--out", "race.png"], "--out")],
