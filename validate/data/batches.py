@@ -27,6 +27,8 @@ class Table:
 
     def offset(self, index: Tensor, size: int | None = None) -> Tensor:
         """Row numbers in a table whose S parts, of ``size`` (default K) rows each, stand one below the other."""
+        if len(self.items) == 1:
+            return index
         starts = torch.arange(len(self.items), device=index.device).mul_(size or self.items.shape[1])
         return index + starts.view(-1, *[1] * (index.ndim - 1))
 

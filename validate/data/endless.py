@@ -54,8 +54,7 @@ class Endless:
         width = padded_width(dimension)
         rows = self._draw(step, _ITEMS, length * width, dimension**-0.5).view(networks, size * length, width)
         table = Table(rows[..., :dimension], self._labels(step).view(networks, -1), {"padded": rows})
-        context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
-        return Batch(table, *with_copies(context, self.task.copies))
+        return Batch(table, *self._places)
 
     def _overlap_batch(self, step: int | Tensor) -> OverlapBatch:
         """Given x_T, its overlap with a fresh item is N(0, |x_T|²/D), and with its own copy |x_T|².
@@ -76,6 +75,13 @@ class Endless:
         return OverlapBatch(Table(targets, labels[..., 0]), nothing, target, overlaps, labels)
 
     @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Context and target, the same at every step: a sequence's items stand one below the other."""
+        networks, size, length = self._shape
+        context = torch.arange(size * length, device=self.device).view(1, size, length).expand(networks, -1, -1)
+        return with_copies(context, self.task.copies)
+
+    @cached_property
     def _keys(self) -> NDArray[np.uint64]:
         return np.array([derive_seed(seed, Purpose.BATCH) for seed in self.seeds], np.uint64)
 
@@ -88,8 +94,8 @@ class Endless:
         return len(self.seeds), self.batch_size, self.task.context_length
 
     def _labels(self, step: int | Tensor) -> Tensor:
-        coins = self._draw(step, _LABELS, self.task.context_length) < 0
-        return balanced(1.0 - 2.0 * coins.to(self.dtype), self.task)
+        coins = self._draw(step, _LABELS, self.task.context_length).lt_(0)
+        return balanced(coins.mul_(-2.0).add_(1.0), self.task)
 
     def _draw(self, step: int | Tensor, stream: int, count: int, std: float = 1.0) -> Tensor:
         """Numbers N(0, std²), (S, B, count)."""

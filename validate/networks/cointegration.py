@@ -12,6 +12,7 @@ first; co-integration does not.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from ...theory import Task, loss_gradient, population_loss
 from ...theory.common.arguments import require
 from ..data.batches import Batch
 from ..training.config import Run
+from .fused import Step
 from .stacked import MinimalEnsemble, Parameters, in_memory_group, perceptron
 
 #: Hermite nodes of the average over contexts, as many as :class:`iclrace.simulate.CoupledModel` takes.
@@ -72,8 +74,11 @@ class Cointegration:
         """Logits z and memory φ, each (S, B): on sequences, as the minimal model's."""
         return self.ensemble.forward(parameters, batch)
 
-    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
-        """Change the parameters in place; returns L before the step, (S,)."""
+    def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
+        """The step of these parameters, which returns L before it, (S,)."""
+        return partial(self._step, parameters, rates, decays)
+
+    def _step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
         items, labels, weight = items_of(batch)
         memory = {n: p.detach().requires_grad_(True) for n, p in parameters.items() if in_memory_group(n)}
         with torch.enable_grad():

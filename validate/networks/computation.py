@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -14,7 +15,7 @@ from ..data.batches import Batch
 from ..training.config import Run
 from .cointegration import Cointegration
 from .foreign import ForeignEnsemble, network_named
-from .fused import FusedMinimal, FusedTransformer
+from .fused import FusedMinimal, FusedTransformer, Step
 from .kernels import launch
 from .optimisers import Optimiser, Plain, optimiser_of
 from .stacked import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
@@ -40,11 +41,16 @@ def threads_for(work: int) -> Iterator[None]:
 
 
 class Computation(Protocol):
-    """Forward pass and one step of stacked networks; shapes as in :data:`.fused.Step`."""
+    """Forward pass and steps of stacked networks.
+
+    ``step_of`` gives the step of these parameters (name -> (S, ...)), in place: tensors of these very dictionaries.
+    ``rates`` holds minus the learning rates (S, 1, ...), one for the perceptron and one for all else; ``decays`` the
+    weight decays λ in the same shape, or nothing: the gradient gains λ θ.
+    """
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]: ...
 
-    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor: ...
+    def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step: ...
 
 
 class Differentiated:
@@ -62,7 +68,10 @@ class Differentiated:
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.ensemble.forward(parameters, batch)
 
-    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
+    def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
+        return partial(self._step, parameters, rates, decays)
+
+    def _step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
         followed = {name: value.detach().requires_grad_(True) for name, value in parameters.items()}
         with torch.enable_grad():
             loss = self._loss(followed, batch)

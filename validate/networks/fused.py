@@ -8,6 +8,7 @@ devices differentiate :mod:`.stacked` automatically, for the same numbers; a tes
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +16,11 @@ from torch import Tensor
 
 from ..data.batches import Batch, OverlapBatch, Table
 from . import kernels
-from .modules import target_tokens
 from .stacked import LAYER_NORM_EPSILON, Parameters, perceptron, perceptron_layers
 
-#: ``step(parameters, rates, decays, batch)`` changes the parameters (name -> (S, ...)) in place and returns the losses
-#: ⟨log(1 + e^{−ℓz})⟩ before it, (S,). ``rates`` holds minus the learning rates (S, 1, ...), one for the perceptron and
-#: one for all else; ``decays`` the weight decays λ in the same shape, or nothing: the gradient gains λ θ.
-Step = Callable[[Parameters, Parameters, Parameters, Batch], Tensor]
+#: ``step(batch)`` changes the parameters that it was made for in place and returns the losses ⟨log(1 + e^{−ℓz})⟩ before
+#: it, (S,).
+Step = Callable[[Batch], Tensor]
 
 
 class FusedTransformer:
@@ -36,59 +35,81 @@ class FusedTransformer:
 
     def forward(self, parameters: Parameters, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits z, (S, B), twice, as :meth:`.stacked.TransformerEnsemble.forward`."""
-        inputs = _AttentionPass(parameters, batch, self.residual_scale).inputs
+        inputs = _AttentionLayer(parameters, self.residual_scale).read(batch).inputs
         logits = perceptron(parameters, "memory.", inputs).squeeze(-1)
         return logits, logits
 
-    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
-        """See :data:`Step`."""
-        attention = _AttentionPass(parameters, batch, self.residual_scale)
-        loss, error = _perceptron_step(parameters, rates, decays, attention.inputs, None, batch.target_labels)
-        error = error * (rates["norm.weight"] / rates["memory.0.bias"])[:, None]
-        attention.update(rates, decays, error)
-        return loss
+    def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
+        """See :class:`.computation.Computation`."""
+        layer, memory = _AttentionLayer(parameters, self.residual_scale), _Perceptron(parameters, rates, decays)
+        decayed = _decayed(parameters, rates, decays, ("attention.", "norm."))
+        ratio = (rates["norm.weight"] / rates["memory.0.bias"])[:, None]
+
+        def step(batch: Batch) -> Tensor:
+            reading = layer.read(batch)
+            loss, error = memory.step(reading.inputs, None, reading.labels)
+            layer.update(reading, error * ratio, decayed)
+            return loss
+
+        return step
 
 
-class _AttentionPass:
-    """LayerNorm, attention and residual at the target: ``inputs`` (S, B, D + 2) is what the perceptron reads."""
+class _Reading(NamedTuple):
+    """What the attention layer made of a batch; ``inputs`` (S, B, D + 2) is what the perceptron reads."""
 
-    def __init__(self, parameters: Parameters, batch: Batch, residual_scale: float) -> None:
-        p = self.parameters = {
-            name.removeprefix("attention."): value
-            for name, value in parameters.items()
-            if name.startswith(("attention.", "norm."))
-        }
+    inputs: Tensor
+    labels: Tensor
+    attention: _Attention
+    own: Tensor
+    normed: Tensor
+    query: Tensor
+    key: Tensor
+    average: Tensor
+    read: Tensor
+
+
+class _AttentionLayer:
+    """LayerNorm, attention and residual at the target; views of its parameters are made once, not at every step."""
+
+    def __init__(self, parameters: Parameters, residual_scale: float) -> None:
         self.residual_scale = residual_scale
-        self.gain, shift = p["norm.weight"][:, None], p["norm.bias"][:, None]
-        raw = target_tokens(batch.table.rows(batch.table.items, batch.target))
-        self.own = F.layer_norm(raw, raw.shape[-1:], eps=LAYER_NORM_EPSILON)
-        self.normed = torch.addcmul(shift, self.own, self.gain)
-        self.query = torch.bmm(self.normed, p["query.weight"].transpose(1, 2))
-        self.key = torch.bmm(self.query, p["key.weight"])
-        self.attention = _Attention(batch, self.own)
-        self.average = self.attention.forward(self.key * self.gain)
-        self.read = torch.addcmul(shift, self.average, self.gain)
-        self.inputs = torch.baddbmm(self.normed, self.read, p["value.weight"].transpose(1, 2), beta=residual_scale)
+        self.gain, self.shift = parameters["norm.weight"], parameters["norm.bias"]
+        self.gains, self.shifts = self.gain[:, None], self.shift[:, None]
+        self.query, self.key, self.value = (
+            parameters[f"attention.{name}.weight"] for name in ("query", "key", "value")
+        )
+        self.turned_query, self.turned_key, self.turned_value = (
+            weight.transpose(1, 2) for weight in (self.query, self.key, self.value)
+        )
 
-    def update(self, rates: Parameters, decays: Parameters, error: Tensor) -> None:
+    def read(self, batch: Batch) -> _Reading:
+        attention = _Attention(batch)
+        raw, labels = attention.targets()
+        own = torch.layer_norm(raw, raw.shape[-1:], eps=LAYER_NORM_EPSILON)
+        normed = torch.addcmul(self.shifts, own, self.gains)
+        query = torch.bmm(normed, self.turned_query)
+        key = torch.bmm(query, self.key)
+        average = attention.forward(own, key * self.gains)
+        read = torch.addcmul(self.shifts, average, self.gains)
+        inputs = torch.baddbmm(normed, read, self.turned_value, beta=self.residual_scale)
+        return _Reading(inputs, labels, attention, own, normed, query, key, average, read)
+
+    def update(self, seen: _Reading, error: Tensor, decayed: Decays) -> None:
         """Step all parameters, given dL/d(inputs) times minus their learning rate."""
-        p = self.parameters
-        to_read = torch.bmm(error, p["value.weight"])
-        to_direction = self.attention.backward(to_read * self.gain)
-        to_key = to_direction * self.gain
-        to_query = torch.bmm(to_key, p["key.weight"].transpose(1, 2))
+        to_read = torch.bmm(error, self.value)
+        to_direction = seen.attention.backward(to_read * self.gains)
+        to_key = to_direction * self.gains
+        to_query = torch.bmm(to_key, self.turned_key)
         # The normed target is read twice: by the query and by the residual.
-        to_normed = torch.baddbmm(error, to_query, p["query.weight"], beta=self.residual_scale)
-        to_gain = to_read * self.average
-        to_gain.addcmul_(to_direction, self.key).addcmul_(to_normed, self.own)
-        for name in decays:
-            if name.startswith(("attention.", "norm.")):
-                _decay(p[name.removeprefix("attention.")], rates[name], decays[name])
-        p["norm.weight"].add_(to_gain.sum(1))
-        p["norm.bias"].add_(to_read.add_(to_normed).sum(1))
-        p["value.weight"].baddbmm_(error.transpose(1, 2), self.read)
-        p["key.weight"].baddbmm_(self.query.transpose(1, 2), to_key)
-        p["query.weight"].baddbmm_(to_query.transpose(1, 2), self.normed)
+        to_normed = torch.baddbmm(error, to_query, self.query, beta=self.residual_scale)
+        to_gain = to_read * seen.average
+        to_gain.addcmul_(to_direction, seen.key).addcmul_(to_normed, seen.own)
+        _decay(decayed)
+        self.gain.add_(to_gain.sum(1))
+        self.shift.add_(to_read.add_(to_normed).sum(1))
+        self.value.baddbmm_(error.transpose(1, 2), seen.read)
+        self.key.baddbmm_(seen.query.transpose(1, 2), to_key)
+        self.query.baddbmm_(to_query.transpose(1, 2), seen.normed)
 
 
 class FusedMinimal:
@@ -106,21 +127,23 @@ class FusedMinimal:
         memory = perceptron(parameters, "memory.", targets).squeeze(-1)
         return memory + parameters["w"][:, None] * self._attend(parameters["beta"], batch)[0], memory
 
-    def step(self, parameters: Parameters, rates: Parameters, decays: Parameters, batch: Batch) -> Tensor:
-        """See :data:`Step`."""
-        w, beta = parameters["w"], parameters["beta"]
-        answer, slope = self._attend(beta, batch)
-        targets = batch.table.rows(batch.table.items, batch.target)
-        loss, error = _perceptron_step(
-            parameters, rates, decays, targets, w[:, None] * answer, batch.target_labels, wanted="output"
-        )
-        error = error * (rates["w"] / rates["memory.0.bias"].view(-1))[:, None]
-        to_w, to_beta = (error * answer).sum(1), (error * slope).sum(1) * w
-        for name, change in (("w", to_w), ("beta", to_beta)):
-            if name in decays:
-                _decay(parameters[name], rates[name], decays[name])
-            parameters[name].add_(change)
-        return loss
+    def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
+        """See :class:`.computation.Computation`."""
+        w, beta, memory = parameters["w"], parameters["beta"], _Perceptron(parameters, rates, decays, wanted="output")
+        decayed = _decayed(parameters, rates, decays, ("w", "beta"))
+        ratio = (rates["w"] / rates["memory.0.bias"].view(-1))[:, None]
+
+        def step(batch: Batch) -> Tensor:
+            answer, slope = self._attend(beta, batch)
+            loss, error = memory.step(batch.targets, w[:, None] * answer, batch.target_labels)
+            error = error * ratio
+            to_w, to_beta = (error * answer).sum(1), (error * slope).sum(1) * w
+            _decay(decayed)
+            w.add_(to_w)
+            beta.add_(to_beta)
+            return loss
+
+        return step
 
     def _attend(self, beta: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """The answer Σ_j p_j ℓ_j and its derivative in β, each (S, B)."""
@@ -147,19 +170,28 @@ class FusedMinimal:
 class _Attention:
     """The compiled attention of one batch."""
 
-    def __init__(self, batch: Batch, own: Tensor) -> None:
-        table = batch.table
-        kernels.set_threads_for(batch.context.numel() * own.shape[-1])
+    def __init__(self, batch: Batch) -> None:
+        table, self.batch = batch.table, batch
+        kernels.set_threads_for(batch.context.numel() * (table.items.shape[-1] + 2))
         rows, moments = _prepared(table)
-        held = (_flat(rows), table.labels.reshape(-1), _flat(moments))
-        self.rows = tuple(t.numpy() for t in (*held, _flat(table.offset(batch.context)), _flat(own)))
+        self.rows, self.labels = _flat(rows).numpy(), table.labels.reshape(-1).numpy()
+        self.held = (self.rows, self.labels, _flat(moments).numpy(), _flat(table.offset(batch.context)).numpy())
 
-    def forward(self, direction: Tensor) -> Tensor:
-        self.average, self.weights = kernels.attend_forward(*self.rows, _flat(direction).numpy())
+    def targets(self) -> tuple[Tensor, Tensor]:
+        """Their tokens (S, B, D + 2), not yet normalised, and labels (S, B)."""
+        table, target = self.batch.table, self.batch.target
+        index = table.offset(target).reshape(-1).numpy()
+        tokens, labels = kernels.target_tokens(self.rows, self.labels, index, table.items.shape[-1])
+        return torch.from_numpy(tokens).view(*target.shape, -1), torch.from_numpy(labels).view(target.shape)
+
+    def forward(self, own: Tensor, direction: Tensor) -> Tensor:
+        """Averages (S, B, D + 2) of the normalised tokens; ``own`` are the targets'."""
+        self.own = _flat(own).numpy()
+        self.average, self.weights = kernels.attend_forward(*self.held, self.own, _flat(direction).numpy())
         return torch.from_numpy(self.average).view_as(direction)
 
     def backward(self, error: Tensor) -> Tensor:
-        out = kernels.attend_backward(*self.rows, self.weights, self.average, _flat(error).numpy())
+        out = kernels.attend_backward(*self.held, self.own, self.weights, self.average, _flat(error).numpy())
         return torch.from_numpy(out).view_as(error)
 
 
@@ -179,42 +211,57 @@ def _flat(values: Tensor) -> Tensor:
     return values.reshape(-1, values.shape[-1])
 
 
-def _perceptron_step(
-    parameters: Parameters,
-    rates: Parameters,
-    decays: Parameters,
-    inputs: Tensor,
-    added: Tensor | None,
-    labels: Tensor,
-    wanted: str = "input",
-) -> tuple[Tensor, Tensor]:
-    """Step of the perceptron of z = φ(inputs) + added; the losses (S,) and an error times minus the learning rate.
+class _Perceptron:
+    """The perceptron of z = φ(inputs) + added; views of its parameters are made once, not at every step.
 
-    That error is dL/d(inputs), (S, B, D), or with ``wanted="output"`` dL/dz, (S, B).
+    ``wanted`` of a step's errors is that at the "input" or at the "output".
     """
-    layers = perceptron_layers(parameters, "memory.")
-    activations = [inputs]
-    for i, (weight, bias) in enumerate(layers):
-        out = torch.baddbmm(parameters[bias][:, None], activations[-1], parameters[weight].transpose(1, 2))
-        activations.append(out.relu_() if i < len(layers) - 1 else out)
-    logits = activations.pop().squeeze(-1)
-    margins = (logits if added is None else logits + added) * labels
-    output = torch.sigmoid(-margins).mul_(labels).mul_(rates[layers[0][1]] * (-1.0 / labels.shape[1]))
-    error = output[..., None]
-    for (weight, bias), activation in zip(reversed(layers), reversed(activations), strict=True):
-        first = weight == layers[0][0]
-        before = torch.bmm(error, parameters[weight]) if not first or wanted == "input" else error
-        if not first:
-            before = torch.ops.aten.threshold_backward(before, activation, 0.0)
-        for name in (weight, bias):
-            if name in decays:
-                _decay(parameters[name], rates[name], decays[name])
-        parameters[weight].baddbmm_(error.transpose(1, 2), activation)
-        parameters[bias].add_(error.sum(1))
-        error = before
-    return F.softplus(-margins).mean(1), output if wanted == "output" else error
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        rates: Parameters,
+        decays: Parameters,
+        wanted: Literal["input", "output"] = "input",
+    ) -> None:
+        names = perceptron_layers(parameters, "memory.")
+        self.layers = [(parameters[weight], parameters[bias]) for weight, bias in names]
+        self.ahead = [(bias[:, None], weight.transpose(1, 2)) for weight, bias in self.layers]
+        self.decayed = [_decayed(parameters, rates, decays, layer) for layer in names]
+        self.rate, self.wanted = rates[names[0][1]], wanted
+
+    def step(self, inputs: Tensor, added: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The losses (S,), and minus the learning rate times dL/d(inputs), (S, B, D), or dL/dz, (S, B)."""
+        activations = [inputs]
+        for bias, weight in self.ahead[:-1]:
+            activations.append(torch.baddbmm(bias, activations[-1], weight).relu_())
+        logits = torch.baddbmm(self.ahead[-1][0], activations[-1], self.ahead[-1][1]).squeeze(-1)
+        against = (logits if added is None else logits + added).mul(labels).neg_()
+        output = torch.sigmoid(against).mul_(labels).mul_(self.rate * (-1.0 / labels.shape[1]))
+        error = output[..., None]
+        for i in range(len(self.layers) - 1, -1, -1):
+            weight, bias = self.layers[i]
+            before = torch.bmm(error, weight) if i or self.wanted == "input" else error
+            if i:
+                torch.ops.aten.threshold_backward(before, activations[i], 0.0, grad_input=before)
+            _decay(self.decayed[i])
+            weight.baddbmm_(error.transpose(1, 2), activations[i])
+            bias.add_(error.sum(1))
+            error = before
+        return F.softplus(against).mean(1), output if self.wanted == "output" else error
 
 
-def _decay(value: Tensor, rate: Tensor, decay: Tensor) -> None:
-    """θ ← θ (1 − ηλ), with ``rate`` = −η."""
-    value.mul_(1 + rate * decay)
+#: Parameters θ with their factors 1 − ηλ.
+Decays = list[tuple[Tensor, Tensor]]
+
+
+def _decayed(parameters: Parameters, rates: Parameters, decays: Parameters, prefixes: tuple[str, ...]) -> Decays:
+    """Those of the parameters with such names; ``rates`` are −η."""
+    names = [name for name in decays if name.startswith(prefixes)]
+    return [(parameters[name], 1 + rates[name] * decays[name]) for name in names]
+
+
+def _decay(decayed: Decays) -> None:
+    """θ ← θ (1 − ηλ)."""
+    for value, factor in decayed:
+        value.mul_(factor)

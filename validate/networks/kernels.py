@@ -109,6 +109,18 @@ def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     return moments
 
 
+@compiled_and_kept(Path(__file__), nogil=True, **_OPTIONS)
+def target_tokens(rows: Array, labels: Array, target: Array, dimension: int) -> tuple[Array, Array]:
+    """Tokens (Q, D + 2) of the rows ``target`` (Q,) of ``rows`` (R, P), with no label in its slot, and the labels."""
+    tokens, own = np.zeros((len(target), dimension + 2), rows.dtype), np.empty(len(target), labels.dtype)
+    for q in range(len(target)):
+        row = target[q]
+        own[q] = labels[row]
+        for i in range(dimension):
+            tokens[q, i] = rows[row, i]
+    return tokens, own
+
+
 @compiled_and_kept(Path(__file__), inline="never", **_OPTIONS)
 def _scores(rows: Array, labels: Array, moments: Array, context: Array, own: Array, along: Array, out: Array) -> None:
     """x̂_j·``along`` (D + 2) for every j of the context and, last, the target."""

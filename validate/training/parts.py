@@ -10,14 +10,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..data.sequences import Sequences
 from ..networks.computation import Computation
-from ..networks.fused import FusedMinimal, FusedTransformer
+from ..networks.fused import FusedMinimal, FusedTransformer, Step
 from ..networks.kernels import can_be_shared, on_one_core
 from ..networks.stacked import Parameters
 
@@ -39,10 +40,19 @@ class Part:
     places: Tensor
     loss_sum: Tensor
 
+    @property
+    def all(self) -> tuple[object, ...]:
+        """Its fields, as they are."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @cached_property
+    def _step(self) -> Step:
+        return self.computation.step_of(self.parameters, self.rates, self.decays)
+
     @torch.no_grad()
     def take(self, step: int | Tensor) -> None:
         """Take one step and add its losses to the sum."""
-        loss = self.computation.step(self.parameters, self.rates, self.decays, self.sequences.batch(step))
+        loss = self._step(self.sequences.batch(step))
         self.loss_sum.index_add_(0, self.places, loss.double())
 
     def split(self, count: int) -> Iterator[Part]:

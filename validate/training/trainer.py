@@ -71,6 +71,7 @@ class EnsembleTrainer:
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
         self.computation = computation_of(first, self.portable)
+        self._part: Part | None = None
         start = initial_parameters(self.runs)
         self.parameters = {name: value.to(self.device, dtype) for name, value in start.items()}
         self._prepare()
@@ -82,6 +83,7 @@ class EnsembleTrainer:
 
     def _prepare(self) -> None:
         """Everything that follows from the runs still active: data, test sets, rates."""
+        self._part = None  # it holds the table of those that were
         runs = [self.runs[s] for s in self.active]
         first = self.first
         self.sequences = Sequences(
@@ -152,10 +154,11 @@ class EnsembleTrainer:
 
     @property
     def _whole(self) -> Part:
-        """All networks that are still trained."""
-        return Part(
-            self.computation, self.parameters, self.rates, self.decays, self.sequences, self.places, self.loss_sum
-        )
+        """All networks that are still trained: the same at every step as long as they are."""
+        own = (self.computation, self.parameters, self.rates, self.decays, self.sequences, self.places, self.loss_sum)
+        if self._part is None or any(now is not then for now, then in zip(own, self._part.all, strict=True)):
+            self._part = Part(*own)
+        return self._part
 
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations

@@ -46,7 +46,7 @@ def test_a_step_follows_the_averaged_field():
     batch = trainer.sequences.batch(0)
     items, labels, weight = items_of(batch)
     margins = perceptron(before, "memory.", items).squeeze(-1) * labels
-    trainer.computation.step(trainer.parameters, trainer.rates, trainer.decays, batch)
+    trainer.computation.step_of(trainer.parameters, trainer.rates, trainer.decays)(batch)
     point = [before[name].detach().numpy()[:, None] for name in ("w", "beta")]
     phi = margins.detach().numpy()
     flow = icl_field(*point, TASK, phi, nodes=NODES)
@@ -126,6 +126,7 @@ def test_the_contract_of_a_computation_is_kept_on_the_loss():
     computation = trainer.computation
     assert isinstance(computation, Cointegration)
     batch = trainer.sequences.batch(0)
-    losses = [float(computation.step(trainer.parameters, trainer.rates, {}, batch)) for _ in range(20)]
+    step = computation.step_of(trainer.parameters, trainer.rates, {})
+    losses = [float(step(batch)) for _ in range(20)]
     assert losses[0] == pytest.approx(math.log(2), rel=0.05)
     assert np.all(np.diff(losses) < 0)

@@ -118,7 +118,7 @@ def distances(form, depth, raw=False, seed=0):
         logits = FusedTransformer().forward(parameters, batch)[0][0]
         before = {name: value.clone() for name, value in parameters.items()}
         rates = {name: torch.full((1, *[1] * (value.ndim - 1)), -1.0).double() for name, value in parameters.items()}
-        FusedTransformer().step(parameters, rates, {}, batch)
+        FusedTransformer().step_of(parameters, rates, {})(batch)
         ours = [(before[name] - parameters[name])[0] for name in names]
     worst = max(float((a - b).norm()) for a, b in zip(ours, gradients, strict=True)) / largest
     return distance(logits, expected), worst

@@ -113,3 +113,20 @@ def test_an_error_in_one_part_reaches_the_caller_whose_threads_are_given_back(mo
     with pytest.raises(MemoryError, match="no more"):
         trainer_of(RUN, 4).train(3)
     assert torch.get_num_threads() == 2
+
+
+def test_a_step_follows_the_parameters_that_the_trainer_holds_now():
+    """A step is made once for a set of parameters; other ones, as after a restored checkpoint, get one of their own."""
+    trainer, moved = (trainer_of(RUN, 2) for _ in range(2))
+    trainer._train_step()
+    whole = trainer._whole
+    assert trainer._whole is whole
+    trainer.parameters = {name: value.clone() for name, value in moved.parameters.items()}
+    trainer.loss_sum.zero_()
+    trainer.step = 0
+    for each in (trainer, moved):
+        each._train_step()
+    assert trainer._whole is not whole
+    assert torch.equal(trainer.loss_sum, moved.loss_sum)
+    for name, value in moved.parameters.items():
+        assert torch.equal(trainer.parameters[name], value), name
