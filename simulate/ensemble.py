@@ -27,6 +27,12 @@ Array = NDArray[np.float64]
 
 #: Trajectories in one call of the kernel: enough to keep its lanes full, few enough to report progress.
 CHUNK = 4096
+#: Names of results, which no dimension may have.
+TAKEN = frozenset(
+    [*STATES, "clock", "acquired_clock", "status", "evaluations", "time"]
+    + [f"time_{name}" for name in EVENT_NAMES]
+    + [f"{name}_at" for name in (*STATES, "clock")]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +186,8 @@ def solve_ensemble(
     for name, value in (("threads", 1 if threads is None else threads), ("chunk", chunk), ("max_steps", max_steps)):
         integer(name, value, minimum=1)
     states = states_last(y0)
-    check_state(model, states.values if named(states) else states)
-    layout = broadcast(y0, model.check_parameters(_plain(parameters)), parameters or {}, dims)
+    state = check_state(model, states.values if named(states) else states)
+    layout = broadcast(y0 if named(y0) else state, model.check_parameters(_plain(parameters)), parameters or {}, dims)
     _check_dimensions(layout.dims)
     output = np.zeros(0) if times is None else real("times", times, minimum=span[0], maximum=span[1])
     require(output.ndim == 1 and bool(np.all(np.diff(output) > 0)), "times", "ascend along one dimension", times)
@@ -205,10 +211,9 @@ def _check_dimensions(dims: Sequence[str]) -> None:
     """A dimension named like a variable would take its place in :meth:`Ensemble.to_dataset`."""
     require(all(isinstance(dim, str) for dim in dims), "dims", "be strings", dims)
     require(len(set(dims)) == len(dims), "dims", "have different names", dims)
-    taken = {*STATES, "clock", "acquired_clock", "status", "evaluations", "time"}
-    taken |= {f"time_{name}" for name in EVENT_NAMES} | {f"{name}_at" for name in (*STATES, "clock")}
-    clash = sorted(taken.intersection(dims))
-    require(not clash, "dims", f"not be named like a result ({', '.join(sorted(taken))})", ", ".join(clash))
+    clash = sorted(TAKEN.intersection(dims))
+    if clash:
+        require(False, "dims", f"not be named like a result ({', '.join(sorted(TAKEN))})", ", ".join(clash))
 
 
 def _ensemble(store: Store, layout: Broadcast) -> Ensemble:

@@ -40,11 +40,13 @@ VANISHED = 1e-4
 
 
 @lru_cache(maxsize=1024)
-def _level(accuracy: float, length: int, copies: int, dimension: float, label_std: float, like: Task) -> float:
-    """β at which ICL accuracy reaches a level: a root, which every call asks for again."""
+def _levels(
+    accuracies: tuple[float, ...], length: float, copies: float, dimension: float, label_std: float, like: Task
+) -> tuple[float, ...]:
+    """β at which ICL accuracy reaches each of some levels: roots, which every call asks for again."""
     std = 1.0 if like.labels == "balanced" else label_std
-    changed = replace(like, context_length=length, copies=copies, dimension=dimension, label_std=std)
-    return float(acquired_beta(changed, accuracy))
+    changed = replace(like, context_length=int(length), copies=int(copies), dimension=dimension, label_std=std)
+    return tuple(float(acquired_beta(changed, accuracy)) for accuracy in accuracies)
 
 
 @lru_cache(maxsize=64)
@@ -195,7 +197,9 @@ class CoupledModel:
 
     def parameter_rows(self, parameters: Mapping[str, Array], count: int, levels: EventLevels) -> tuple[Array, Array]:
         """Kernel parameters (count, ·) and memory tables, for ``count`` trajectories that differ in ``parameters``."""
-        value = {name: np.broadcast_to(parameters.get(name, self.default(name)), (count,)) for name in PARAMETERS}
+        value = {name: np.empty(count) for name in PARAMETERS}
+        for name, each in value.items():
+            each[:] = parameters.get(name, self.default(name))
         rows = np.zeros((count, at.PARAMETERS))
         copies, others = value["copies"], value["context_length"] - value["copies"]
         rows[:, at.COPIES], rows[:, at.OTHERS] = copies, others
@@ -231,14 +235,12 @@ class CoupledModel:
     def _accuracy_levels(self, value: Mapping[str, Array], levels: EventLevels) -> tuple[Array, Array]:
         """β at which theory has ICL accuracy reach the two levels, once for each distinct context."""
         context = np.stack([value[name] for name in ("context_length", "copies", "dimension", "label_std")], axis=1)
-        if (context == context[:1]).all():
+        if len(context) == 1 or (context == context[:1]).all():
             distinct, which = context[:1], np.zeros(len(context), dtype=np.intp)
         else:
             distinct, which = np.unique(context, axis=0, return_inverse=True)
-        pairs = np.empty((len(distinct), 2))
-        for row, (length, copies, dimension, label_std) in zip(pairs, distinct, strict=True):
-            context = int(length), int(copies), float(dimension), float(label_std), self.task
-            row[0], row[1] = _level(levels.acquired, *context), _level(levels.lost or levels.acquired, *context)
+        accuracies = levels.acquired, levels.lost or levels.acquired
+        pairs = np.array([_levels(accuracies, *numbers, self.task) for numbers in distinct.tolist()])
         return pairs[which, 0], pairs[which, 1]
 
     def check_parameters(self, parameters: Mapping[str, ArrayLike] | None) -> dict[str, Array]:

@@ -138,7 +138,7 @@ class Task:
         return self.at(**{name: getattr(self, name)[..., None] for name in own}) if own else self
 
     def _numbers(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Task):
@@ -154,7 +154,8 @@ class Task:
     def single(self) -> "Task":
         """The task itself, if it is one; arrays are refused by name."""
         for name in NUMBERS:
-            require(np.ndim(getattr(self, name)) == 0, name, "be a single number here", getattr(self, name))
+            value = getattr(self, name)
+            require(type(value) in (int, float) or np.ndim(value) == 0, name, "be a single number here", value)
         return self
 
     @classmethod

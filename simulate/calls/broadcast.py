@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ class Broadcast:
 
     @property
     def count(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def components(self) -> int:
@@ -39,7 +40,7 @@ class Broadcast:
     def chunk(self, part: slice) -> tuple[Array, dict[str, Array]]:
         """States (trajectory, component) and parameters (trajectory,) of a flat range; constants stay scalar."""
         shape = self.shape or (1,)
-        index = np.unravel_index(np.arange(part.start, part.stop), shape)
+        index = part if len(shape) == 1 else np.unravel_index(np.arange(part.start, part.stop), shape)
         flat = {k: v[()] if v.ndim == 0 else np.broadcast_to(v, shape)[index] for k, v in self.parameters.items()}
         return np.broadcast_to(self.y0, (*shape, self.components))[index], flat
 
@@ -47,10 +48,10 @@ class Broadcast:
 def broadcast(
     y0: ArrayLike, checked: Mapping[str, Array], given: Mapping[str, ArrayLike], dims: Sequence[str] | None
 ) -> Broadcast:
-    """Align by name and label where arrays have names, by position otherwise."""
+    """Align by name and label where arrays have names, by position otherwise; ``y0`` is checked, or has names."""
     if named(y0) or any(named(value) for value in given.values()):
         return _by_name(y0, given, dims)
-    state = real("y0", y0)
+    state = np.asarray(y0, dtype=np.float64)
     shapes = {"y0": state.shape[:-1], **{name: array.shape for name, array in checked.items()}}
     try:
         shape = np.broadcast_shapes(*shapes.values())

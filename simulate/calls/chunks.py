@@ -31,8 +31,10 @@ class Store:
         if self.model.memory is None:
             rows[:, at.CLOCK] = 0.5 * (rows[:, at.ROW_TIME] - start)
             rows[:, at.ROW_EVENT_STATES + at.CLOCK] = 0.5 * (rows[:, at.ROW_EVENTS] - start)
-            samples[..., at.CLOCK] = np.where(np.isnan(samples[..., 0]), np.nan, 0.5 * (self.times - start))
-        rows[failed] = np.nan
+            if self.samples is not None:
+                samples[..., at.CLOCK] = np.where(np.isnan(samples[..., 0]), np.nan, 0.5 * (self.times - start))
+        if failed.any():
+            rows[failed] = np.nan
         self.y[part], self.clock[part] = rows[:, : self.y.shape[1]], rows[:, at.CLOCK]
         self.events[:, part] = rows[:, at.ROW_EVENTS : at.ROW_EVENT_STATES].T
         self.acquired_clock[part] = rows[:, at.ROW_EVENT_STATES + at.CLOCK]

@@ -36,8 +36,9 @@ def check_span(t_span: tuple[float, float]) -> tuple[float, float]:
     """A time span that runs forward."""
     span = real("t_span", t_span)
     require(span.shape == (2,), "t_span", "be a pair (start, end)", t_span)
-    require(span[1] > span[0], "t_span", "end after it starts", t_span)
-    return float(span[0]), float(span[1])
+    start, end = span.tolist()
+    require(end > start, "t_span", "end after it starts", t_span)
+    return start, end
 
 
 def check_stop(stop: str | None, model: CoupledModel) -> int:

@@ -31,11 +31,16 @@ from .simd import (
 WEIGHT_MAX = 250.0
 #: Bounds on the change of a step size, and the safety factor (Hairer, Nørsett, Wanner, section II.4).
 SHRINK_MIN, GROWTH_MAX, SAFETY = 0.2, 10.0, 0.9
-#: |h λ| from which on a step counts as limited by stability rather than accuracy, half the stability interval (6.1):
+#: Bound on growth after the first step, when nothing is known yet of where sizes go.
+GROWTH_FIRST = 2.0
+#: |h λ| from which on a step counts as limited by stability rather than accuracy. The stability interval ends at 6.1;
 #: where stability limits the steps, the error estimate refuses a quarter of them and holds |h λ| between 3.2 and 5.6.
-STABILITY_EDGE = 3.0
+STABILITY_EDGE = 3.2
 #: Fewer remaining steps than this are taken explicitly, stiff or not.
 STIFF_WORTH = 8.0
+#: A step in which w or β moves by more than this is short for the sake of accuracy, whatever |h λ|: the field changes
+#: by orders of magnitude on the scale of 1.
+STIFF_MOVE = 1.0
 #: What the estimate must stay below (1 otherwise) in a step that is read inside, for an event or an output time: the
 #: dense output is of one order less than the solution.
 INTERIOR = 0.1
@@ -98,9 +103,13 @@ def judge(setup, work):
         factor = SAFETY / square_root(square_root(square_root(square_root(excess))))
     else:
         factor = SAFETY * exp(log(excess) * -0.1)
-    # no growth straight after a refusal
-    most = select(load(work, at.REFUSED), splat(1.0), splat(GROWTH_MAX))
-    store(work, at.PROPOSAL, step * smaller(larger(factor, splat(SHRINK_MIN)), most))
+    ideal, last = step * factor, load(work, at.IDEAL)
+    known = less(splat(0.0), last)
+    trend = smaller(select(smaller(accepted, known), ideal / last, splat(1.0)), splat(1.0))
+    most = select(known, splat(GROWTH_MAX), splat(GROWTH_FIRST))
+    most = select(load(work, at.REFUSED), splat(SAFETY), most)
+    store(work, at.IDEAL, select(accepted, ideal, last))
+    store(work, at.PROPOSAL, step * smaller(larger(factor * trend, splat(SHRINK_MIN)), most))
     store(work, at.ACCEPTED, accepted)
     store(work, at.REFUSED, load(work, at.ACTIVE) - accepted)
     inside = smaller(inside, accepted)
@@ -150,5 +159,8 @@ def _turns_stiff(setup, work, time):
     if setup[at.METHOD] != at.EXPLICIT or setup[at.SWITCH] == 0:
         return splat(0.0)
     at_edge = less(splat(STABILITY_EDGE * STABILITY_EDGE), load(work, at.STIFFNESS))
-    worth = less(load(work, at.H) * STIFF_WORTH, load(work, at.END) - time)
-    return smaller(smaller(at_edge, worth), load(work, at.ACCEPTED))
+    step = load(work, at.H)
+    worth = less(step * STIFF_WORTH, load(work, at.END) - time)
+    pace = larger(magnitude(load(work, at.RATES)), magnitude(load(work, at.RATES + WIDTH)))
+    slow = less(step * pace, splat(STIFF_MOVE))
+    return smaller(smaller(at_edge, smaller(worth, slow)), load(work, at.ACCEPTED))

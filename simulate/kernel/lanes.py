@@ -58,7 +58,7 @@ def _fetch(rows, work, lane, i):
         work[at.Y + component * WIDTH + lane] = rows[i, component]
     for parameter in range(at.PARAMETERS):
         work[parameter * WIDTH + lane] = rows[i, at.ROW_PARAMETERS + parameter]
-    work[at.PROPOSAL + lane] = rows[i, at.ROW_STEP]
+    work[at.PROPOSAL + lane], work[at.IDEAL + lane] = rows[i, at.ROW_STEP], rows[i, at.ROW_IDEAL]
 
 
 @compiled()
@@ -103,6 +103,7 @@ def unload_lane(setup, rows, marks, work, held, lane, status):
     for component in range(at.COMPONENTS):
         rows[i, component] = work[at.Y + component * WIDTH + lane]
     rows[i, at.ROW_TIME], rows[i, at.ROW_STEP] = work[at.TIME + lane], work[at.PROPOSAL + lane]
+    rows[i, at.ROW_IDEAL] = work[at.IDEAL + lane]
     tried, taken = whole(work[at.TRIED + lane]), whole(work[at.TAKEN + lane])
     marks[i, at.STATUS] = status
     marks[i, at.ACCEPTED_STEPS] += taken

@@ -39,8 +39,10 @@ ACTIVE, ACCEPTED, DENSELY, CERTAIN, REFUSED, STOPPING, OUTSIDE, ENDING = (SCALAR
 TAKEN, TRIED, STEPS_LEFT = (SCALARS + k * WIDTH for k in range(17, 20))
 # What an event's function must exceed to happen now (0, or inf for one that cannot), and the next output time.
 WATCH, NEXT_SAMPLE = SCALARS + 20 * WIDTH, SCALARS + 23 * WIDTH
+#: The size at which the last accepted step would have met the tolerance; 0 before there was one.
+IDEAL = SCALARS + 24 * WIDTH
 #: Of each component the inverse of the unit that its error is measured in.
-INVERSE_SCALE = SCALARS + 24 * WIDTH
+INVERSE_SCALE = SCALARS + 25 * WIDTH
 SCRATCH = INVERSE_SCALE + BLOCK
 
 # Columns of ``rows``.
@@ -50,7 +52,8 @@ EVENTS = 3
 ROW_EVENT_STATES = ROW_EVENTS + EVENTS
 ROW_PARAMETERS = ROW_EVENT_STATES + EVENTS * COMPONENTS
 ROW_RATES = ROW_PARAMETERS + PARAMETERS
-ROW = ROW_RATES + COMPONENTS
+ROW_IDEAL = ROW_RATES + COMPONENTS
+ROW = ROW_IDEAL + 1
 
 # Columns of ``marks``.
 STATUS, EVALUATIONS, ACCEPTED_STEPS, REJECTED_STEPS, SAMPLED = range(5)

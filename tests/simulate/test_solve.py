@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from iclrace.simulate import CoupledModel, EventLevels, solve, solve_ensemble
+from iclrace.simulate import CoupledModel, EventLevels, beta0_quantiles, solve, solve_ensemble
 from iclrace.theory import PowerLawMemory, Task, acquired_beta, icl_field, mean_residual
 from iclrace.theory.contexts.attention import context_nodes
 
@@ -267,13 +267,39 @@ def test_start_above_the_level_acquires_at_the_start():
     assert run.events["acquired"] == run.t[-1] == 5.0
 
 
+@pytest.mark.parametrize(("tolerance", "end"), [(1e-6, 1e7), (1e-2, 1000.0)])
+def test_a_race_is_run_explicitly(tolerance, end):
+    """Nothing is stiff about it: where |h λ| comes near the edge of stability, accuracy asks for such steps already."""
+    y0 = np.stack([np.zeros(1024), beta0_quantiles(0.0, 1.0, 1024)], axis=-1)
+    model, stop = CoupledModel(Task(25)), "acquired" if end > 1000.0 else None
+    runs = [
+        solve_ensemble(model, y0, (0.0, end), tolerance, 1e-3 * tolerance, stop=stop, method=method)
+        for method in ("auto", "explicit")
+    ]
+    np.testing.assert_array_equal(runs[0].y, runs[1].y)
+    np.testing.assert_array_equal(runs[0].evaluations, runs[1].evaluations)
+
+
+def test_shrinking_steps_are_foreseen():
+    """Towards the end of a race every step is shorter than the one before.
+
+    To when it ends, 11 attempts are refused beside 64 that are accepted; 36 beside 62 were while a size followed from
+    the last error alone, as every step of the last size was refused once.
+    """
+    model = CoupledModel(Task(100))
+    runs = [
+        solve(model, (0.0, beta0), (0.0, end), 1e-8, 1e-8) for beta0, end in ((-1.0, 880.0), (0.0, 300.0), (1.0, 120.0))
+    ]
+    assert sum(run.rejected for run in runs) < 0.3 * sum(run.steps for run in runs)
+
+
 def test_evaluations_are_budgeted():
-    """Budgets leave a quarter above what was needed when they were written: 300, and 248 and 753 with decay."""
+    """Budgets leave a quarter above what was needed when they were written: 290, and 247 and 772 with decay."""
     beta0 = np.random.default_rng(0).normal(size=500)
     y0 = np.stack([np.zeros(500), beta0], axis=-1)
     runs = solve_ensemble(CoupledModel(Task(100)), y0, (0.0, 1000.0), 1e-6, 1e-6)
-    assert runs.evaluations.mean() < 380
-    for tolerance, budget in ((1e-2, 310), (1e-6, 940)):
+    assert runs.evaluations.mean() < 360
+    for tolerance, budget in ((1e-2, 310), (1e-6, 960)):
         runs = solve_ensemble(reference_phase_model(1000, 1e-3), y0, (0.0, 1e5), tolerance, tolerance)
         assert runs.evaluations.mean() < budget
 

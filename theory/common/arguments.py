@@ -107,10 +107,11 @@ def real(
     if _plain(value, minimum, maximum, exclusive, finite):
         return np.asarray(value, dtype=np.float64)
     array = numbers(argument, value)
-    bounds = f"({minimum:g}, {maximum:g})" if exclusive else f"[{minimum:g}, {maximum:g}]"
-    inside = (array > minimum) & (array < maximum) if exclusive else (array >= minimum) & (array <= maximum)
-    good = inside & (np.isfinite(array) if finite else ~np.isnan(array))
-    if not np.all(good):
+    good = np.isfinite(array) if finite else ~np.isnan(array)
+    if not finite or minimum > -math.inf or maximum < math.inf:
+        good &= (array > minimum) & (array < maximum) if exclusive else (array >= minimum) & (array <= maximum)
+    if not good.all():
+        bounds = f"({minimum:g}, {maximum:g})" if exclusive else f"[{minimum:g}, {maximum:g}]"
         first = array[~good].flat[0] if array.ndim else array.item()
         raise ArgumentError(
             f"Argument {argument!r} must be {'finite and ' if finite else ''}in {bounds}, but it is {first}."
@@ -156,7 +157,7 @@ def python_number(value: Any) -> Any:
 
 def is_integer(value: object) -> bool:
     """Whether ``value`` is an integer of Python or numpy, and no truth value."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 def broadcast(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
