@@ -68,7 +68,7 @@ def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float6
     elif task.labels == "balanced":
         correct = balanced_accuracy(beta, task)
     else:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             noise = task.label_std * np.sqrt(task.context_length - task.copies)
             correct = ndtr(task.copies * np.exp(beta) / noise)
     return 0.5 + np.sign(w) * (correct - 0.5)
@@ -153,8 +153,11 @@ def finite_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, memory_std: Array
 
 @lru_cache(maxsize=16)
 def _squared_norms(dimension: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes and weights of x ~ χ²_D/D, |x|² of an item with entries N(0, 1/D); x = 1 for D → ∞."""
-    if math.isinf(dimension):
+    """Nodes and weights of x ~ χ²_D/D, |x|² of an item with entries N(0, 1/D); x = 1 for D → ∞.
+
+    Its variance is 2/D, which is nothing beyond 1e12, while the logarithms of the density lose their digits there.
+    """
+    if dimension > 1e12:
         return np.ones(1), np.ones(1)
     low, high = (float(gammaincinv(dimension / 2.0, p)) for p in (1e-14, 1.0 - 1e-14))
     x, weight = legendre(60)
@@ -173,7 +176,10 @@ def _single_level(task: Task, accuracy: Any) -> Any:
     if task.labels == "iid" and task.score_std == 0.0:
         return acquired_beta(task, accuracy)
     if task.score_std > 0.0:
-        return root(lambda beta: float(rough_accuracy(np.array(beta), task)) - accuracy, -50.0, 50.0)
+        # the label sum's deviation is s times that of ±1, and so is the e^β that it takes
+        scale = math.log(task.label_std) if task.label_std > 0.0 else -math.inf
+        unit = task.at(label_std=1.0)
+        return root(lambda beta: float(rough_accuracy(np.array(beta), unit)) - accuracy, -BETA_MAX, BETA_MAX) + scale
     return balanced_acquired_beta(task, accuracy)
 
 

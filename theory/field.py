@@ -138,5 +138,6 @@ def averaged(
     for start in range(0, max(w.size, 1), step):
         w_part, beta_part, margin_part = (array[start : start + step] for array in flat)
         attended = attended_label(beta_part, task, context)
-        parts.append(function(w_part[:, None], attended, margin_part[:, None], context.weight))
+        with np.errstate(over="ignore"):  # w a beyond what a float holds is a residual of 0 or 1 as it is below
+            parts.append(function(w_part[:, None], attended, margin_part[:, None], context.weight))
     return tuple(np.concatenate(columns, axis=-1).reshape(w.shape) for columns in zip(*parts, strict=True))

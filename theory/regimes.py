@@ -113,7 +113,6 @@ def distance_to_end(tolerance: float = TOLERANCE) -> float:
 
 
 @elementwise(single=("context_length", "tolerance"))
-@lru_cache(maxsize=16)
 def free_regime(context_length: ArrayLike, tolerance: ArrayLike = TOLERANCE) -> tuple[Any, Any] | None:
     """The β0 − ln κ between which d ln t_ICL/dβ0, to 95 % accuracy, is −1 within ``tolerance``; None if nowhere.
 
@@ -141,7 +140,12 @@ def free_regime(context_length: ArrayLike, tolerance: ArrayLike = TOLERANCE) -> 
     >>> [round(float(end), 1) for end in free_regime(100)], [round(float(end), 1) for end in free_regime(10_000)]
     ([1.1, 1.8], [1.3, 3.7])
     """
-    tolerance = number("tolerance", tolerance, minimum=1e-6, maximum=0.4)
+    task = Task(context_length).single()
+    return _free_regime(task.context_length, number("tolerance", tolerance, minimum=1e-6, maximum=0.4))
+
+
+@lru_cache(maxsize=16)
+def _free_regime(context_length: int, tolerance: float) -> tuple[float, float] | None:
     task = Task(context_length)
     end = acquired_beta(task)
     beta0 = np.arange(-2.0, end - 0.01, 0.02)

@@ -12,6 +12,8 @@ from .common.arguments import ArgumentError, broadcast, is_integer, numbers, req
 #: The statistics that are numbers, in which a task may hold arrays.
 NUMBERS = ("context_length", "task_diversity", "dimension", "label_std", "copies", "score_std")
 COUNTS = ("context_length", "copies")
+#: From here on not every integer is a float.
+EXACT = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class Task:
 
     Parameters
     ----------
-    context_length : int, N >= 2
+    context_length : int, 2 <= N < 2^53
         Context pairs, the copy included and the target not. The paper's ``len_context`` is N + 1
         (see :meth:`from_len_context`).
     task_diversity : float, K >= 1
@@ -72,12 +74,14 @@ class Task:
     def __post_init__(self) -> None:
         for field in fields(self):  # a numpy scalar is as good as Python's own, and is stored as that
             value = getattr(self, field.name)
-            if isinstance(value, np.generic):
+            if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
                 object.__setattr__(self, field.name, value.item())
             elif field.name in NUMBERS and (isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0):
                 object.__setattr__(self, field.name, _array(field.name, value))
+            elif field.name in NUMBERS and is_integer(value) and abs(value) >= EXACT:
+                object.__setattr__(self, field.name, float(numbers(field.name, value)))
         n, m, s = self.context_length, self.copies, self.label_std
-        self._check("context_length", _integral(n) & (n >= 2) if _numeric(n) else False, "be an integer N >= 2")
+        self._check("context_length", _integral(n) & (n >= 2) if _numeric(n) else False, "be an integer N in [2, 2^53)")
         for name, low, high, must in (
             ("task_diversity", 1, math.inf, "be K >= 1"),
             ("dimension", 1, math.inf, "be D >= 1"),
@@ -169,7 +173,7 @@ def _array(name: str, value: object) -> NDArray[Any]:
     """An array of a statistic, of its own and read-only; counts as integers where they all are."""
     array = numbers(name, value)
     require(np.asarray(value).dtype.kind != "b", name, "be numbers", value)
-    whole = name in COUNTS and bool(np.all(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**53)))
+    whole = name in COUNTS and bool(np.all(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < EXACT)))
     array = array.astype(np.int64) if whole else array.copy()
     array.setflags(write=False)
     return array

@@ -71,7 +71,8 @@ def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: ArrayLike, tas
         task_diversity=real("task_diversity", task_diversity, minimum=1.0, finite=False),
     )
     never = np.asarray(memory.total_clock(diversity)) <= clock
-    times = np.where(never, np.inf, 2.0 * clock)  # where nothing is memorised c1 stays at 1/2
+    with np.errstate(over="ignore"):
+        times = np.where(never, np.inf, 2.0 * clock)  # where nothing is memorised c1 stays at 1/2
     finite = np.isfinite(diversity) & ~never & (clock > 0.0)
     if isinstance(memory, PowerLawMemory):
         # along the margin the integrand is smooth, while 1/c1 explodes towards I_K(∞)
@@ -135,5 +136,6 @@ def delayed_time(memory: PowerLawMemory, clock: ArrayLike, task_diversity: Array
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
     clock, total = broadcast(clock=real("clock", clock, minimum=0.0), task_diversity=memory.total_clock(task_diversity))
     share = clock / total
-    later = 2.0 * clock * (1.0 + memory.margin_scale * share / (4.0 * (memory.growth_exponent - 1.0)))
+    with np.errstate(over="ignore"):
+        later = 2.0 * clock * (1.0 + memory.margin_scale * share / (4.0 * (memory.growth_exponent - 1.0)))
     return np.where(share < 1.0, later, np.inf)

@@ -9,13 +9,18 @@ from ..accuracy import acquired_beta
 from ..common.arguments import broadcast, real
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
+from ..contexts.attention import BETA_MAX
 from ..numerics.quadrature import legendre
 from ..task import Task
 from .early import EarlyPath, beta_along, reaching, weight_along
 from .mills import mills_ratio
-from .time import early_drag
+from .time import WEIGHT_MAX, early_drag
 
 Array = NDArray[np.float64]
+
+#: How far β0 lies below ln κ where w = e^β/κ to the square of e^{−SLAVED}. Further down Mills ratios, of which
+#: differences are taken, lose their digits.
+SLAVED = 7.0
 
 
 @by_name
@@ -41,7 +46,7 @@ def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     task : Task
         i.i.d. labels, K → ∞.
     beta0, w0 : array_like
-        Initial attention strength and readout weight.
+        Initial attention strength, |β0| <= 300, and readout weight, |w0| <= 5.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     Raises
     ------
     ValueError
-        If an argument is not finite, or shapes do not broadcast.
+        If an argument is out of range, or shapes do not broadcast.
 
     Source: docs/derivation.md, "momentum".
 
@@ -59,17 +64,31 @@ def momentum_delay(task: Task, beta0: ArrayLike, w0: ArrayLike = 0.0) -> Array:
     >>> momentum_delay(Task(context_length=100), [-1.0, 0.0, 1.0]).round(1).tolist()
     [6.5, 5.3, 4.1]
     """
-    beta0, w0 = broadcast(beta0=real("beta0", beta0), w0=real("w0", w0))
+    beta0, w0 = broadcast(
+        beta0=real("beta0", beta0, minimum=-BETA_MAX, maximum=BETA_MAX),
+        w0=real("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX),
+    )
     beta0, w0, drag, level = broadcast(beta0=beta0, w0=w0, task=early_drag(task), level=np.asarray(acquired_beta(task)))
-    path = EarlyPath(beta0.ravel(), w0.ravel(), drag.ravel())
-    last = np.maximum(reaching(path, level.ravel()), path.start)
+    delay, waits = np.ones(beta0.shape), (beta0 < level) | (w0 < 0.0)
+    beta0, w0, drag, level = (x[waits] for x in (beta0, w0, drag, level))
+    with np.errstate(divide="ignore"):
+        low = np.log(drag) - SLAVED
+    below = np.maximum(low - beta0, 0.0)  # each unit of β0 adds 2 to d, and takes a factor e off what w0 does
+    delay[waits] = _delay(np.maximum(beta0, low), w0 * np.exp(-below), drag, level) + 2.0 * below
+    return delay
+
+
+def _delay(beta0: Array, w0: Array, drag: Array, level: Array) -> Array:
+    """d along the exact path, by a sum; flat arrays."""
+    path = EarlyPath(beta0, w0, drag)
+    last = np.maximum(reaching(path, level), path.start)
     x, weights = legendre(200)
     half = 0.5 * (last - path.start)[:, None]
     y = path.start[:, None] + half * (x + 1.0)
-    drag = drag.reshape(-1, 1)
+    drag = drag[:, None]
     beta = beta_along(y, np.broadcast_to(path.constant[:, None], y.shape), drag)
     lag = _lag(weight_along(y, beta, drag), beta, drag) * np.exp(-beta)  # dτ = e^{−β} dY
-    return (1.0 + half[:, 0] * (lag @ weights)).reshape(beta0.shape)
+    return 1.0 + half[:, 0] * (lag @ weights)
 
 
 def _lag(w: Array, beta: Array, drag: Array) -> Array:

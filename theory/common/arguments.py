@@ -56,7 +56,9 @@ def numbers(argument: str, value: object) -> NDArray[np.float64]:
             array = np.asarray(value)
             what = _no_numbers(array)
             array = None if what else array.astype(np.float64)
-        except (TypeError, ValueError, OverflowError, RuntimeError):
+        except OverflowError:
+            what = "an integer beyond what a float holds"
+        except (TypeError, ValueError, RuntimeError):
             what = repr(value)
     if what is not None or array is None:
         raise ArgumentError(f"Argument {argument!r} must be a real number or an array of them, but it is {what}.")

@@ -29,6 +29,10 @@ MANY, FEW, TOGETHER = 200, 24, 500
 FIRST, FIRST_OF_SEVERAL = 16, 4
 #: Halvings of a panel where few panels are begun with, as each point costs more than a call.
 DEEP = 14
+#: A number that every function takes, by the argument's name or else for all, where an array of it is empty.
+PLACEHOLDERS = {"context_length": 100, "task_diversity": 1000.0, "dimension": 63.0, "label_std": 1.0, "copies": 1,
+                "score_std": 0.0, "accuracy": 0.9, "decay": 1e-3}  # fmt: skip
+PLACEHOLDER = 0.1
 #: Points looked at for repetitions, and the share of them that differ from which on there are too few.
 SAMPLED, FRESH = 1000, 0.98
 
@@ -79,8 +83,10 @@ def elementwise(
             passive = {name: column.flat[0] for name, column in task_columns.items() if name in ignored and column.size}
             if passive:
                 given["task"] = given["task"].at(**passive)
-            if math.prod(shape) == 0:
-                return np.empty(shape)  # pyright: ignore[reportReturnType]
+            if math.prod(shape) == 0:  # the result of one point says what none looks like
+                columns = {name: x if x.size else _placeholder(name) for name, x in columns.items()}
+                one = calls.each({name: x.ravel()[:1] for name, x in columns.items()})
+                return build(one.taken(np.zeros(0, dtype=np.intp)), shape)
             points = {name: np.broadcast_to(x, shape).ravel() for name, x in columns.items() if name not in ignored}
             if not points:  # nothing that counts differs
                 name, column = next(iter(columns.items()))
@@ -95,6 +101,10 @@ def elementwise(
         return wrapped
 
     return decorate
+
+
+def _placeholder(name: str) -> Array:
+    return np.array([PLACEHOLDERS.get(name, PLACEHOLDER)], dtype=np.float64)
 
 
 def _several(value: object) -> bool:

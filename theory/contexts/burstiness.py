@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from ..common.arguments import require
 from ..numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
-from .labels import NODES, Average, label_sum_nodes
+from .labels import MOST_TERMS, NODES, Average, label_sum_nodes, require_few
 
 Array = NDArray[np.float64]
 
@@ -49,11 +51,18 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     """
     require(task.single().task_diversity > 1, "task", "have task_diversity > 1", task.task_diversity)
     size, chance = task.context_length - task.copies, 1.0 / task.task_diversity
-    extra = np.arange(max(size, 1))
+    most = min(_most_copies(size, chance), max(size, 1))
+    require_few(most, MOST_TERMS, task.context_length)
+    extra = np.arange(math.ceil(most))
     choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(size - extra + 1)
     probability = np.exp(choose + xlogy(extra, chance) + xlog1py(size - extra, -chance))
     kept = probability > LEFT_OUT / task.context_length
     return task.copies + extra[kept], probability[kept] / probability[kept].sum()
+
+
+def _most_copies(size: Any, chance: Any) -> Any:
+    """More copies than these, beside the first, have a probability below that of twelve standard deviations."""
+    return size * chance + 12.0 * np.sqrt(size * chance) + 40.0
 
 
 @lru_cache(maxsize=64)
@@ -64,7 +73,7 @@ def repeated_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES
     if task.labels == "balanced":
         possible = copies <= task.context_length // 2
         copies, probability = copies[possible], probability[possible] / probability[possible].sum()
-    bias = -1.0 / (task.task_diversity - 1.0)
+    bias = max(-1.0 / (task.task_diversity - 1.0), -1.0)  # of K < 2 items the others all have the other label
     columns = []
     for m, share in zip(copies, probability, strict=True):
         label_sum, weight = label_sum_nodes(task.at(copies=int(m)), average, nodes, bias)
@@ -85,8 +94,9 @@ def repeated_nodes_of(task: Task) -> ContextNodes:
     n, k, m, s = (np.asarray(value, dtype=np.float64).reshape(-1, 1) for value in (
         task.context_length, task.task_diversity, task.copies, task.label_std))  # fmt: skip
     size, chance = n - m, 1.0 / k
-    most = np.max(size * chance + 12.0 * np.sqrt(size * chance)) + 40.0
-    extra = np.arange(min(most, max(float(np.max(size)), 1.0)))
+    most = min(np.max(_most_copies(size, chance)), max(float(np.max(size)), 1.0))
+    require_few(most * size.size, MOST_TERMS, task.context_length)
+    extra = np.arange(most)
     there = (extra < np.maximum(size, 1.0)) & (m + extra <= (n // 2 if task.labels == "balanced" else n))
     left = np.where(there, size - extra, 0.0)
     choose = gammaln(size + 1) - gammaln(extra + 1) - gammaln(left + 1)
@@ -99,7 +109,7 @@ def repeated_nodes_of(task: Task) -> ContextNodes:
         total, weight = -copies, np.ones(1)
     else:
         x, weight = hermite(LABEL_NODES)
-        bias = (-1.0 / (k - 1.0))[:, :, None]
+        bias = np.maximum(-1.0 / (k - 1.0), -1.0)[:, :, None]
         total = s[:, :, None] * (others * bias + np.sqrt(others * (1.0 - bias**2)) * x)
     columns = np.broadcast_arrays(copies, copies + task.target_in_softmax, others, total, share * weight)
     fields = []

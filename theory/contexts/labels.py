@@ -16,6 +16,8 @@ Average = Literal["gaussian", "binomial"]
 #: Hermite nodes of the Gaussian average. The integrand is analytic and flat on the scale of n, so that 40 nodes leave
 #: an error below 1e-12 where σ(−u) varies slowly, and 1e-6 at w = 10 (measured against 200 nodes).
 NODES = 40
+#: Terms of a sum over labels or numbers of copies, at most: its arrays take 80 MB each.
+MOST_TERMS = 10_000_000
 
 
 def label_sum_nodes(
@@ -78,6 +80,7 @@ def _nodes(
         positive, weights = _krawtchouk(float(others), (1.0 + bias) / 2.0, nodes)
         values = label_std * (2.0 * positive - others)
     elif average == "binomial":
+        require_few(others, MOST_TERMS, context_length)
         others = int(others)
         positive = np.arange(others + 1)
         values, weights = label_std * (2.0 * positive - others), _binomial(positive, others, (1.0 + bias) / 2.0)
@@ -88,6 +91,11 @@ def _nodes(
     values.setflags(write=False)  # the cache hands out the same arrays to every caller
     weights.setflags(write=False)
     return np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+
+
+def require_few(terms: float, most: int, context_length: object) -> None:
+    """Refuse a context so long that what is summed over it does not fit the memory."""
+    require(terms <= most, "context_length", f"leave a sum of at most {most:,} terms here", context_length)
 
 
 def _binomial(positive: NDArray[np.int64], size: int, chance: float) -> NDArray[np.float64]:

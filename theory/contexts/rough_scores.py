@@ -11,7 +11,7 @@ from ..common.arguments import require
 from ..numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
-from .labels import NODES
+from .labels import NODES, require_few
 
 Array = NDArray[np.float64]
 
@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 DRAWS, SEED = 4096, 20250
 #: Hermite nodes of the label sum given the scores, at most: the draws limit the accuracy here.
 LABEL_NODES = 16
+#: Scores of a draw, at most: those of all draws take 1.6 GB.
+MOST_SCORES = 50_000
 
 
 class ScoreDraws(NamedTuple):
@@ -39,6 +41,7 @@ def score_draws(task: Task) -> ScoreDraws:
     Its variance is s² Σ e^{2ξ} for i.i.d. labels; balanced ones have the mean and variance that their sum, −m, leaves.
     """
     others, copies = task.context_length - task.copies, task.copies
+    require_few(others, MOST_SCORES, task.context_length)
     generator = np.random.default_rng(SEED)
     strata: Array = np.exp(task.score_std * ndtri((np.arange(DRAWS) + 0.5) / DRAWS))
     copy = strata[generator.permutation(DRAWS)]

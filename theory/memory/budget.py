@@ -31,7 +31,7 @@ def diversity_at_budget(memory: PowerLawMemory, clock: Array, budget: Array) -> 
     Source: docs/derivation.md, "threshold at a budget".
     """
     with np.errstate(divide="ignore"):
-        excess = np.log(budget) - np.log(2.0 * clock)
+        excess = np.log(budget) - math.log(2.0) - np.log(clock)
     reached = excess > 0.0
     share = np.ones(excess.shape)
     share[reached] = _shares(memory, np.minimum(excess[reached], LOG_MAX))
