@@ -78,6 +78,9 @@ def _starts(text: str | float) -> list[float | None]:
     scrambled=flag("--scrambled", "Context labels are coins: memory alone."),
     fresh_share=values(help="Share of fresh sequences in training at finite K.", default=[0.0]),
     items=text(help="Items of your own: a .npy file of shape (items, D)."),
+    precision=text(
+        help="Of the perceptron's products: float32, or bf16, faster where the CPU has it.", default="float32"
+    ),
     seed=whole(help="First seed.", default=0),
     seeds=whole(help="Number of networks at each K.", default=1),
     device=text(help="cpu, cuda or cuda:1.", default="cpu"),

@@ -76,13 +76,13 @@ def _even(square: Any, coefficients: Any) -> Any:
 
 
 @_intrinsic
-def _bits(context: Any, value: Any) -> Any:
+def bits_of(context: Any, value: Any) -> Any:
     """The float32's bits as an int32."""
     return types.int32(value), lambda _c, builder, _s, given: builder.bitcast(given[0], ir.IntType(32))
 
 
 @_intrinsic
-def _number(context: Any, bits: Any) -> Any:
+def number_of(context: Any, bits: Any) -> Any:
     """The float32 with these bits (int32)."""
     return types.float32(bits), lambda _c, builder, _s, given: builder.bitcast(given[0], ir.FloatType())
 
@@ -94,9 +94,9 @@ def _box_muller(radial: Array, angular: Array, scale: Any, first: Array, second:
     for lane in range(len(radial)):
         u = (np.float32(radial[lane]) + half) * np.float32(2.0**-32)
         # u = m 2^e with m in [√½, √2), and ln m = 2 artanh((m − 1)/(m + 1)), whose series has |x| < 0.172.
-        bits = _bits(u)
+        bits = bits_of(u)
         e = np.int32(np.int32(bits - _ROOT_HALF) >> np.int32(23))
-        m = _number(np.int32(bits - np.int32(e << np.int32(23))))
+        m = number_of(np.int32(bits - np.int32(e << np.int32(23))))
         x = (m - unity) / (m + unity)
         logarithm = np.float32(e) * _LN2 + x * _even(x * x, _ARTANH)
         radius = scale * np.float32(math.sqrt(np.float32(-2.0) * logarithm))

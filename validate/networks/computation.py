@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..data.batches import Batch
 from ..training.config import Run
+from .bfloat16 import Bfloat16Perceptron
 from .cointegration import Cointegration
 from .foreign import ForeignEnsemble, network_named
-from .fused import FusedMinimal, FusedTransformer, Step
+from .fused import FusedMinimal, FusedTransformer, Perceptron, Step
 from .kernels import launch
 from .optimisers import Optimiser, Plain, optimiser_of
 from .stacked import MinimalEnsemble, Parameters, TransformerEnsemble, in_memory_group
@@ -106,9 +107,10 @@ def computation_of(run: Run, portable: bool = False) -> Computation:
         return Cointegration(run.task)
     if portable or run.depth > 1 or run.foreign or not run.plain:
         return Differentiated(ensemble_of(run), optimiser=optimiser_of(run.optimiser, run.momentum))
+    memory = Perceptron if run.precision == "float32" else Bfloat16Perceptron
     if run.network == "minimal":
-        return FusedMinimal(run.task.target_in_softmax)
-    return FusedTransformer(run.residual_scale)
+        return FusedMinimal(run.task.target_in_softmax, memory)
+    return FusedTransformer(run.residual_scale, memory)
 
 
 def rates_and_decays(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..data.batches import Batch, OverlapBatch, Table
 from . import kernels
+from .bfloat16 import Bfloat16Perceptron
 from .stacked import LAYER_NORM_EPSILON, Parameters, perceptron, perceptron_layers
 
 #: ``step(batch)`` changes the parameters that it was made for in place and returns the losses ⟨log(1 + e^{−ℓz})⟩ before
@@ -24,10 +25,12 @@ Step = Callable[[Batch], Tensor]
 
 
 class FusedTransformer:
-    """Stacked :class:`.modules.Transformer` of depth 1."""
+    """Stacked :class:`.modules.Transformer` of depth 1, its perceptron stepped by ``perceptron``."""
 
-    def __init__(self, residual_scale: float = 1.0) -> None:
-        self.residual_scale = residual_scale
+    def __init__(
+        self, residual_scale: float = 1.0, perceptron: type[Perceptron | Bfloat16Perceptron] | None = None
+    ) -> None:
+        self.residual_scale, self.perceptron = residual_scale, perceptron or Perceptron
 
     def prepare(self, table: Table) -> None:
         """Compute what is derived from the table, once for all of its networks."""
@@ -41,7 +44,7 @@ class FusedTransformer:
 
     def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
         """See :class:`.computation.Computation`."""
-        layer, memory = _AttentionLayer(parameters, self.residual_scale), _Perceptron(parameters, rates, decays)
+        layer, memory = _AttentionLayer(parameters, self.residual_scale), self.perceptron(parameters, rates, decays)
         decayed = _decayed(parameters, rates, decays, ("attention.", "norm."))
         ratio = (rates["norm.weight"] / rates["memory.0.bias"])[:, None]
 
@@ -113,10 +116,12 @@ class _AttentionLayer:
 
 
 class FusedMinimal:
-    """Stacked :class:`.modules.MinimalModel`."""
+    """Stacked :class:`.modules.MinimalModel`, its perceptron stepped by ``perceptron``."""
 
-    def __init__(self, target_in_softmax: bool = False) -> None:
-        self.target_in_softmax = target_in_softmax
+    def __init__(
+        self, target_in_softmax: bool = False, perceptron: type[Perceptron | Bfloat16Perceptron] | None = None
+    ) -> None:
+        self.target_in_softmax, self.perceptron = target_in_softmax, perceptron or Perceptron
 
     def prepare(self, table: Table) -> None:
         """Nothing is derived from the table."""
@@ -129,7 +134,11 @@ class FusedMinimal:
 
     def step_of(self, parameters: Parameters, rates: Parameters, decays: Parameters) -> Step:
         """See :class:`.computation.Computation`."""
-        w, beta, memory = parameters["w"], parameters["beta"], _Perceptron(parameters, rates, decays, wanted="output")
+        w, beta, memory = (
+            parameters["w"],
+            parameters["beta"],
+            self.perceptron(parameters, rates, decays, wanted="output"),
+        )
         decayed = _decayed(parameters, rates, decays, ("w", "beta"))
         ratio = (rates["w"] / rates["memory.0.bias"].view(-1))[:, None]
 
@@ -211,7 +220,7 @@ def _flat(values: Tensor) -> Tensor:
     return values.reshape(-1, values.shape[-1])
 
 
-class _Perceptron:
+class Perceptron:
     """The perceptron of z = φ(inputs) + added; views of its parameters are made once, not at every step.
 
     ``wanted`` of a step's errors is that at the "input" or at the "output".

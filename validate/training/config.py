@@ -79,6 +79,10 @@ class Run:
         context, so that what is learnt is the memory's. The ICL test stays as it is. Needs a finite K.
     fresh_share : float, f in [0, 1)
         Share of the training sequences whose items and labels are fresh, as all are for K → ∞; needs a finite K.
+    precision : "float32" or "bf16"
+        Of the perceptron's matrix products in training; "bf16" is faster on a CPU with AVX-512 BF16, and can be trained
+        there alone. Weights, sums and everything else stay float32. A minimal model, or a transformer of depth 1, by
+        plain SGD.
     """
 
     network: str
@@ -109,6 +113,7 @@ class Run:
     momentum: float = 0.0
     items: str | None = None
     fresh_share: float = 0.0
+    precision: Literal["float32", "bf16"] = "float32"
 
     def __post_init__(self) -> None:
         if callable(self.network):
@@ -144,6 +149,7 @@ class Run:
         mixed = bool(self.fresh_share)
         require(not (mixed and math.isinf(k)), "fresh_share", "be 0 for infinite K", self.fresh_share)
         require(not (mixed and self.scrambled), "fresh_share", "be 0 for scrambled labels", self.fresh_share)
+        require(self.precision in ("float32", "bf16"), "precision", "be float32 or bf16", self.precision)
         self._check_network()
         if self.items is not None:
             rows, columns = items.items_named(self.items).shape
@@ -173,6 +179,9 @@ class Run:
         for name in ("noise", "fresh_share"):
             require(not (averaged and getattr(self, name)), name, "be 0 for a co-integration", getattr(self, name))
         require(self.plain or not averaged, "optimiser", "be sgd without momentum for a co-integration", self.optimiser)
+        by_hand = self.network in ("minimal", "transformer") and self.depth == 1 and self.plain and self.layers > 1
+        must = "be float32 but for a minimal model, or a transformer of depth 1, of two layers or more by plain SGD"
+        require(by_hand or self.precision == "float32", "precision", must, self.precision)
         inside = self.task.target_in_softmax and self.network not in ("minimal", "cointegration")
         require(not inside, "target_in_softmax", "be False: the target is a token of its own already", inside)
         grouped = not self.foreign or network_named(self.network).memory is not None
@@ -234,7 +243,7 @@ class Run:
         # Fields that came after the first results were stored: at their defaults they leave those addresses alone.
         added = {"noise": 0.0, "depth": 1, "attention_scale": 1.0, "scrambled": False, "stop_lost": 0.0}
         added |= {"residual_scale": 1.0, "optimiser": "sgd", "momentum": 0.0}
-        added |= {"items": None, "fresh_share": 0.0}
+        added |= {"items": None, "fresh_share": 0.0, "precision": "float32"}
         if self.items is not None:
             content["items"] = items.content_of(self.items)
         if self.foreign:

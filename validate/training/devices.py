@@ -7,6 +7,7 @@ import re
 import torch
 
 from ...theory.common.arguments import require
+from ..networks.bfloat16 import is_supported
 
 
 def usable(device: str) -> str:
@@ -22,3 +23,9 @@ def usable(device: str) -> str:
         must = f"be {f'below cuda:{count}' if count else 'cpu'} here, for {available}"
         require(int((match and match[1]) or 0) < count, "device", must, device)
     return device
+
+
+def multiplies(precision: str, device: str) -> None:
+    """``ValueError`` if the device, which is usable, has no products of this ``precision``, "float32" or "bf16"."""
+    here = "be float32 on a GPU" if device != "cpu" else "be float32 here, for this processor has no AVX-512 BF16"
+    require(precision == "float32" or (device == "cpu" and is_supported()), "precision", here, precision)

@@ -14,7 +14,7 @@ import xarray as xr
 from ...theory.common.arguments import require
 from .config import Run
 from .deadline import check
-from .devices import usable
+from .devices import multiplies, usable
 from .executors import Submitter, split, train_jobs
 from .groups import train_group
 from .memory import MemoryTraining, train_memory
@@ -65,7 +65,7 @@ def train(
     Raises
     ------
     ValueError
-        For an empty list, a device that is not there, or an executor that is not known.
+        For an empty list, a device that is not there, a precision that it lacks, or an executor that is not known.
     ImportError
         If the executor needs the extra ``cluster`` and it is not installed.
     StoreError
@@ -84,6 +84,9 @@ def train(
     store = RunStore(out)
     if executor is None:  # an executor's workers know what they have
         usable(device)
+        for run in runs:
+            if run not in store:
+                multiplies(run.precision, device)
     else:
         with Bar(f"{description} ({len(runs)} networks)", show=progress) as bar:
             train_jobs(runs, out, executor, networks_per_job=networks_per_job, device=device, bar=bar)

@@ -19,6 +19,7 @@ from ..measure.order_parameters import ORDER, READINGS, SEQUENCES, stacked_order
 from ..networks.computation import Differentiated, computation_of, rates_and_decays, threads_for
 from ..networks.stacked import Parameters, sequence_tokens
 from .config import Run
+from .devices import multiplies
 from .evaluation import METRICS, curves, evaluate
 from .parts import Part, divided, take_side_by_side
 from .recording import Steps, can_be_recorded
@@ -56,6 +57,7 @@ class EnsembleTrainer:
     ) -> None:
         self.runs = list(runs)
         first = self.first = self.runs[0]
+        multiplies(first.precision, str(device))
         self.device, self.dtype = torch.device(device), dtype
         self.portable = self.device.type != "cpu" if portable is None else portable
         self.step = 0

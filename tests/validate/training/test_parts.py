@@ -11,6 +11,7 @@ import torch
 from iclrace.theory import Task
 from iclrace.validate import Run
 from iclrace.validate.networks import kernels
+from iclrace.validate.networks.bfloat16 import is_supported
 from iclrace.validate.training import parts
 from iclrace.validate.training.trainer import EnsembleTrainer
 
@@ -26,6 +27,11 @@ SETTINGS = {
     "frequencies": replace(RUN, frequency_exponent=1.0),
     "scrambled": replace(RUN, scrambled=True),
 }
+if is_supported():
+    SETTINGS |= {
+        "bf16": replace(RUN, precision="bf16"),
+        "endless minimal bf16": replace(SETTINGS["endless minimal"], precision="bf16"),
+    }
 
 
 @pytest.fixture(autouse=True)
