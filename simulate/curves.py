@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..theory import Memory, Task
-from ..theory.common.arguments import number, real
+from ..theory.common.arguments import instance, number
 from ..theory.decay.phases import PHASES
 from .model import CoupledModel
 from .sweep import beta0_quantiles, sweep
@@ -86,7 +87,9 @@ def _probabilities(data: xr.Dataset) -> xr.Dataset:
     times = data["time_acquired"].where(acquired, np.inf).where(solved)
     result = acquired.sum("beta0") / solved.sum("beta0")
     # the least time by which half have acquired, as Kaplan and Meier's: the mean of two would make infinity of one
-    median = times.quantile(0.5, "beta0", method="inverted_cdf").drop_vars("quantile")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # where all draws failed there is none
+        median = times.quantile(0.5, "beta0", method="inverted_cdf").drop_vars("quantile")
     summary = {"probability": result, "median_time": median, "failed": 1.0 - solved.mean("beta0")}
     return data.drop_vars(list(data.data_vars)).drop_vars("beta0").assign(summary)
 
@@ -196,7 +199,7 @@ def transience(
     >>> [PHASES[code] for code in data["phase"].values[:, 0]]
     ['lasting', 'transient', 'no ICL']
     """
-    axes = {"decay": decay, "task_diversity": task_diversity, "beta0": [float(real("beta0", beta0))]}
+    axes = {"decay": decay, "task_diversity": task_diversity, "beta0": [number("beta0", beta0)]}
     data = sweep(CoupledModel(task, memory), axes, _until(budget), **options).squeeze("beta0", drop=True)
     acquired, lost = data["time_acquired"].notnull(), data["time_lost"].notnull()
     phase = (acquired.astype(np.int8) * 2 - lost.astype(np.int8)).where(data["status"] <= 2, -1)
@@ -252,6 +255,7 @@ def balanced_fraction(
     """
     import xarray as xr
 
+    instance("task", task, Task)
     kinds = []
     models = [CoupledModel(replace(task, labels=labels), memory) for labels in ("iid", "balanced")]
     for model in models:

@@ -15,7 +15,7 @@ from ..theory.common.arguments import integer, named, number, real, require
 from ..theory.common.rehearsal import computing_begins
 from .calls.broadcast import STATES, Broadcast, broadcast, initial_states, states_last
 from .calls.chunks import Store, run_chunks
-from .calls.run import EVENT_NAMES, REASONS, Kernel, check_span, check_stop, check_tolerances
+from .calls.run import EVENT_NAMES, REASONS, Kernel, check_levels, check_span, check_stop, check_tolerances
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .solve import check_method, check_state
@@ -182,7 +182,7 @@ def solve_ensemble(
     """
     check_tolerances(rtol, atol)
     span = check_span(t_span)
-    levels = levels or EventLevels()
+    levels = check_levels(levels)
     for name, value in (("threads", 1 if threads is None else threads), ("chunk", chunk), ("max_steps", max_steps)):
         integer(name, value, minimum=1)
     states = states_last(y0)
@@ -203,6 +203,7 @@ def solve_ensemble(
 
 def _plain(parameters: Mapping[str, ArrayLike] | None) -> dict[str, ArrayLike]:
     """The numbers alone, to check their ranges."""
+    require(parameters is None or isinstance(parameters, Mapping), "parameters", "be a mapping", type(parameters))
     given: dict[str, Any] = dict(parameters or {})
     return {name: value.values if named(value) else value for name, value in given.items()}
 
@@ -224,7 +225,7 @@ def _ensemble(store: Store, layout: Broadcast) -> Ensemble:
         model=store.model,
         dims=layout.dims,
         coords=layout.coords,
-        y=store.y.reshape(*shape, -1),
+        y=store.y.reshape(*shape, store.y.shape[-1]),
         clock=store.clock.reshape(shape),
         events={name: store.events[k].reshape(shape) for k, name in enumerate(EVENT_NAMES)},
         acquired_clock=store.acquired_clock.reshape(shape),
@@ -279,6 +280,7 @@ def coupled_acquisition_time(
     [141.8, 50.9]
     """
     budget = number("budget", budget, minimum=0.0, exclusive=True)
+    accuracy = number("accuracy", accuracy, minimum=0.5, maximum=1.0, exclusive=True)
     runs = solve_ensemble(
         model, initial_states(beta0, w0), (0.0, budget), rtol, atol,
         parameters=parameters, levels=EventLevels(acquired=accuracy), stop="acquired",

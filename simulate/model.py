@@ -155,6 +155,7 @@ class CoupledModel:
         object.__setattr__(self, "rate_ratio", ratio)
         object.__setattr__(self, "nodes", integer("nodes", self.nodes, minimum=2))
         if self.contexts is not None:
+            require(isinstance(self.contexts, tuple), "contexts", "be ContextNodes or None", self.contexts)
             columns = [real("contexts", column) for column in self.contexts]
             shapes = {column.shape for column in columns}
             alike = len(columns) == 5 and len(shapes) == 1 and len(shapes.pop()) == 1

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ..theory import icl_accuracy, iwl_accuracy, iwl_loss, population_loss
-from ..theory.common.arguments import numbers
+from ..theory.common.arguments import instance, numbers
 from ..theory.common.labels import by_name
 from .model import CoupledModel
 
@@ -49,6 +49,7 @@ def observables(model: CoupledModel, w: ArrayLike, beta: ArrayLike, memory: Arra
     >>> float(values["icl_accuracy"]), float(values["iwl_accuracy"]), float(values["c1"])
     (0.5, 0.5, 0.5)
     """
+    instance("model", model, CoupledModel)
     task = model.task
     w, beta = numbers("w", w), numbers("beta", beta)
     phi, weight = margins(model, memory)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..theory.common.arguments import integer, real, require
+from ..theory.common.arguments import choice, instance, integer, real, require
 from ..theory.common.rehearsal import computing_begins
-from .calls.run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_span, check_stop, check_tolerances
+from .calls.run import EVENT_NAMES, REASONS, Kernel, blank_rows, check_levels, check_span, check_stop, check_tolerances
 from .kernel import layout as at
 from .model import CoupledModel, EventLevels
 from .trajectory import Trajectory
@@ -20,6 +20,7 @@ RECORD_STEPS = 512
 
 def check_state(model: CoupledModel, y0: ArrayLike) -> Array:
     """States (..., 2 or 3) without NaN, the memory within its law's domain."""
+    instance("model", model, CoupledModel)
     state = real("y0", y0)
     sizes = (2,) if model.memory is None else (2, 3)
     right = state.ndim >= 1 and state.shape[-1] in sizes
@@ -33,7 +34,7 @@ def check_state(model: CoupledModel, y0: ArrayLike) -> Array:
 
 
 def check_method(method: str) -> str:
-    require(method in ("auto", "explicit", "implicit"), "method", 'be "auto", "explicit" or "implicit"', method)
+    choice("method", method, ("auto", "explicit", "implicit"))
     return method
 
 
@@ -100,7 +101,7 @@ def solve(
     """
     check_tolerances(rtol, atol)
     span = check_span(t_span)
-    levels = levels or EventLevels()
+    levels = check_levels(levels)
     max_steps = integer("max_steps", max_steps, minimum=1)
     state = check_state(model, y0)
     require(state.ndim == 1, "y0", "be a single state here (solve_ensemble takes many)", f"of shape {state.shape}")

@@ -15,8 +15,9 @@ from scipy.special import ndtri
 
 from .. import theory
 from ..theory import MeasuredMemory
-from ..theory.common.arguments import integer, named, number, real, require
+from ..theory.common.arguments import instance, integer, named, number, real, require
 from ..theory.common.files import netcdf, read_netcdf, written_whole
+from .calls.run import check_levels
 from .ensemble import solve_ensemble
 from .model import PARAMETERS, CoupledModel, EventLevels
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Axes that set the initial state.
 INITIAL = ("beta0", "w0")
+MOST_DRAWS = 10_000_000
 
 
 def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
@@ -40,7 +42,10 @@ def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     draws = integer("draws", draws, minimum=1)
     mean, std = number("beta0_mean", mean), number("beta0_std", std, minimum=0.0)
     require(std > 0.0 or draws == 1, "beta0_std", "be positive where there are several draws", std)
-    return mean + std * ndtri((np.arange(draws) + 0.5) / draws)
+    require(draws <= MOST_DRAWS, "draws", f"be at most {MOST_DRAWS:,}", draws)
+    quantiles = mean + std * ndtri((np.arange(draws) + 0.5) / draws)
+    require(bool(np.all(np.diff(quantiles) > 0.0)), "beta0_mean", f"leave {draws} draws apart with this width", mean)
+    return quantiles
 
 
 def sweep(
@@ -98,9 +103,11 @@ def sweep(
     """
     import xarray as xr
 
+    instance("model", model, CoupledModel)
+    require(progress is None or callable(progress), "progress", "be callable, or None", progress)
     grid = _check_axes(axes)
     model.check_parameters({"decay_w" if name == "decay" else name: grid[name] for name in grid if name not in INITIAL})
-    levels = levels or EventLevels()
+    levels = check_levels(levels)
     first, *rest = grid
     folder = None
     if cache is not None:
@@ -125,6 +132,7 @@ def sweep(
 
 def _check_axes(axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     known = (*INITIAL, "decay", *PARAMETERS)
+    require(isinstance(axes, Mapping), "axes", "be a mapping", axes)
     require(len(axes) >= 1, "axes", "hold at least one axis", axes)
     grid = {}
     for name, values in axes.items():

@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
-from ..theory.common.arguments import number, require
+from ..theory.common.arguments import instance, integer, number, probability, real, require
 
 #: Shares of the networks at the three looks.
 THREE = (0.25, 0.5, 1.0)
@@ -46,9 +46,9 @@ class Looks:
     shares: Sequence[float] = (1.0,)
 
     def __post_init__(self) -> None:
-        shares = tuple(self.shares)
+        shares = tuple(real("shares", self.shares).ravel().tolist())
         rising = len(shares) > 0 and all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
-        require(rising and shares[-1:] == (1,), "looks", "rise from above 0 to 1", shares)
+        require(rising and shares[-1:] == (1,), "shares", "rise from above 0 to 1", shares)
         object.__setattr__(self, "shares", shares)
 
     @property
@@ -108,9 +108,11 @@ def power(seeds: int, bar: float, spread: float, *, off: float = 1.0, looks: Loo
     >>> round(power(8, 1.15, 0.1), 2)
     0.84
     """
-    require(seeds >= 2, "seeds", "be 2 or more", seeds)
-    require(bar > 1, "bar", "be a factor > 1", bar)
-    number("spread", spread, minimum=0.0)
+    seeds, spread = integer("seeds", seeds, minimum=2), number("spread", spread, minimum=0.0, maximum=1e100)
+    bar = number("bar", bar, minimum=1.0, maximum=math.inf, exclusive=True)
+    off = number("off", off, minimum=0.0, maximum=math.inf, exclusive=True)
+    if looks is not None:
+        instance("looks", looks, Looks)
     confidence = (looks or Looks()).confidences[-1]
     error = max(spread, 1e-12) / math.sqrt(seeds)
     squares = stats.chi2.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES, seeds - 1) / (seeds - 1)
@@ -135,7 +137,8 @@ def seeds_for(
     >>> seeds_for(1.15, 0.1)
     9
     """
-    for seeds in range(2, most + 1):
+    wanted = probability("wanted", wanted)
+    for seeds in range(2, integer("most", most, minimum=2) + 1):
         if power(seeds, bar, spread, off=off, looks=looks) >= wanted:
             return seeds
     require(False, "off", f"leave room to the bar for {most} networks", off)
@@ -152,6 +155,8 @@ def spread_for(bar: float, seeds: int, *, wanted: float = 0.9, looks: Looks | No
     >>> round(spread_for(1.15, 9), 2)
     0.1
     """
+    wanted, bar = probability("wanted", wanted), number("bar", bar, minimum=1.0, maximum=math.inf, exclusive=True)
+    seeds = integer("seeds", seeds, minimum=2)
     short = lambda spread: power(seeds, bar, spread, looks=looks) - wanted  # noqa: E731
     low, high = 1e-6, 10.0 * math.log(bar) * math.sqrt(seeds)
     return float(optimize.brentq(short, low, high)) if short(low) > 0 else 0.0  # pyright: ignore[reportArgumentType]

@@ -29,6 +29,8 @@ class Range:
     high: float
 
     def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            number(name, getattr(self, name), finite=False)
         require(self.low <= self.value <= self.high, "value", f"lie in [{self.low}, {self.high}]", self.value)
 
 
@@ -41,6 +43,8 @@ class Extremes:
     greatest: float
 
     def __post_init__(self) -> None:
+        for name in ("median", "least", "greatest"):
+            number(name, getattr(self, name), finite=False)
         require(self.least <= self.median <= self.greatest, "median", "lie between the extremes", self.median)
 
 
@@ -63,6 +67,8 @@ class PValue:
 
     def __post_init__(self) -> None:
         number("p", self.p, minimum=0.0, maximum=1.0)
+        if self.statistic is not None:
+            number("statistic", self.statistic, finite=False)
 
 
 Value = Estimate | Range | Extremes | Answer | PValue

@@ -49,6 +49,8 @@ def broadcast(
     y0: ArrayLike, checked: Mapping[str, Array], given: Mapping[str, ArrayLike], dims: Sequence[str] | None
 ) -> Broadcast:
     """Align by name and label where arrays have names, by position otherwise; ``y0`` is checked, or has names."""
+    strings = dims is None or (isinstance(dims, list | tuple) and all(isinstance(dim, str) for dim in dims))
+    require(strings, "dims", "be a sequence of strings", dims)
     if named(y0) or any(named(value) for value in given.values()):
         return _by_name(y0, given, dims)
     state = np.asarray(y0, dtype=np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ...theory.common.arguments import number, real, require
+from ...theory.common.arguments import instance, number, real, require
 from ..kernel import layout as at
 from ..kernel.driver import advance_of
 from ..model import CoupledModel, EventLevels
@@ -41,11 +41,18 @@ def check_span(t_span: tuple[float, float]) -> tuple[float, float]:
     return start, end
 
 
+def check_levels(levels: EventLevels | None) -> EventLevels:
+    """The levels that are given, or else the usual ones."""
+    if levels is not None:
+        instance("levels", levels, EventLevels, "an")
+    return levels or EventLevels()
+
+
 def check_stop(stop: str | None, model: CoupledModel) -> int:
     """Index of the event that ends a trajectory, −1 for none."""
     if stop is None:
         return -1
-    require(stop in EVENT_NAMES, "stop", f"be None or one of {', '.join(EVENT_NAMES)}", stop)
+    require(isinstance(stop, str) and stop in EVENT_NAMES, "stop", f"be None or one of {', '.join(EVENT_NAMES)}", stop)
     require(stop != "memorised" or model.memory is not None, "stop", "not be 'memorised' without a memory", stop)
     return EVENT_NAMES.index(stop)
 

@@ -90,5 +90,5 @@ def test_the_spread_that_seeds_can_bear_is_the_inverse():
 
 @pytest.mark.parametrize("shares", [(), (0.5,), (0.5, 0.5, 1.0), (0.0, 1.0), (0.5, 1.5)])
 def test_looks_rise_to_the_whole(shares):
-    with pytest.raises(ValueError, match="'looks'"):
+    with pytest.raises(ValueError, match="'shares'"):
         Looks(shares)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from ..accuracy import acquired_beta
-from ..common.arguments import integer, number, real, require
+from ..common.arguments import instance, integer, number, real, require
 from ..common.labels import by_name
 from ..contexts.attention import BETA_MAX
 from ..numerics.level_sets import LevelSets, level_sets
@@ -56,6 +56,7 @@ class AcquisitionDistribution:
     """
 
     def __init__(self, task: Task, beta0_mean: float, beta0_std: float, w0: float = 0.0) -> None:
+        instance("task", task, Task)
         require(task.single().score_std == 0.0, "task", "have score_std = 0 here", task.score_std)
         self.task, self.w0 = task, number("w0", w0, minimum=-WEIGHT_MAX, maximum=WEIGHT_MAX)
         self.beta0_mean = number("beta0_mean", beta0_mean, minimum=-MEAN_MAX, maximum=MEAN_MAX)

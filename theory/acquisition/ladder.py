@@ -85,6 +85,7 @@ def ladder(
     crossover   273.6 +0.018
     mills       250.7 -0.084
     """
+    require(integrate is None or callable(integrate), "integrate", "be callable, or None", integrate)
     plain = task.labels == "iid" and not np.any(task.score_std)
     require(plain, "task", "have i.i.d. labels and flat attention", task)
     beta0, w0, _ = broadcast(

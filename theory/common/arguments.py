@@ -146,6 +146,17 @@ def number(
     return float(array)
 
 
+def probability(argument: str, value: object) -> float:
+    """One number between 0 and 1, neither of which it is."""
+    return number(argument, value, minimum=0.0, maximum=1.0, exclusive=True)
+
+
+def instance(argument: str, value: object, kind: type, article: str = "a") -> None:
+    """Refuse what is no object of a class, by the class's name."""
+    kept = value if isinstance(value, str | int | float | None) else type(value)
+    require(isinstance(value, kind), argument, f"be {article} {kind.__name__}", kept)
+
+
 def integer(argument: str, value: object, *, minimum: int) -> int:
     """``value`` as an int, whether it is Python's or numpy's."""
     require(is_integer(value) and value >= minimum, argument, f"be an integer >= {minimum}", value)  # pyright: ignore[reportOperatorIssue]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..numerics.chebyshev import LEVELS, NODES, interpolated
 from ..task import COUNTS, NUMBERS, Task
-from .arguments import broadcast, named, numbers
+from .arguments import broadcast, instance, named, numbers
 from .leaves import Leaves, build, joined, leaves
 
 P = ParamSpec("P")
@@ -68,6 +68,8 @@ def elementwise(
             except TypeError:
                 return function(*args, **kwargs)  # says what is wrong with the arguments
             given = bound.arguments
+            if "task" in given:
+                instance("task", given["task"], Task)
             task_columns = _of_task(given.get("task"))
             columns = task_columns | {
                 name: numbers(name, given[name]) for name in (*single, *arrays) if _several(given.get(name))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlog1py, xlogy
 
-from ..common.arguments import require
+from ..common.arguments import instance, require
 from ..numerics.quadrature import hermite
 from ..task import Task
 from .attention import ContextNodes
@@ -49,6 +49,7 @@ def copies_distribution(task: Task) -> tuple[NDArray[np.int64], Array]:
     >>> copies[:2].tolist(), probability[:2].round(3).tolist()
     ([1, 2], [0.906, 0.09])
     """
+    instance("task", task, Task)
     require(task.single().task_diversity > 1, "task", "have task_diversity > 1", task.task_diversity)
     size, chance = task.context_length - task.copies, 1.0 / task.task_diversity
     most = min(_most_copies(size, chance), max(size, 1))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 
-from ..common.arguments import integer, number, require
+from ..common.arguments import instance, integer, number, require
 from ..numerics.quadrature import hermite
 from ..task import Task
 
@@ -63,6 +63,7 @@ def label_sum_nodes(
     require(known, "average", 'be "gaussian" or "binomial"', average)
     nodes = integer("nodes", nodes, minimum=1)
     bias = number("bias", bias, minimum=-1.0, maximum=1.0)
+    instance("task", task, Task)
     task.single()
     return _nodes(task.labels, task.context_length, task.copies, float(task.label_std), average, nodes, bias)
 

@@ -11,9 +11,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ...theory import Estimate
-from ...theory.common.arguments import integer, real, require
+from ...theory.common.arguments import integer, number, probability, real, require
 from ...theory.estimate import CONFIDENCE
 from .intervals import fraction
+from .times import measured
 
 Array = NDArray[np.float64]
 
@@ -42,7 +43,8 @@ def accuracy_at(runs: xr.Dataset, budget: float, accuracy: str = "icl_accuracy")
     >>> float(accuracy_at(runs, 8.0))
     0.7
     """
-    within = runs[accuracy].isel(time=np.flatnonzero(runs.time.values <= budget))
+    budget = number("budget", budget, finite=False)
+    within = measured(runs, accuracy).isel(time=np.flatnonzero(runs.time.values <= budget))
     require(within.sizes["time"] > 0, "budget", f"be at least {float(runs.time[0])}", budget)
     last = np.maximum(within.notnull().cumsum("time").argmax("time"), 0)
     return within.isel(time=last).drop_vars("time").assign_attrs(budget=budget)
@@ -122,6 +124,7 @@ def measure_bimodality(
     """
     import diptest  # compiled, and of use here alone
 
+    confidence = probability("confidence", confidence)
     x = np.sort(real("samples", samples).ravel())
     require(x.size >= 4, "samples", "hold four or more", x.size)
     spread = float(x.std())

@@ -16,9 +16,9 @@ from scipy import stats
 
 from ...theory import Estimate
 from ...theory.accuracy import ACQUIRED
-from ...theory.common.arguments import real, require
+from ...theory.common.arguments import number, probability, real, require
 from ...theory.estimate import CONFIDENCE
-from .times import first_crossing
+from .times import first_crossing, measured
 
 Array = NDArray[np.float64]
 
@@ -54,6 +54,11 @@ def loss_times(
     array([15., inf, nan])
     """
 
+    values_of = measured(runs, accuracy)
+    acquired_level = number("acquired_level", acquired_level, minimum=0.0, maximum=1.0)
+    lost_level = number("lost_level", lost_level, minimum=0.0, maximum=1.0)
+    after = number("after", after)
+
     def lost(values: Array) -> float:
         acquired = first_crossing(runs.time, values, acquired_level)
         if math.isinf(acquired):
@@ -61,7 +66,7 @@ def loss_times(
         later = runs.time.values >= max(acquired, after)
         return first_crossing(runs.time.values[later], -values[later], -lost_level)
 
-    times = xr.apply_ufunc(lost, runs[accuracy], input_core_dims=[["time"]], vectorize=True)
+    times = xr.apply_ufunc(lost, values_of, input_core_dims=[["time"]], vectorize=True)
     return times.assign_attrs(units="gradient-flow time")
 
 
@@ -98,13 +103,14 @@ def measure_acquisition_time(times: ArrayLike, ended: ArrayLike, *, confidence: 
     >>> measure_acquisition_time([3, 5, 8, 9, 12, 20, 31, float("inf"), float("inf")], ended=40)
     Estimate(value=12.0, low=3.0, high=inf, confidence=0.95)
     """
+    confidence = probability("confidence", confidence)
     values, observed = censored(times, ended)
     sample = stats.CensoredData(uncensored=values[observed], right=values[~observed])
     survival = stats.ecdf(sample).sf
     with warnings.catch_warnings():
         # Where S is 1 or 0 the log-log band is undefined, which scipy reports: it is taken as [0, 1] there.
         warnings.simplefilter("ignore", RuntimeWarning)
-        band = survival.confidence_interval(confidence_level=checked(confidence), method="log-log")
+        band = survival.confidence_interval(confidence_level=confidence, method="log-log")
     t = survival.quantiles
     value = _first(t, survival.probabilities)
     high = _first(t, np.nan_to_num(band.high.probabilities, nan=1.0))
@@ -120,16 +126,13 @@ def _first(t: Array, survival: Array) -> float:
     return float(t[below[0]]) if below.size else math.inf
 
 
-def checked(confidence: float) -> float:
-    require(0 < confidence < 1, "confidence", "be in (0, 1)", confidence)
-    return confidence
-
-
 def censored(times: ArrayLike, ended: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
     """Each run's time of event or of censoring, and whether the event was seen."""
     t = real("times", times, minimum=0.0, finite=False).ravel()
-    end = np.broadcast_to(real("ended", ended, minimum=0.0, finite=False).ravel(), t.shape)
+    end = real("ended", ended, minimum=0.0, finite=False).ravel()
     require(t.size > 0, "times", "hold at least one run", t.size)
+    require(end.size in (1, t.size), "ended", f"be one time, or {t.size}", end.size)
+    end = np.broadcast_to(end, t.shape)
     observed = np.isfinite(t) & (t <= end)
     values = np.where(observed, t, end)
     require(np.isfinite(values).all(), "ended", "be finite where the event was not seen", math.inf)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from ...theory import Estimate
-from ...theory.common.arguments import real, require
+from ...theory.common.arguments import probability, real, require
 from ...theory.estimate import CONFIDENCE
-from .survival import censored, checked
+from .survival import censored
 
 Array = NDArray[np.float64]
 
@@ -53,12 +53,13 @@ def fit_log_normal(times: ArrayLike, ended: ArrayLike, *, confidence: float = CO
     >>> round(fit.median.value, 1), round(fit.width.value, 2)
     (15.1, 1.15)
     """
+    confidence = probability("confidence", confidence)
     values, observed = censored(times, ended)
     y = np.log(values)
     mean, width, covariance, terms, _ = _fit_normal(y, observed)
     freedom = max(0.5 / covariance[1, 1] - 1, 1.0)
     inflation = math.sqrt(y.size / (y.size - 1))
-    tail = 0.5 - checked(confidence) / 2
+    tail = 0.5 - confidence / 2
     half = float(stats.t.isf(tail, freedom)) * math.sqrt(covariance[0, 0]) * inflation
     sigma = width * inflation
     low, high = (sigma * math.sqrt(freedom / stats.chi2.isf(p, freedom)) for p in (tail, 1 - tail))
@@ -101,6 +102,7 @@ def compare_tails(times: ArrayLike, ended: ArrayLike, *, confidence: float = CON
     >>> compare_tails(times, ended=1000).verdict
     'log-normal'
     """
+    confidence = probability("confidence", confidence)
     values, observed = censored(times, ended)
     y = np.log(values)
     log_normal = _fit_normal(y, observed)[3] - np.where(observed, y, 0.0)
@@ -108,7 +110,7 @@ def compare_tails(times: ArrayLike, ended: ArrayLike, *, confidence: float = CON
     total = float(difference.sum())
     statistic = total / (math.sqrt(y.size) * float(difference.std()))
     p = float(2 * stats.norm.sf(abs(statistic)))
-    verdict = "undecided" if p >= 1 - checked(confidence) else "log-normal" if statistic > 0 else "normal"
+    verdict = "undecided" if p >= 1 - confidence else "log-normal" if statistic > 0 else "normal"
     return TailComparison(2 * total, statistic, p, verdict)
 
 
@@ -140,6 +142,7 @@ def fit_censored_power_law(
     >>> round(p.value, 2), p.contains(1.0)
     (0.99, True)
     """
+    confidence = probability("confidence", confidence)
     values, observed = censored(times, ended)
     u = np.log(real("x", x, minimum=0.0, exclusive=True))
     require(u.shape == values.shape, "x", "be as many as times", u.shape)
@@ -147,7 +150,7 @@ def fit_censored_power_law(
     _, _, covariance, _, slope = _fit_normal(np.log(values), observed, u)
     freedom = max(0.5 / covariance[-1, -1] - 2, 1.0)
     inflation = math.sqrt(u.size / max(u.size - 2, 1))
-    half = float(stats.t.isf(0.5 - checked(confidence) / 2, freedom)) * math.sqrt(covariance[1, 1]) * inflation
+    half = float(stats.t.isf(0.5 - confidence / 2, freedom)) * math.sqrt(covariance[1, 1]) * inflation
     return Estimate(slope, slope - half, slope + half, confidence)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,12 +13,17 @@ from scipy.special import expit
 
 from ...theory import Estimate
 from ...theory.accuracy import ACQUIRED
-from ...theory.common.arguments import real, require
+from ...theory.common.arguments import choice, instance, integer, named, number, numbers, probability, real, require
 from ...theory.estimate import CONFIDENCE
 
 Array = NDArray[np.float64]
 
 _BOOTSTRAP_DRAWS = 300
+
+
+def by_position(argument: str, value: Any) -> Array:
+    """Numbers, of an array with named dimensions in the order in which it has them."""
+    return numbers(argument, value.values if named(value) else value)
 
 
 def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED) -> float:
@@ -36,6 +42,15 @@ def first_crossing(time: ArrayLike, values: ArrayLike, level: float = ACQUIRED) 
     return float(t[i - 1] + (level - v[i - 1]) / (v[i] - v[i - 1]) * (t[i] - t[i - 1]))
 
 
+def measured(runs: xr.Dataset, accuracy: str) -> xr.DataArray:
+    """The named accuracy of runs, along ``time``."""
+    instance("runs", runs, xr.Dataset)
+    timed = "time" in runs.dims and "time" in runs.coords
+    require(timed, "runs", "have times along a dimension 'time'", dict(runs.sizes))
+    choice("accuracy", accuracy, map(str, runs.data_vars))
+    return runs[accuracy]
+
+
 def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: float = ACQUIRED) -> xr.DataArray:
     """t_ICL of every run of ``runs``: :func:`first_crossing` of the named accuracy along ``time``.
 
@@ -48,9 +63,10 @@ def acquisition_times(runs: xr.Dataset, accuracy: str = "icl_accuracy", level: f
     >>> acquisition_times(xr.Dataset({"icl_accuracy": accuracy}, {"time": [0.0, 10.0, 20.0]})).values
     array([19., inf])
     """
+    level = number("level", level, minimum=0.0, maximum=1.0)
     times = xr.apply_ufunc(
         lambda values: first_crossing(runs.time, values, level),
-        runs[accuracy],
+        measured(runs, accuracy),
         input_core_dims=[["time"]],
         vectorize=True,
     )
@@ -71,7 +87,8 @@ def geometric_mean(samples: ArrayLike, confidence: float = CONFIDENCE) -> Estima
     >>> print(f"{mean.value:.0f} [{mean.low:.0f}, {mean.high:.0f}]")
     100 [77, 130]
     """
-    x = np.asarray(samples, dtype=float).ravel()
+    confidence = probability("confidence", confidence)
+    x = by_position("samples", samples).ravel()
     require(x.size >= 1 and bool(np.all(x > 0)), "samples", "be positive and not empty", samples)
     if np.isinf(x).any():
         middle = np.sort(x)[(x.size - 1) // 2]  # the least t with S(t) <= 1/2, as Kaplan and Meier have it
@@ -116,6 +133,7 @@ def measure_power_law(
     >>> round(exponent.value, 2), exponent.contains(1.0)
     (1.0, True)
     """
+    confidence = probability("confidence", confidence)
     u, v = (np.log(real(name, value, minimum=0.0, exclusive=True)) for name, value in (("x", x), ("y", y)))
     require(u.ndim == 1 and u.size >= 3 and u.shape == v.shape, "x", "have three or more points, as many as y", u.shape)
     require(np.ptp(u) > 0, "x", "have two different values or more", x)
@@ -177,7 +195,9 @@ def measure_threshold(
     >>> measure_threshold([100, 200, 400, 800], [[0.5, 0.5], [0.52, 0.5], [0.98, 1.0], [1.0, 1.0]]).low
     200.0
     """
-    k, y = over_diversities(task_diversity, np.atleast_2d(np.asarray(accuracy, dtype=float)))
+    confidence, seed = probability("confidence", confidence), integer("seed", seed, minimum=0)
+    require(isinstance(paired, bool | np.bool_), "paired", "be True or False", paired)
+    k, y = over_diversities(task_diversity, np.atleast_2d(by_position("accuracy", accuracy)))
     if paired:
         y = y[:, ~np.isnan(y).any(axis=0)]
     y = np.sort(y, axis=1) if np.isnan(y).any() else y  # what is missing goes to the end
@@ -204,12 +224,12 @@ def measure_threshold(
         half = stats.t.ppf(0.5 + confidence / 2, freedom) * logs.std(ddof=1) * math.sqrt(seeds / (seeds - 1))
     i = int(np.clip(np.searchsorted(k, midpoint), 1, k.size - 1))
     low, high = midpoint * math.exp(-half), midpoint * math.exp(min(half, 700.0))
-    return Estimate(midpoint, float(min(low, k[i - 1])), float(max(high, k[i])), confidence)
+    return Estimate(float(midpoint), float(min(low, k[i - 1])), float(max(high, k[i])), confidence)
 
 
 def over_diversities(task_diversity: ArrayLike, accuracy: ArrayLike) -> tuple[Array, Array]:
     """K, three or more in increasing order, and accuracies (K, seed)."""
-    k, y = np.asarray(task_diversity, dtype=float), np.asarray(accuracy, dtype=float)
+    k, y = by_position("task_diversity", task_diversity), by_position("accuracy", accuracy)
     increasing = k.ndim == 1 and k.size >= 3 and bool(np.all(np.diff(k) > 0))
     require(increasing, "task_diversity", "be three or more increasing values", k)
     require(y.ndim == 2 and y.shape[0] == k.size, "accuracy", f"have shape ({k.size}, seed)", y.shape)
