@@ -6,7 +6,9 @@ translated, by the passes that plain arithmetic and loops over arrays need, and 
 all of its parts at once.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import getitem, ipow, pow, setitem
 from types import BuiltinFunctionType
 from typing import Any, ClassVar, Literal
@@ -195,8 +197,24 @@ class PartCompiler(compiler.CompilerBase):
         return _passes(PartLowering)
 
 
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Meanwhile Python looks for no garbage: it would search all that a compiler builds, again and again, for 30 MB."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class EntryCompiler(compiler.CompilerBase):
     """The same passes for an entry point, which Python calls."""
+
+    def compile_extra(self, func: Any) -> Any:
+        with _garbage_kept():
+            return super().compile_extra(func)
 
     def define_pipelines(self) -> list[Any]:
         return _passes(EntryLowering)

@@ -1,5 +1,6 @@
 """The lighter compiler: each function once, no machine code of its own, the same numbers as numba's own compiler."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -74,6 +75,32 @@ def test_parts_compute_what_the_ordinary_compiler_does_and_are_compiled_once_for
     with event.install_listener("numba:compile", seen := Compiled()):
         again(values, found)
     assert seen.names == [] and found == pytest.approx(expected)
+
+
+class Collecting(event.Listener):
+    """Whether Python collects garbage while passes run."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_start(self, event):
+        self.seen.append(gc.isenabled())
+
+    def on_end(self, event):
+        pass
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.usefixtures("folder")
+def test_garbage_is_collected_again_after_a_compilation(enabled):
+    """Without collections it takes a seventh less; what was before is so again, even if the compilation fails."""
+    gc.enable() if enabled else gc.disable()
+    try:
+        with event.install_listener("numba:run_pass", seen := Collecting()), pytest.raises(numba.TypingError):
+            parts.entry_point()(lambda x: x.nothing_like_that)(1.0)
+        assert set(seen.seen) == {False} and gc.isenabled() == enabled
+    finally:
+        gc.enable()
 
 
 FIRST_CALL = """
