@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +23,9 @@ from .stacked import LAYER_NORM_EPSILON, Parameters, perceptron, perceptron_laye
 #: ``step(batch)`` changes the parameters that it was made for in place and returns the losses ⟨log(1 + e^{−ℓz})⟩ before
 #: it, (S,).
 Step = Callable[[Batch], Tensor]
+
+# The overload itself: choosing it among the operation's would take longer than a small network's errors.
+_rectifier_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 class FusedTransformer:
@@ -182,9 +186,15 @@ class _Attention:
     def __init__(self, batch: Batch) -> None:
         table, self.batch = batch.table, batch
         kernels.set_threads_for(batch.context.numel() * (table.items.shape[-1] + 2))
-        rows, moments = _prepared(table)
-        self.rows, self.labels = _flat(rows).numpy(), table.labels.reshape(-1).numpy()
-        self.held = (self.rows, self.labels, _flat(moments).numpy(), _flat(table.offset(batch.context)).numpy())
+        drawn = table.derived.get("padded")
+        if drawn is None:
+            self.rows, moments = (_flat(prepared).numpy() for prepared in _prepared(table))
+        else:  # rows of one batch alone, sequence by sequence
+            self.rows = _flat(drawn).numpy()
+            moments = np.empty((len(self.rows), 2), self.rows.dtype)
+        self.epsilon = 0.0 if drawn is None else LAYER_NORM_EPSILON
+        self.labels = table.labels.reshape(-1).numpy()
+        self.held = (self.rows, self.labels, moments, _flat(table.offset(batch.context)).numpy())
 
     def targets(self) -> tuple[Tensor, Tensor]:
         """Their tokens (S, B, D + 2), not yet normalised, and labels (S, B)."""
@@ -196,7 +206,9 @@ class _Attention:
     def forward(self, own: Tensor, direction: Tensor) -> Tensor:
         """Averages (S, B, D + 2) of the normalised tokens; ``own`` are the targets'."""
         self.own = _flat(own).numpy()
-        self.average, self.weights = kernels.attend_forward(*self.held, self.own, _flat(direction).numpy())
+        self.average, self.weights = kernels.attend_forward(
+            *self.held, self.own, _flat(direction).numpy(), self.epsilon
+        )
         return torch.from_numpy(self.average).view_as(direction)
 
     def backward(self, error: Tensor) -> Tensor:
@@ -207,8 +219,7 @@ class _Attention:
 def _prepared(table: Table) -> tuple[Tensor, Tensor]:
     """Padded rows (S, K, P) and the moments of their tokens (S, K, 2)."""
     if "rows" not in table.derived:
-        given = table.derived.get("padded")
-        rows = kernels.pad_rows(_flat(table.items).numpy()) if given is None else _flat(given).numpy()
+        rows = kernels.pad_rows(_flat(table.items).numpy())
         moments = kernels.row_moments(rows, table.items.shape[-1], LAYER_NORM_EPSILON)
         shape = table.labels.shape
         table.derived["rows"] = torch.from_numpy(rows).view(*shape, -1)
@@ -252,7 +263,7 @@ class Perceptron:
             weight, bias = self.layers[i]
             before = torch.bmm(error, weight) if i or self.wanted == "input" else error
             if i:
-                torch.ops.aten.threshold_backward(before, activations[i], 0.0, grad_input=before)
+                _rectifier_backward(before, activations[i], 0.0, grad_input=before)
             _decay(self.decayed[i])
             weight.baddbmm_(error.transpose(1, 2), activations[i])
             bias.add_(error.sum(1))

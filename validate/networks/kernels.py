@@ -83,29 +83,36 @@ def launch() -> None:
     set_num_threads(config.NUMBA_NUM_THREADS)  # pyright: ignore
 
 
+@compiled_and_kept(Path(__file__), inline="never", **_OPTIONS)
+def _set_moments(rows: Array, moments: Array, dimension: int, epsilon: float) -> None:
+    """Mean and inverse standard deviation of the tokens ``rows`` (R, P) into ``moments`` (R, 2); zero their padding."""
+    count, padded = rows.shape
+    unity, size = rows.dtype.type(1.0), rows.dtype.type(dimension + 2)
+    for row in range(count):
+        for i in range(dimension, padded):
+            rows[row, i] = 0.0
+    # Not row by row: a vector that is read while one of its numbers is still on the way waits for it.
+    for row in range(count):
+        total = unity
+        for i in range(padded):
+            total += rows[row, i]
+        mean = total / size
+        # Of the label's two places one holds 1 and one 0; every place of the padding would add mean².
+        spread = (unity - mean) ** 2 + (unity + dimension - padded) * mean**2
+        for i in range(padded):
+            spread += (rows[row, i] - mean) ** 2
+        moments[row, 0] = mean
+        moments[row, 1] = unity / math.sqrt(spread / size + rows.dtype.type(epsilon))
+
+
 @_compiled
 def row_moments(out: Array, dimension: int, epsilon: float) -> Array:
     """Of the tokens of ``out`` (R, P) mean and inverse standard deviation (R, 2); their padding is set to zero."""
-    rows, padded = out.shape
-    unity, size = out.dtype.type(1.0), out.dtype.type(dimension + 2)
+    rows = len(out)
     moments = np.empty((rows, 2), out.dtype)
     for part in prange(-(-rows // _ROWS_AT_ONCE)):
         first, end = part * _ROWS_AT_ONCE, min((part + 1) * _ROWS_AT_ONCE, rows)
-        for row in range(first, end):
-            for i in range(dimension, padded):
-                out[row, i] = 0.0
-        # Not row by row: a vector that is read while one of its numbers is still on the way waits for it.
-        for row in range(first, end):
-            total = unity
-            for i in range(padded):
-                total += out[row, i]
-            mean = total / size
-            # Of the label's two places one holds 1 and one 0; every place of the padding would add mean².
-            spread = (unity - mean) ** 2 + (unity + dimension - padded) * mean**2
-            for i in range(padded):
-                spread += (out[row, i] - mean) ** 2
-            moments[row, 0] = mean
-            moments[row, 1] = unity / math.sqrt(spread / size + out.dtype.type(epsilon))
+        _set_moments(out[first:end], moments[first:end], dimension, epsilon)
     return moments
 
 
@@ -166,18 +173,22 @@ def _combine(rows: Array, labels: Array, moments: Array, context: Array, own: Ar
 
 @_compiled
 def attend_forward(
-    rows: Array, labels: Array, moments: Array, context: Array, own: Array, direction: Array
+    rows: Array, labels: Array, moments: Array, context: Array, own: Array, direction: Array, epsilon: float
 ) -> tuple[Array, Array]:
     """x̄ = Σ_j softmax_j(x̂_j·u) x̂_j over the context and the target itself.
 
     ``rows`` (R, P) and ``moments`` (R, 2) are those of :func:`row_moments`, ``labels`` (R,); ``context`` (Q, N) holds
     row numbers, ``own`` (Q, D + 2) the normalised targets and ``direction`` (Q, D + 2) the vectors u. Returns x̄
-    (Q, D + 2) and the softmax weights (Q, N + 1), the target's last.
+    (Q, D + 2) and the softmax weights (Q, N + 1), the target's last. With ``epsilon`` > 0, LayerNorm's, no one else has
+    read the rows: those of sequence q are q N to (q + 1) N, and their moments are set here, where they are in cache.
     """
     sequences, length = context.shape
     average = np.empty_like(direction)
     weights = np.empty((sequences, length + 1), rows.dtype)
     for q in prange(sequences):
+        if epsilon > 0:
+            drawn = slice(q * length, (q + 1) * length)
+            _set_moments(rows[drawn], moments[drawn], direction.shape[1] - 2, epsilon)
         weight = weights[q]
         _scores(rows, labels, moments, context[q], own[q], direction[q], weight)
         top, total = weight.max(), rows.dtype.type(0.0)

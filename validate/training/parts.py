@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -39,11 +39,6 @@ class Part:
     sequences: Sequences
     places: Tensor
     loss_sum: Tensor
-
-    @property
-    def all(self) -> tuple[object, ...]:
-        """Its fields, as they are."""
-        return tuple(getattr(self, field.name) for field in fields(self))
 
     @cached_property
     def _step(self) -> Step:

@@ -73,7 +73,7 @@ class EnsembleTrainer:
         self.loss_sum = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         self.finished: dict[int, Parameters] = {}
         self.computation = computation_of(first, self.portable)
-        self._part: Part | None = None
+        self._part: tuple[tuple[object, ...], Part] | None = None
         start = initial_parameters(self.runs)
         self.parameters = {name: value.to(self.device, dtype) for name, value in start.items()}
         self._prepare()
@@ -158,9 +158,9 @@ class EnsembleTrainer:
     def _whole(self) -> Part:
         """All networks that are still trained: the same at every step as long as they are."""
         own = (self.computation, self.parameters, self.rates, self.decays, self.sequences, self.places, self.loss_sum)
-        if self._part is None or any(now is not then for now, then in zip(own, self._part.all, strict=True)):
-            self._part = Part(*own)
-        return self._part
+        if self._part is None or any(now is not then for now, then in zip(own, self._part[0], strict=True)):
+            self._part = own, Part(*own)
+        return self._part[1]
 
     def _evaluate(self, row: int) -> None:
         every = self.first.steps_between_evaluations
