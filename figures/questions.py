@@ -157,8 +157,6 @@ _TAKEN: tuple[Question, ...] = (
                  _decides(experiment="coupling_lengths_many|paper_exponent",
                           method="reduced transformer", quantity="d ln .*"),
                  _decides(experiment="coupling_lengths", method="layer-normed perceptrons", quantity=r"K\*|d ln .*"),
-                 lambda claim: claim.at.get("context_length") == 63
-                 and _every(claim, experiment="coupling_lengths", method="reduced transformer", quantity=r"K\*"),
              ),
              _decides(method="layer-normed perceptrons"), "circuits that share nothing"),
     Question("threshold", "From which K on is ICL acquired before training ends?",
