@@ -27,9 +27,9 @@ networks of each control, seeds 50000 to 50003: t_ICL = 32.5, 25.2, 29.9, 23.6 (
 43.5 (held gain), above 100, 83.8, 93.1, 76.9 (linear readout), above 100, 74.9, 94.1, 67.3 (held gates), where the
 equations had said 30, 46, 92 and 71. Scans are centred by these. Of whole transformers at N = 15 the table of
 docs/reduced_transformer.md was in view. Perceptrons alone are trained at a rate of 0.1: at a quarter of it their clock
-at t = 300 is 0.3 % less. With a held gain K* was predicted and trained twice: 527 [398, 692] and 775
-[602, 1024] with five networks and three perceptrons alone at each K, undecided; now there are 32 and twelve, at seeds of
-their own. Scan, budget and bars stayed.
+at t = 300 is 0.3 % less. With a held gain K* was predicted and trained twice: 527 [398, 692] and 775 [602, 1024] with
+five networks and three perceptrons alone at each K, undecided; now there are 32 and twelve, at seeds of their own.
+Scan, budget and bars stayed.
 """
 _RUN = TRANSFORMER.with_(
     seed=_FIRST_SEED, learning_rate=0.05, batch_size=64, test_size=500, stop_acquired=True, stop_memorised=0.01
