@@ -102,7 +102,16 @@ def plan_rows(parts: Any) -> list[dict[str, Any]]:
 
 @with_options(folder=argument(Path, "A folder that `iclrace validate` works in, or has worked in."), **TABLE)
 def status(given: Any) -> None:
-    """Tell what is done, missing and left of the last call of `iclrace validate` in a folder."""
+    """Tell what is done, missing and left of the last call of `iclrace validate` in a folder.
+
+    Of finished results that were kept without their runs, as the stored reference is, what they hold.
+    """
+    from ..validate import read_summary
     from ..validate.plan import progress
 
-    show(given, str(given.folder), progress(given.folder))
+    if (given.folder / "plan.json").exists() or not (given.folder / "summary.json").exists():
+        show(given, str(given.folder), progress(given.folder))
+        return
+    show(given, f"{given.folder}: finished results, without the runs", read_summary(given.folder).verdicts())
+    if not given.as_json:
+        print(f"`iclrace results {given.folder}` lists the claims, `iclrace report {given.folder}` shows them")

@@ -143,9 +143,10 @@ def balanced_contexts(given: Any) -> None:
 )  # fmt: skip
 def single_run(given: Any) -> None:
     """Trajectories: w, β, accuracies, losses and the clock over time, and when what happened."""
-    from ..theory.common.arguments import require
+    from ..theory.common.arguments import require, within_memory
 
     require(given.points >= 2, "points", "be >= 2", given.points)
+    within_memory(500.0 * given.points, points=given.points)  # a row of the table, with its nine columns
     order = "context_length task_diversity beta0 w0 decay amplitude exponent dimension copies budget"
     rows: list[dict[str, Any]] = []
     events: list[str] = []

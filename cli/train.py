@@ -130,6 +130,7 @@ def _runs(given: Any) -> tuple[list[dict[str, Any]], list[Run]]:
         del own["decay"]
         names = ("context_length", "task_diversity", "dimension", "copies")
         task = Task(**{name: own.pop(name) for name in names}, **of_task)
+        Run(task=task, seed=first, **own, **options).check_memory(seeds)
         runs += [Run(task=task, seed=seed, **own, **options) for seed in range(first, first + seeds)]
         told_apart += [{name: "random" if value is None else value for name, value in varied.items()}] * seeds
     return told_apart, runs

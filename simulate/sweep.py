@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from .. import theory
 from ..theory import MeasuredMemory
-from ..theory.common.arguments import instance, integer, named, number, real, require
+from ..theory.common.arguments import instance, integer, named, number, real, require, within_memory
 from ..theory.common.files import netcdf, read_netcdf, written_whole
 from .calls.run import check_levels
 from .ensemble import solve_ensemble
@@ -32,7 +32,8 @@ MOST_DRAWS = 10_000_000
 def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     """β0 at the midpoints of ``draws`` equally probable intervals of N(mean, std²): a distribution without noise.
 
-    Raises ``ValueError`` for draws < 1, for std < 0, and for several draws of std = 0.
+    Raises ``ValueError`` for draws < 1 or more than memory can hold solved, for std < 0, and for several draws of
+    std = 0.
 
     Examples
     --------
@@ -40,6 +41,7 @@ def beta0_quantiles(mean: float, std: float, draws: int) -> np.ndarray:
     [-0.967, 0.0, 0.967]
     """
     draws = integer("draws", draws, minimum=1)
+    within_memory(80.0 * draws, draws=draws)  # what a trajectory's results take (solve_ensemble)
     mean, std = number("beta0_mean", mean), number("beta0_std", std, minimum=0.0)
     require(std > 0.0 or draws == 1, "beta0_std", "be positive where there are several draws", std)
     require(draws <= MOST_DRAWS, "draws", f"be at most {MOST_DRAWS:,}", draws)

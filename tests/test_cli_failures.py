@@ -191,6 +191,35 @@ def test_a_later_value_is_refused_before_the_first_is_computed(command, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+#: Work that no memory holds, and the argument that is to blame.
+OVERSIZED = [
+    ("predict -N 1e12", "context_length"), ("predict -D 1e12", "dimension"), ("predict --width 1e9", "width"),
+    ("predict --members 1000000000000", "members"), ("predict --draws 1000000000000", "draws"),
+    ("predict --calibration-seeds 1000000000000", "calibration_seeds"),
+    ("predict --network minimal -D 1e12", "dimension"), ("train -N 1e12", "context_length"),
+    ("train -D 1e12", "dimension"), ("train -K 1e12", "task_diversity"), ("train --width 1e9", "width"),
+    ("train --seeds 1000000000000", "seeds"), ("train --batch-size 1e12", "batch_size"),
+    ("train --test-size 1000000000000", "test_size"), ("simulate phases --draws 1000000000000", "draws"),
+    ("simulate acquisition --draws 1000000000000", "draws"), ("simulate run --points 1000000000000", "points"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "named"), OVERSIZED, ids=[line for line, _ in OVERSIZED])
+def test_work_that_no_memory_holds_is_refused_before_it_begins(command, line, named, tmp_path):
+    code, printed, error = command(*line.split())
+    assert code == 2 and not printed and f"{named!r} must be smaller" in error and "GiB" in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_work_that_this_machine_cannot_hold_is_refused(monkeypatch):
+    from iclrace.theory.common import arguments
+
+    monkeypatch.setattr(arguments, "installed_memory", lambda: 2.0**30)
+    arguments.within_memory(2.0**30, draws=1)
+    with pytest.raises(ValueError, match=r"'draws' must be smaller: 2 GiB would be held at least, of 1 that"):
+        arguments.within_memory(2.0**31, draws=2000, context_length=31)
+
+
 #: A command during which Ctrl-C is pressed as soon as a module is looked for.
 PRESSED = """
 import os, signal, sys

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iclrace.cli.app import app
-from iclrace.validate import PRESETS, Run, spread_for
+from iclrace.validate import PRESETS, Run, read_summary, spread_for
 from iclrace.validate.experiments import CoupledEquations, MemoryAlone, ThresholdScan
 from iclrace.validate.plan import costs, progress, work
 from iclrace.validate.presets.toml import read_preset
@@ -148,6 +148,20 @@ def test_a_dry_run_trains_nothing_and_status_tells_how_far_a_folder_has_come(tin
     (out / "plan.json").write_text("{}")
     with pytest.raises(RuntimeError, match=r"plan\.json"):
         progress(out)
+
+
+def test_status_of_finished_results_without_their_runs_counts_their_verdicts():
+    told, text = json.loads(call("status", REFERENCE, "--json")), call("status", REFERENCE)
+    claims = read_summary(REFERENCE).claims
+    assert {row["experiment"]: row["claims"] for row in told} == {
+        name: len(claims.where(f"experiment == {name}")) for name in dict.fromkeys(claim.experiment for claim in claims)
+    }
+    kinds = [name for name in told[0] if name not in ("experiment", "claims")]
+    assert {kind: sum(row[kind] for row in told) for kind in kinds} == {
+        kind: len(claims.where(f"verdict == {kind}")) for kind in kinds
+    }
+    assert sum(row[kind] for row in told for kind in kinds) == len(claims)
+    assert "finished results" in text and f"iclrace results {REFERENCE}" in text
 
 
 def test_costs_count_a_shared_run_once_and_grow_with_what_is_trained():

@@ -14,6 +14,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,17 @@ class Summary:
             "experiments": dict(self.experiments), "claims": [claim.as_json() for claim in self.claims],
             "datasets": [vars(dataset) for dataset in self.datasets], "provenance": dict(self.provenance),
         }  # fmt: skip
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        """Of every experiment its claims, and how many of them have which verdict."""
+        kinds = {name: Counter[str]() for name in self.experiments}
+        for claim in self.claims:
+            kinds.setdefault(claim.experiment, Counter())[claim.verdict.kind] += 1
+        every = list(dict.fromkeys(kind for found in kinds.values() for kind in found))
+        return [
+            {"experiment": name, "claims": found.total()} | {kind: found[kind] for kind in every}
+            for name, found in kinds.items()
+        ]
 
     def write(self, directory: Path) -> None:
         """Write ``summary.json``, unless its content is the same already: its date then shows when it last changed."""

@@ -1,6 +1,7 @@
 """One way to refuse a bad argument: a ``ValueError`` that names it, what it must be, and what it was."""
 
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
@@ -166,6 +167,25 @@ def integer(argument: str, value: object, *, minimum: int) -> int:
 def python_number(value: Any) -> Any:
     """A scalar of numpy's as the Python number that it is; anything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def installed_memory() -> float:
+    """Bytes of memory that this machine has; ``inf`` where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def within_memory(least: float, **sizes: float) -> None:
+    """Refuse work that must hold ``least`` bytes at once where the machine has fewer: it could only fail later.
+
+    The greatest of the ``sizes``, by their arguments' names, that these bytes are in proportion to is named.
+    """
+    name = max(sizes, key=lambda size: sizes[size])
+    there = installed_memory()
+    must = f"be smaller: {least / 2**30:.3g} GiB would be held at least, of {there / 2**30:.3g} that this machine has"
+    require(least <= there, name, must, sizes[name])
 
 
 def is_integer(value: object) -> bool:

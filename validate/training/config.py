@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ...theory import Task
-from ...theory.common.arguments import integer, number, python_number, require
+from ...theory.common.arguments import integer, number, python_number, require, within_memory
 from ..data import items
 from ..networks import controls  # noqa: F401  (registers its networks)
 from ..networks.foreign import OWN, name_of, network_named
@@ -199,6 +199,18 @@ class Run:
         """Weights and biases of a perceptron that reads D-dimensional items."""
         sizes = [int(self.task.dimension), *[self.width] * (self.layers - 1), 1]
         return sum((a + 1) * b for a, b in pairwise(sizes))
+
+    def check_memory(self, networks: int = 1) -> None:
+        """Refuse what so many such networks must hold at once where the machine has less memory."""
+        n, k, d = self.task.context_length, self.task.task_diversity, int(self.task.dimension)
+        many = {"seeds": networks}
+        weights = 4.0 * networks * ((d + self.width) * self.width if not self.foreign else 1)
+        within_memory(weights, dimension=d, width=self.width, **many)
+        if math.isfinite(k) and self.items is None:
+            within_memory(4.0 * networks * k * d, task_diversity=k, dimension=d, **many)
+        # labels of a test set and of a batch; the numbers of its tokens are more
+        within_memory(4.0 * networks * n * self.test_size, context_length=n, test_size=self.test_size, **many)
+        within_memory(4.0 * networks * n * self.batch_size, context_length=n, batch_size=self.batch_size, **many)
 
     @property
     def foreign(self) -> bool:
