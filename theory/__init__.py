@@ -9,7 +9,8 @@ from .acquisition.fresh import fresh_share_time
 from .acquisition.ladder import Rung, ladder
 from .acquisition.mills import log_mills_ratio, mills_ratio
 from .acquisition.momentum import momentum_delay
-from .acquisition.race import acquisition_probability, clock_at_acquisition, repeat_saddle
+from .acquisition.probability import acquisition_probability
+from .acquisition.race import clock_at_acquisition, repeat_saddle
 from .acquisition.rough import effective_context, rough_attention
 from .acquisition.time import acquisition_time, early_drag
 from .contexts.burstiness import copies_distribution

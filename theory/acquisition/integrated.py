@@ -28,8 +28,6 @@ TOLERANCE = 1.5e-7
 #: (w < 0 and D of order 1, where t grows as e^{β²/2D}).
 HORIZON = 1e20
 STEPS_MAX = 20_000
-#: Half-width of central differences, the cube root of the rounding.
-DIFFERENCE = 6e-6
 
 
 class Equations(NamedTuple):
@@ -98,34 +96,11 @@ def _planar_equations(task: Task, average: Average) -> Equations:
     )
 
 
-def context_equations(task: Task, contexts: ContextNodes, change: Callable[[Array, Array], Array]) -> Equations:
-    """Equations averaged over any contexts, for which no more is known than their rates.
-
-    ``change(state, averages)`` makes the rates from E[σ(−u) (a, w ∂a/∂β, 1)], whose margin is the third component of
-    the state, or 0. A start is hopeless once w and β both fall: more w makes β grow faster and the other way round, and
-    a growing margin slows both, so that they go on falling.
-    """
-
-    def rates(state: Array) -> Array:
-        return change(state, context_averages(state, task, contexts))
-
-    def linearised(state: Array) -> tuple[Array, Array]:
-        columns = []
-        for k in range(len(state)):
-            width = DIFFERENCE * np.maximum(np.abs(state[k]), 1.0)
-            above, below = state.copy(), state.copy()
-            above[k] += width
-            below[k] -= width
-            columns.append((rates(above) - rates(below)) / (2.0 * width))
-        return rates(state), np.stack(columns, axis=1)
-
-    return Equations(rates, linearised, lambda _, now: (now[0] < 0.0) & (now[1] < 0.0), task.dimension)
-
-
 def clock_equations(task: Task, contexts: ContextNodes) -> Equations:
     """The flow per unit of the clock of a memory that stays at φ = 0, c1 = 1/2, in contexts of one task or one a point.
 
-    Hopeless as in :func:`context_equations`. The Jacobian is the loss's Hessian, not a difference.
+    A start is hopeless once w and β both fall: more w makes β grow faster and the other way round, so that they go on
+    falling. The Jacobian is the loss's Hessian.
     """
     along, several = task.expanded(), bool(task.shape)
 

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.chebyshev import LEVELS, NODES, interpolated
+from ..numerics.chebyshev import NODES, interpolated
 from ..task import COUNTS, NUMBERS, Task
 from .arguments import broadcast, instance, named, numbers
 from .leaves import Leaves, build, joined, leaves
@@ -27,8 +27,6 @@ Points = dict[str, Array]
 MANY, FEW, TOGETHER = 200, 24, 500
 #: Panels at first along one argument, or each of several, that a call takes arrays of; of others there is one.
 FIRST, FIRST_OF_SEVERAL = 16, 4
-#: Halvings of a panel where few panels are begun with, as each point costs more than a call.
-DEEP = 14
 #: A number that every function takes, by the argument's name or else for all, where an array of it is empty.
 PLACEHOLDERS = {"context_length": 100, "task_diversity": 1000.0, "dimension": 63.0, "label_std": 1.0, "copies": 1,
                 "score_std": 0.0, "accuracy": 0.9, "decay": 1e-3}  # fmt: skip
@@ -182,7 +180,7 @@ class Calls:
         at = np.array([np.log(points[name]) if logs[name] else points[name] for name in axes])
         several = self.first or (FIRST if len(axes) == 1 else FIRST_OF_SEVERAL)
         panels = [1 if name in self.keys else several for name in axes]
-        return sample.filled(interpolated(function, at, panels, DEEP if self.first else LEVELS))
+        return sample.filled(interpolated(function, at, panels))
 
     def each(self, points: Points) -> Leaves:
         """One call for all points that differ in what the function takes arrays of."""

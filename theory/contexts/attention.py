@@ -1,11 +1,13 @@
 """The attended label a = Σ_j softmax_j ℓ_j of the minimal model, over the nodes of its context average."""
 
+import math
 from functools import lru_cache
 from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..numerics.quadrature import hermite
 from ..task import Task
 from .labels import NODES, Average, label_sum_nodes
 
@@ -71,6 +73,17 @@ def context_nodes(task: Task, average: Average = "gaussian", nodes: int = NODES,
     return ContextNodes(
         task.copies * ones, present * ones, (task.context_length - task.copies) * ones, label_sum, weight
     )
+
+
+def context_nodes_of(task: Task) -> ContextNodes:
+    """:func:`context_nodes` with a Gaussian label sum, for the flat arrays of a task; fields (point, node)."""
+    n, m, s = (np.asarray(value, dtype=np.float64).reshape(-1, 1) for value in (
+        task.context_length, task.copies, task.label_std))  # fmt: skip
+    x, weight = (np.zeros(1), np.ones(1)) if task.labels == "balanced" else hermite(NODES)
+    mean = -m if task.labels == "balanced" else 0.0
+    columns = (m, m + task.target_in_softmax, n - m, mean + s * np.sqrt(n - m) * x, weight)
+    shape = (math.prod(task.shape), x.size)
+    return ContextNodes(*(np.broadcast_to(column, shape) for column in columns))
 
 
 def attended_label(beta: Array, task: Task, nodes: ContextNodes) -> Attended:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..accuracy import acquired_beta
-from ..acquisition.integrated import Arrival, arrival, context_equations
+from ..acquisition.integrated import Arrival, Equations, arrival
 from ..acquisition.time import early_drag
 from ..common.arguments import broadcast, number, real, require
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
-from ..contexts.attention import context_nodes
+from ..contexts.attention import Attended, ContextNodes, attended_label, context_nodes, context_nodes_of
+from ..field import force
+from ..loss import curvatures
 from ..memory.law import PowerLawMemory
 from ..numerics.quadrature import legendre
 from ..task import Task
@@ -36,7 +37,6 @@ LEAST_LEVEL = 1e-6
 
 
 @by_name
-@elementwise(arrays=("task_diversity", "decay", "budget", "beta0", "w0"))
 def phase(
     task: Task,
     memory: PowerLawMemory,
@@ -63,7 +63,7 @@ def phase(
         Its ``task_diversity`` K is used unless the last argument is given.
     memory : PowerLawMemory
     decay : array_like, λ = 0 or in [1e−10, 1e100]
-        Per unit of gradient-flow time. Each value costs a continuation of the branches of fixed points.
+        Per unit of gradient-flow time.
     budget : array_like, T > 0
         Gradient-flow time; ``inf`` allowed.
     beta0, w0 : array_like
@@ -90,45 +90,87 @@ def phase(
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
     budget = real("budget", budget, minimum=0.0, finite=False)
     require(bool(np.all(budget > 0.0)), "budget", "be positive", float(budget.min()) if budget.size else budget)
-    decay, budget, beta0, w0, diversity = broadcast(
+    decay, beta0, w0, diversity, budget, _ = broadcast(
         decay=decays(decay),
-        budget=budget,
         beta0=real("beta0", beta0, minimum=-300.0, maximum=300.0),
         w0=real("w0", w0, minimum=-5.0, maximum=5.0),
         task_diversity=diversity_of(task, task_diversity),
+        budget=budget,
+        task=np.empty(task.shape),
     )
-    task = task.at(task_diversity=math.inf)
-    points = zip(decay.flat, budget.flat, beta0.flat, w0.flat, diversity.flat, strict=True)
-    phases = [_phase(task, memory, *(float(value) for value in point)) for point in points]
-    return np.array(phases, dtype="<U9").reshape(decay.shape)
-
-
-def _phase(
-    task: Task, memory: PowerLawMemory, decay: float, budget: float, beta0: float, w0: float, diversity: float
-) -> Phase:
-    reached = acquired_with_decay(task, memory, decay, beta0, w0, diversity)
-    time = float(reached.time[0])
-    if math.isinf(time) or time > budget:
-        return NO_ICL
-    lost = time + float(lasting(task, memory, decay, max(float(reached.state[2, 0]), 0.0), diversity))
+    ends = _rough_ends if np.any(task.score_std) else _ends
+    acquired, lost = ends(task, memory, decay, beta0, w0, diversity)
     # without a fold ICL is acquired only in passing
-    return TRANSIENT if math.isnan(lost) or lost < budget else LASTING
+    ended = np.where(np.isnan(lost) | (lost < budget), TRANSIENT, LASTING)
+    return np.where(np.isinf(acquired) | (acquired > budget), NO_ICL, ended)
 
 
-@lru_cache(maxsize=1024)
+def _both_ends(
+    task: Task, memory: PowerLawMemory, decay: ArrayLike, beta0: ArrayLike, w0: ArrayLike, task_diversity: ArrayLike
+) -> tuple[Array, Array]:
+    """When ICL is acquired, and when it is lost: ``inf`` for never, NaN where it is lost without a fold."""
+    *columns, _ = broadcast(
+        decay=np.asarray(decay, dtype=np.float64),
+        beta0=np.asarray(beta0, dtype=np.float64),
+        w0=np.asarray(w0, dtype=np.float64),
+        task_diversity=np.asarray(task_diversity, dtype=np.float64),
+        task=np.empty(task.at(task_diversity=math.inf).shape),
+    )
+    shape = columns[0].shape
+    decays_at, starts, weights, diversities = (column.ravel() for column in columns)
+    task = task.at(task_diversity=math.inf)
+    reached = acquired_with_decay(task, memory, decays_at, starts, weights, diversities)
+    lost, there = reached.time.copy(), np.isfinite(reached.time)
+    if there.any():
+        margin = np.maximum(reached.state[2, there], 0.0)
+        lost[there] += lasting(task.points(there), memory, decays_at[there], margin, diversities[there])
+    return reached.time.reshape(shape), lost.reshape(shape)
+
+
+_OWN = ("decay", "beta0", "w0", "task_diversity")
+_SMOOTH = (*_OWN, "context_length", "dimension", "label_std")
+_ends = elementwise(arrays=(*_SMOOTH, "copies"), smooth=_SMOOTH, costly=True, first=8)(_both_ends)
+#: Each task has its own draws of rough scores.
+_rough_ends = elementwise(arrays=(*_OWN, "dimension"), smooth=(*_OWN, "dimension"), costly=True, first=8)(_both_ends)
+
+
 def acquired_with_decay(
-    task: Task, memory: PowerLawMemory, decay: float, beta0: float, w0: float, diversity: float
+    task: Task, memory: PowerLawMemory, decay: Array, beta0: Array, w0: Array, diversity: Array
 ) -> Arrival:
-    """When, and in which state (w, β, φ), the coupled equations with decay reach 95 % accuracy."""
+    """When, and in which states (w, β, φ), the coupled equations with decay reach 95 % accuracy; for flat arrays."""
+    last = np.where(decay > 0.0, RELAXED / np.where(decay > 0.0, decay, 1.0), WITHOUT_DECAY)
+    start, level = np.array([w0, beta0, np.zeros(w0.shape)]), np.maximum(acquired_beta(task), LEAST_LEVEL)
+    one_label_sum = not task.at(dimension=math.inf).shape
+    contexts = context_nodes(task.at(dimension=math.inf)) if one_label_sum else context_nodes_of(task)
+    return arrival(_equations(task, memory, contexts, decay, diversity), start, level, last)
 
-    def change(state: Array, averages: Array) -> Array:
-        dw, dbeta, residual = averages
-        grows = memory.field(np.maximum(state[2], 0.0), np.minimum(residual, 1.0), diversity)
-        return np.array([dw - decay * state[0], dbeta - decay * state[1], grows])
 
-    last = RELAXED / decay if decay > 0.0 else WITHOUT_DECAY
-    start, level = np.array([[w0], [beta0], [0.0]]), max(acquired_beta(task), LEAST_LEVEL)
-    return arrival(context_equations(task, context_nodes(task), change), start, level, last)
+def _equations(task: Task, memory: PowerLawMemory, contexts: ContextNodes, decay: Array, diversity: Array) -> Equations:
+    """(w, β, φ) under decay, at points of which each may have its own task; the Jacobian is the loss's Hessian."""
+    along, rate, p, q = task.expanded(), memory.rate(diversity), memory.margin_scale, memory.growth_exponent
+
+    def point(state: Array) -> tuple[Array, Attended, Array, Array]:
+        return state[0][:, None], attended_label(state[1], along, contexts), state[2][:, None], contexts.weight
+
+    def rates(state: Array) -> Array:
+        dw, dbeta, residual = force(*point(state))
+        growth = rate * (1.0 + np.maximum(state[2], 0.0) / p) ** q
+        return np.array([dw - decay * state[0], dbeta - decay * state[1], growth * residual])
+
+    def linearised(state: Array) -> tuple[Array, Array]:
+        ww, wb, wf, bb, bf, ff = curvatures(*point(state))
+        now, grown = rates(state), 1.0 + np.maximum(state[2], 0.0) / p
+        growth = rate * grown**q
+        faster = q / p / grown * now[2]
+        rows = [[-ww - decay, -wb, -wf], [-wb, -bb - decay, -bf], [-growth * wf, -growth * bf, faster - growth * ff]]
+        return now, np.array(rows)
+
+    def select(points: NDArray[np.intp]) -> Equations:
+        own = contexts if contexts.weight.ndim == 1 else ContextNodes(*(field[points] for field in contexts))
+        return _equations(task.points(points), memory, own, decay[points], diversity[points])
+
+    # what falls goes on falling: more w makes β grow faster and the other way round, and a growing margin slows both
+    return Equations(rates, linearised, lambda _, now: (now[0] < 0.0) & (now[1] < 0.0), task.dimension, select)
 
 
 @by_name

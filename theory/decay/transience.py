@@ -107,7 +107,11 @@ def scaled_time(task: Task, memory: PowerLawMemory, decay: ArrayLike, acquired_m
 
 def _durations(tasks: Tasks, memory: PowerLawMemory, margin: Array) -> Array:
     """:func:`scaled_time` for flat arrays of decays λ > 0 and margins."""
-    curve = curves(tasks)
+    if tasks.task.shape:
+        curve = curves(tasks)
+    else:  # of one task, one curve for each λ
+        kinds, kind = np.unique(tasks.decay, return_inverse=True)
+        curve = curves(Tasks(tasks.task, kinds)).rows(kind.ravel())
     index = turns(curve)[LOSS]
     times = np.full(margin.size, np.nan)
     known = np.flatnonzero(index)

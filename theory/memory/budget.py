@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..numerics.chebyshev import interpolated
 from ..numerics.quadrature import legendre
+from ..numerics.roots import roots
 from .law import PowerLawMemory
 
 Array = NDArray[np.float64]
@@ -46,14 +47,11 @@ def _shares(memory: PowerLawMemory, excess: Array) -> Array:
 
 
 def _share_at(memory: PowerLawMemory, excess: Array) -> Array:
-    from scipy.optimize.elementwise import find_root  # a fifth of a second, which most callers need not spend
-
-    def beyond(log_margin: Array, excess: Array) -> Array:
-        return _log_time(memory, np.exp(log_margin)) - excess
+    def beyond(log_margin: Array, point: NDArray[np.intp]) -> Array:
+        return _log_time(memory, np.exp(log_margin)) - excess[point]
 
     low, high = np.full(excess.shape, math.log(1e-100)), np.full(excess.shape, math.log(2.0 * LOG_MAX))
-    crossing = find_root(beyond, (low, high), args=(excess,), tolerances={"xatol": 1e-14, "xrtol": 1e-14, "fatol": 0.0})
-    return _share(memory, np.exp(crossing.x))
+    return _share(memory, np.exp(roots(beyond, low, high)))
 
 
 def _share(memory: PowerLawMemory, margin: Array) -> Array:

@@ -28,8 +28,8 @@ Array = NDArray[np.float64]
 ITEMS, GROUPS = 40, 30
 #: Hermite nodes of the label sum, and copies' probability left out, where every group of targets has its own.
 LABEL_NODES, LEFT_OUT = 14, 1e-8
-#: Margins of the table that inverts time along one item's path; its interpolation error is below 1e-5.
-POINTS = 4000
+#: Margins of the table that inverts time along one item's path; its interpolation error is below 1e-8.
+POINTS = 1500
 
 
 def item_frequencies(task_diversity: int, skew: float) -> Array:
@@ -64,7 +64,7 @@ def item_frequencies(task_diversity: int, skew: float) -> Array:
 
 
 @by_name
-@elementwise(single=("task_diversity", "skew"), arrays=("time",), smooth=("skew", "time"))
+@elementwise(single=("task_diversity", "skew"), arrays=("time",), smooth=("skew", "time"), costly=True)
 def skewed_clock(memory: PowerLawMemory, task_diversity: ArrayLike, skew: ArrayLike, time: ArrayLike) -> Array:
     """I_K(t) of the memory alone when item k, seen with frequency p_k, is memorised at the rate K p_k r_K.
 
@@ -107,24 +107,31 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: ArrayLike, skew: ArrayL
     whole = isinstance(task_diversity, float) and task_diversity.is_integer()  # as numbers of an array are
     diversity = integer("task_diversity", int(task_diversity) if whole else task_diversity, minimum=1)  # pyright: ignore[reportArgumentType]
     share = item_frequencies(diversity, number("skew", skew, minimum=0.0)) * diversity
-    # time along one item's path in units of 1/rate: H(φ) = ∫ (1 + e^φ)/(1 + φ/p)^q dφ, tabulated once for all items
+    scaled = time[..., None] * share * float(memory.rate(diversity))
+    first, path = _path_of_an_item(memory)
+    with np.errstate(divide="ignore", over="ignore"):
+        log_scaled = np.log(scaled)
+        # before the first entry H(φ) = 2φ; nothing is memorised beyond the last
+        reached = np.where(log_scaled < first, 0.5 * scaled, np.exp(path(np.clip(log_scaled, first, path.x[-1]))))
+    left = (1.0 + reached / memory.margin_scale) ** (1.0 - memory.growth_exponent)
+    total = float(memory.total_clock(diversity))
+    return total * (1.0 - left.mean(-1))
+
+
+@lru_cache(maxsize=16)
+def _path_of_an_item(memory: PowerLawMemory) -> tuple[float, Any]:
+    """ln φ as a cubic of ln H, the time in units of 1/rate, H(φ) = ∫ (1 + e^φ)/(1 + φ/p)^q dφ, and the least ln H."""
+    from scipy.interpolate import CubicHermiteSpline  # imported late: it is slow to load and not always needed
+
     margin = 600.0 * np.linspace(0.0, 1.0, POINTS) ** 3
     q, scale = memory.growth_exponent, memory.margin_scale
     x, weights = np.polynomial.legendre.leggauss(12)
     half = 0.5 * np.diff(margin)
     inner = margin[:-1, None] + half[:, None] * (x + 1.0)
-    steps = half * (((1.0 + np.exp(inner)) / (1.0 + inner / scale) ** q) @ weights)
-    log_elapsed = np.log(np.cumsum(steps))
-    with np.errstate(divide="ignore", over="ignore"):
-        scaled = time[..., None] * share * float(memory.rate(diversity))
-        log_scaled = np.log(scaled)
-    # ln φ against ln H: straight at either end
-    reached = np.exp(np.interp(log_scaled, log_elapsed, np.log(margin[1:])))
-    # before the first entry H(φ) = 2φ
-    reached = np.where(log_scaled < log_elapsed[0], 0.5 * scaled, reached)
-    left = (1.0 + reached / scale) ** (1.0 - q)
-    total = float(memory.total_clock(diversity))
-    return total * (1.0 - left.mean(-1))
+    elapsed = np.cumsum(half * (((1.0 + np.exp(inner)) / (1.0 + inner / scale) ** q) @ weights))
+    margin = margin[1:]
+    slope = elapsed / margin * (1.0 + margin / scale) ** q / (1.0 + np.exp(margin))
+    return float(np.log(elapsed[0])), CubicHermiteSpline(np.log(elapsed), np.log(margin), slope)
 
 
 class SkewedContexts(NamedTuple):

@@ -14,24 +14,24 @@ Array = NDArray[np.float64]
 #: Nodes of a panel along each axis, the last coefficients that must be small, and how small against 1: the function is
 #: a logarithm, or in units of its greatest value.
 NODES, TAIL, SMALL = 12, 3, 1e-7
-#: Halvings along each axis after which a panel that fails (next to a kink or a pole) gives way to the function itself,
-#: unless other ``levels`` are given.
-LEVELS = 6
+#: Halvings along each axis after which a panel that fails (next to a kink or a pole) gives way to the function itself:
+#: sooner where it has no more points than its halves have nodes.
+LEVELS = 14
 
 
-def interpolated(function: Callable[[Array], Array], x: Array, first: Sequence[int], levels: int = LEVELS) -> Array:
+def interpolated(function: Callable[[Array], Array], x: Array, first: Sequence[int]) -> Array:
     """``function(x)`` (point, value) at points x (axis, point), to 1e-6 relative where ln f is piecewise analytic.
 
     Along each axis there are ``first`` panels. One that fails is halved along the axis in which it fails most, and one
     in which the function is infinite at a node fails; at points that no panel holds in the end the function is called.
-    Of a value that is not positive, an error of 1e-6 is meant in units of the greatest in the panel; one that is NaN at
-    all of a panel's nodes is NaN in it.
+    Of a value that is not positive, an error of 1e-6 is meant in units of the greatest in the panel. What is NaN, or
+    infinite, at all of a panel's nodes is so in it.
     """
     panels = _first_panels(x, first)
     members = _members(x, np.arange(x.shape[1]), panels)
     result: Array | None = None
     left: list[NDArray[np.intp]] = []
-    for level in range(levels * len(x)):
+    for level in range(LEVELS * len(x)):
         nodes = np.concatenate([_nodes(panel) for panel in panels], axis=1)
         values = function(nodes).reshape(len(panels), *(NODES,) * len(x), -1)
         if result is None:
@@ -48,7 +48,7 @@ def interpolated(function: Callable[[Array], Array], x: Array, first: Sequence[i
             bad += [rows for rows, inside in zip(half, kept, strict=True) if inside.size]
             left += [inside for inside in kept if inside.size]
         rest = sum(rows.size for rows in left)
-        if not bad or len(bad) * NODES ** len(x) >= rest or level == levels * len(x) - 1:
+        if not bad or len(bad) * NODES ** len(x) >= rest or level == LEVELS * len(x) - 1:
             break
         panels, members = bad, left
     assert result is not None
@@ -93,7 +93,8 @@ def _transform() -> tuple[Array, Array]:
 def _coefficients(values: Array) -> tuple[Array, NDArray[np.bool_], int | None]:
     """Coefficients (…, value) of a panel, which of its values they are logarithms of, and the axis that fails most."""
     axes = tuple(range(values.ndim - 1))
-    lacking = np.isnan(values).all(axis=axes)  # NaN throughout
+    first = values[(0,) * len(axes)]
+    lacking = ~np.isfinite(first) & ((values == first) | np.isnan(values) & np.isnan(first)).all(axis=axes)
     values = np.where(lacking, 0.0, values)
     logs = np.asarray((values > 0.0).all(axis=axes))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -106,7 +107,11 @@ def _coefficients(values: Array) -> tuple[Array, NDArray[np.bool_], int | None]:
         ]
     failing = [float(np.max(tail)) if np.isfinite(tail).all() else math.inf for tail in tails]
     worst = int(np.argmax(failing))
-    return np.where(lacking, np.nan, taken), logs, None if failing[worst] <= SMALL else worst
+    logs = logs & ~lacking
+    constant = np.zeros((NODES,) * len(axes), dtype=bool)
+    constant[(0,) * len(axes)] = True
+    taken = np.where(lacking, np.where(constant[..., None], first, 0.0), taken)
+    return taken, logs, None if failing[worst] <= SMALL else worst
 
 
 def _halves(panel: Array, axis: int) -> list[Array]:

@@ -41,7 +41,7 @@ def time_with_decay(beta0, decay, task=TASK):
 def test_decay_pulls_a_negative_start_up(decay):
     """Between 21260 without decay and 1/λ: the long tail is cut, and phase sees it."""
     exact = time_with_decay(-3.0, decay)
-    found = acquired_with_decay(TASK, MEMORY, decay, -3.0, 0.0, math.inf)
+    found = acquired_with_decay(TASK, MEMORY, *(np.array([x]) for x in (decay, -3.0, 0.0, math.inf)))
     assert found.time[0] == pytest.approx(exact, rel=1e-6)
     assert exact < 21260 / 3
     assert phase(TASK, MEMORY, decay, [0.99 * exact, 1.01 * exact], -3.0).tolist() == ["no ICL", "lasting"]
