@@ -61,7 +61,7 @@ FORMS = {
     "weight_after_acquisition": lambda n, k, d, x: theory.weight_after_acquisition(Task(n, k, d), 16.0 + x, 2.0, 2.8),
 }
 #: Those of which many are found one by one: whole ones, or each with a law of its own.
-ONE_BY_ONE = {"effective_context", "icl_accuracy, rough", "ladder", "rough_attention", "threshold, measured"}
+ONE_BY_ONE = {"icl_accuracy, rough", "ladder", "threshold, measured"}
 
 
 def leaves(result):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.arguments import broadcast, real, require
+from ..common.arguments import number, require
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
 from ..task import Task
@@ -21,7 +22,12 @@ SCORE_POINTS, LAPLACE_POINTS = 241, 801
 
 
 @by_name
-@elementwise(arrays=("beta", "c2"), ignored=("task_diversity", "dimension"))
+@elementwise(
+    single=("beta", "c2"),
+    smooth=("context_length", "label_std", "score_std", "beta", "c2"),
+    ignored=("task_diversity", "dimension"),
+    drawn=False,
+)
 def rough_attention(beta: ArrayLike, task: Task, c2: ArrayLike = 0.5) -> tuple[Array, Array, Array]:
     """Drive and drag of the early system with rough attention, dw/dτ = A(β) − κ w and dβ/dτ = w A′(β).
 
@@ -58,31 +64,42 @@ def rough_attention(beta: ArrayLike, task: Task, c2: ArrayLike = 0.5) -> tuple[A
     (1.0, True)
     """
     require(task.labels == "iid", "task", "have i.i.d. labels here", task.labels)
-    beta, c2 = broadcast(beta=np.clip(real("beta", beta), -50.0, 50.0), c2=real("c2", c2, minimum=0.0, maximum=1.0))
-    score, density, s, ds = _grids(task.score_std)
+    beta = min(max(number("beta", beta), -50.0), 50.0)
+    c2 = number("c2", c2, minimum=0.0, maximum=1.0)
     copies, others, n = task.copies, task.context_length - task.copies, task.context_length
+    s, ds, log_laplace, squares = _laplace(task.score_std)
+    kept, first, second, itself, falls = _copy(task.score_std, beta, copies, task.target_in_softmax)
+    rest_of_context = np.exp(others * log_laplace)
+    survive = itself * rest_of_context
+    copy = (survive * first) @ ds
+    # where the target is in Z its own term depends on β as well
+    slope = (survive * (first - s * copies * second)) @ ds - (rest_of_context * s * falls * first) @ ds
+    own = copies**2 * ((survive * s * second) @ ds)
+    rest = others * ((itself * kept * s * squares * np.exp((others - 1) * log_laplace)) @ ds)
+    drag = n * c2 / copies * (own + task.label_std**2 * rest)
+    return np.asarray(n * copy), np.asarray(n * slope), np.asarray(drag)
+
+
+@lru_cache(maxsize=16)
+def _laplace(score_std: float) -> tuple[Array, Array, Array, Array]:
+    """s with ds, ln L(s), and ⟨e^{2ξ} e^{−s e^ξ}⟩, each of shape (s,)."""
+    score, density, s, ds = _grids(score_std)
     item = np.exp(score)
     decay = np.exp(-np.minimum(s[:, None] * item, 700.0))
-    log_laplace = np.log(np.maximum(decay @ density, 1e-300))
-    squares = (decay * item**2) @ density
-    match = np.exp(beta)[..., None, None] * item  # X on (..., s, ξ)
+    return s, ds, np.log(np.maximum(decay @ density, 1e-300)), (decay * item**2) @ density
+
+
+@lru_cache(maxsize=256)
+def _copy(score_std: float, beta: float, copies: int, in_softmax: bool) -> tuple[Array, Array, Array, Array, Array]:
+    """⟨X^k e^{−s m X}⟩ for k = 0, 1, 2, and ⟨e^{−sX}⟩ and ⟨X e^{−sX}⟩ of a target in the softmax, X = e^{β+ξ}."""
+    score, density, s, _ = _grids(score_std)
+    match = math.exp(beta) * np.exp(score)
     weighted = density * np.exp(-np.minimum(s[:, None] * copies * match, 700.0))
-    if task.target_in_softmax:
-        itself = np.exp(-np.minimum(s[:, None] * match, 700.0)) @ density
-    else:
-        itself = np.ones(beta.shape + s.shape)
-    survive = itself * np.exp(others * log_laplace)
-    first = (weighted * match).sum(-1)
-    second = (weighted * match**2).sum(-1)
-    copy = (survive * first) @ ds
-    slope = (survive * (first - s * copies * second)) @ ds
-    if task.target_in_softmax:  # the target's own term in Z depends on β as well
-        falls = ((density * np.exp(-np.minimum(s[:, None] * match, 700.0))) * match).sum(-1)
-        slope = slope - (np.exp(others * log_laplace) * s * falls * first) @ ds
-    own = copies**2 * ((survive * s * second) @ ds)
-    rest = others * ((itself * weighted.sum(-1) * s * squares * np.exp((others - 1) * log_laplace)) @ ds)
-    drag = n * c2 / copies * (own + task.label_std**2 * rest)
-    return n * copy, n * slope, drag
+    moments = weighted.sum(-1), weighted @ match, weighted @ match**2
+    if not in_softmax:
+        return *moments, np.ones(s.shape), np.zeros(s.shape)
+    target = np.exp(-np.minimum(s[:, None] * match, 700.0)) * density
+    return *moments, target.sum(-1), target @ match
 
 
 @lru_cache(maxsize=16)
@@ -100,7 +117,11 @@ def _grids(score_std: float) -> tuple[Array, Array, Array, Array]:
     return score, density, np.exp(log_s), np.exp(log_s) * (log_s[1] - log_s[0])
 
 
-@elementwise(ignored=("task_diversity", "dimension", "label_std", "copies"))
+@elementwise(
+    smooth=("context_length", "score_std"),
+    ignored=("task_diversity", "dimension", "label_std", "copies"),
+    drawn=False,
+)
 def effective_context(task: Task) -> Any:
     """N_eff = 1/⟨Σ_j a_j²⟩ at β = 0: the number of tokens the first attention rests on.
 
@@ -120,5 +141,5 @@ def effective_context(task: Task) -> Any:
     >>> round(effective_context(Task(context_length=64)), 6)
     64.0
     """
-    flat = Task(task.context_length, copies=1, score_std=task.score_std)
+    flat = Task(2).at(context_length=task.context_length, score_std=task.score_std)
     return float(flat.context_length / rough_attention(0.0, flat, 1.0)[2])

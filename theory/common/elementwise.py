@@ -43,6 +43,7 @@ def elementwise(
     ignored: Iterable[str] = (),
     costly: bool | Callable[[dict[str, Any]], bool] = False,
     first: int | None = None,
+    drawn: bool = True,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function of one task, and of one number for each of ``single``, take arrays in them, which broadcast.
 
@@ -53,7 +54,8 @@ def elementwise(
     interpolated in the task's numbers and arguments named by ``smooth``, to 1e-6 where their logarithms are smooth,
     rather than found by a call each, and those of a ``costly`` function (with some arguments, if that is said by a
     function of them) also where one call finds them all, from ``first`` panels along what it takes arrays of.
-    ``ignored`` are the task's numbers that it does not look at. What is asked for repeatedly is found once.
+    ``ignored`` are the task's numbers that it does not look at. Rough scores are ``drawn`` for each N and m, between
+    which nothing is smooth then, unless the function integrates over them. What is asked for repeatedly is found once.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -72,8 +74,8 @@ def elementwise(
             columns = task_columns | {
                 name: numbers(name, given[name]) for name in (*single, *arrays) if _several(given.get(name))
             }
-            counted, drawn = _sums(given)
-            keys = tuple(n for n in columns if n not in ignored and (n in counted | drawn or n not in arrays))
+            counted, apart = _sums(given, drawn)
+            keys = tuple(n for n in columns if n not in ignored and (n in counted | apart or n not in arrays))
             dear = costly(given) if callable(costly) else costly
             calls = Calls(function, bound, keys, dear, first)
             shape = broadcast(**columns)[0].shape if columns else ()
@@ -95,7 +97,7 @@ def elementwise(
                 if np.isnan(column).any():
                     calls.each({name: x[[np.argmax(np.isnan(column))]] for name, x in points.items()})
             points, place = _distinct(points)
-            found = calls.at(points, set(smooth) - drawn)
+            found = calls.at(points, set(smooth) - apart)
             return build(found if place is None else found.taken(place), shape)
 
         return wrapped
@@ -120,12 +122,12 @@ def _of_task(task: object) -> Points:
     return {name: np.asarray(getattr(task, name), dtype=np.float64) for name in NUMBERS if np.ndim(getattr(task, name))}
 
 
-def _sums(given: dict[str, Any]) -> tuple[set[str], set[str]]:
+def _sums(given: dict[str, Any], drawn: bool) -> tuple[set[str], set[str]]:
     """What a function takes one of at a call, as its sums are over so many labels; and what it is not smooth in,
     whatever it says, as scores are drawn for so many pairs."""
     over, numbers_of = {**given.get("over", {}), **given}, {"context_length", "copies"}
-    drawn = np.any(np.asarray(getattr(given.get("task"), "score_std", 0.0)) > 0.0)
-    return numbers_of if over.get("average") == "binomial" else set(), numbers_of if drawn else set()
+    rough = drawn and np.any(np.asarray(getattr(given.get("task"), "score_std", 0.0)) > 0.0)
+    return numbers_of if over.get("average") == "binomial" else set(), numbers_of if rough else set()
 
 
 class Calls:

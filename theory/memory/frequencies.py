@@ -147,7 +147,7 @@ class SkewedContexts(NamedTuple):
     label_square: Any
 
 
-@elementwise(single=("skew",), ignored=("dimension",))
+@elementwise(single=("skew",), smooth=("context_length", "skew"), ignored=("dimension",))
 def skewed_contexts(task: Task, skew: ArrayLike) -> SkewedContexts:
     """⟨m⟩, b, ⟨m + n⟩ and ⟨(m + n)²⟩ under p_k ∝ k^{−α}, labels of consecutive items alternating (ℓ_1 = +1).
 
