@@ -107,9 +107,9 @@ def skewed_clock(memory: PowerLawMemory, task_diversity: ArrayLike, skew: ArrayL
     whole = isinstance(task_diversity, float) and task_diversity.is_integer()  # as numbers of an array are
     diversity = integer("task_diversity", int(task_diversity) if whole else task_diversity, minimum=1)  # pyright: ignore[reportArgumentType]
     share = item_frequencies(diversity, number("skew", skew, minimum=0.0)) * diversity
-    scaled = time[..., None] * share * float(memory.rate(diversity))
     first, path = _path_of_an_item(memory)
     with np.errstate(divide="ignore", over="ignore"):
+        scaled = time[..., None] * share * float(memory.rate(diversity))
         log_scaled = np.log(scaled)
         # before the first entry H(φ) = 2φ; nothing is memorised beyond the last
         reached = np.where(log_scaled < first, 0.5 * scaled, np.exp(path(np.clip(log_scaled, first, path.x[-1]))))
