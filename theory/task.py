@@ -131,7 +131,11 @@ class Task:
             object.__setattr__(other, field.name, int(value) if whole else value)
         return other
 
-    def points(self, which: NDArray[Any]) -> "Task":
+    def numbers(self) -> list[Any]:
+        """The statistics that are numbers, or arrays of them."""
+        return [getattr(self, name) for name in NUMBERS]
+
+    def points(self, which: Any) -> "Task":
         """Of flat arrays of statistics those at an index or mask; of single numbers the task itself."""
         own = [name for name in NUMBERS if np.ndim(getattr(self, name))]
         return self.at(**{name: getattr(self, name)[which] for name in own}) if own else self

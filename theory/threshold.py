@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .acquisition.clock import acquisition_clock
-from .acquisition.finite import time_of_clock
 from .acquisition.race import clock_at_acquisition
 from .acquisition.time import early_drag
-from .common.arguments import broadcast, number, real, require
-from .common.elementwise import elementwise
+from .common.arguments import broadcast, real, require
 from .common.labels import by_name
 from .estimate import CONFIDENCE, Estimate
-from .memory.budget import diversity_at_budget
+from .memory.budget import diversity_at_budget, measured_diversity_at_budget
 from .memory.law import Memory, PowerLawMemory
 from .memory.measured import MeasuredMemory
-from .numerics.roots import root
+from .repeated_threshold import repeated_values
 from .task import Task
 
 Array = NDArray[np.float64]
-
-#: ln K is searched up to this far above the K* of infinite time; nothing is acquired at this budget beyond it.
-LOG_SPAN = 200.0
-#: Step in ln K by which a root is searched for downwards when the clock at acquisition hangs on K itself.
-LOG_STEP = 0.25
 
 
 def threshold(
@@ -102,7 +94,7 @@ def threshold(
     require(clock is None or not repeats, "clock", "be left out with repeats: I* hangs on K then", clock)
     if isinstance(memory, PowerLawMemory) and not repeats:
         return _of_power_law(task, memory, beta0, w0, budget, clock)
-    return _single_threshold(task, memory, beta0, w0, budget=budget, clock=clock, repeats=repeats)
+    return _of_law(task, memory, beta0, w0, budget, clock, repeats)
 
 
 def _of_power_law(
@@ -119,35 +111,65 @@ def _of_power_law(
     return Estimate(ends[0], *ends, confidence=1.0 if np.all(np.isfinite(value)) else CONFIDENCE)
 
 
-@elementwise(
-    single=("beta0", "w0", "budget", "clock"), smooth=("dimension", "beta0", "w0"), ignored=("task_diversity",)
-)
-def _single_threshold(
+def _of_law(
     task: Task,
     memory: Memory,
     beta0: ArrayLike,
     w0: ArrayLike,
-    *,
     budget: ArrayLike,
     clock: ArrayLike | None,
     repeats: bool,
 ) -> Estimate:
-    """:func:`threshold` of one task by a measured law, or with repeats."""
-    budget = number("budget", budget, minimum=0.0, finite=False)
-    require(budget > 0.0, "budget", "be positive", budget)
-    beta0, w0 = number("beta0", beta0), number("w0", w0)
+    """K* of any law, or with repeats; for numbers or arrays."""
+    budget = real("budget", budget, minimum=0.0, finite=False)
+    require(bool(np.all(budget > 0.0)), "budget", "be positive", float(budget.min()) if budget.size else budget)
+    starts = {"beta0": real("beta0", beta0), "w0": real("w0", w0)}
     if clock is not None:
-        reading = number("clock", clock, minimum=0.0, finite=False)
+        reading = real("clock", clock, minimum=0.0, finite=False)
     else:
-        reading = float(clock_at_acquisition(task, beta0, w0))
+        reading = np.empty(()) if repeats else clock_at_acquisition(task.at(task_diversity=math.inf), beta0, w0)
+    columns = broadcast(clock=reading, budget=budget, **starts, task=np.empty(task.shape))
+    reading, budget, beta0, w0, _ = columns
     if repeats:
-        value = _self_consistent(task, memory, beta0, w0, budget)
-        reading = _reading(task, value, beta0, w0) if math.isfinite(value) else math.inf
-    elif math.isinf(budget) or reading == 0.0:
-        value = math.inf if math.isinf(reading) else float(memory.critical_diversity(reading))
+        value, reading = map(np.asarray, repeated_values(task, memory, beta0, w0, budget, _values))
     else:
-        value = _at_budget(memory, reading, budget)
-    return _bracketed(task, memory, value, reading, beta0, w0, budget, clock is None)
+        value = _values_at(memory, reading, budget)
+    if isinstance(memory, PowerLawMemory):
+        low, high, beyond = (
+            value,
+            _slowest(task, memory, value, reading, beta0, w0, budget),
+            np.zeros(value.shape, bool),
+        )
+        known = np.isfinite(value)
+    elif isinstance(memory, MeasuredMemory):
+        low, high, beyond = _of_table(memory, value, reading, budget)
+        known = np.isfinite(value) & (reading > 0.0)
+    else:
+        return Estimate.exact(value)
+    low, high = np.where(known, np.minimum(low, value), value), np.where(known, np.maximum(high, value), value)
+    confidence = np.where(known, 1.0, CONFIDENCE)
+    if value.ndim == 0:
+        return Estimate(float(value), float(low), float(high), float(confidence), bool(beyond & known))
+    return Estimate(value, low, high, confidence, beyond & known)
+
+
+def _values(task: Task, memory: Memory, beta0: Array, w0: Array, budget: Array) -> Array:
+    """K* without repeats, for flat arrays of starts and budgets."""
+    return _values_at(memory, clock_at_acquisition(task, beta0, w0), budget)
+
+
+def _values_at(memory: Memory, clock: Array, budget: Array) -> Array:
+    """K* without repeats, for clocks and budgets of one shape; ``inf`` where there is none."""
+    if isinstance(memory, PowerLawMemory):
+        return np.asarray(threshold_values(Task(2), memory, clock=clock, budget=budget))
+    values, bounded = np.full(clock.shape, np.inf), np.isfinite(clock) & (clock > 0.0) & np.isfinite(budget)
+    endless = np.isfinite(clock) & ~bounded
+    values[endless] = memory.critical_diversity(clock[endless])
+    if bounded.any():
+        require(isinstance(memory, MeasuredMemory), "memory", "know its time, at a budget", memory)
+        assert isinstance(memory, MeasuredMemory)
+        values[bounded] = measured_diversity_at_budget(memory, clock[bounded], budget[bounded])
+    return values
 
 
 @by_name
@@ -209,88 +231,30 @@ def threshold_values(
     return np.where(never, np.inf, values)
 
 
-def _at_budget(memory: Memory, clock: float, budget: float) -> float:
-    """K*(T) for one I*: a root in ln K, as I_K(T) grows with K (slower memorisation leaves c1 higher)."""
-    require(isinstance(memory, PowerLawMemory | MeasuredMemory), "memory", "know its time, at a budget", memory)
-    assert isinstance(memory, PowerLawMemory | MeasuredMemory)
-    if isinstance(memory, PowerLawMemory):
-        return float(diversity_at_budget(memory, np.array(clock), np.array(budget)))
-    if budget <= 2.0 * clock:
-        return math.inf
-
-    def late(log_diversity: float) -> float:
-        time = time_of_clock(memory, clock, math.exp(log_diversity))
-        return math.atan(math.log(time / budget)) if math.isfinite(time) else 2.0
-
-    low = math.log(max(float(memory.critical_diversity(clock)), 1.0))
-    high = low + 1.0
-    while late(high) > 0.0:
-        high += 2.0
-        if high > low + LOG_SPAN:
-            return math.inf
-    return math.exp(root(late, low, high)) if late(low) > 0.0 else math.exp(low)
+def _slowest(
+    task: Task, memory: PowerLawMemory, value: Array, clock: Array, beta0: Array, w0: Array, budget: Array
+) -> Array:
+    """The upper end of a power law's K*: with most drag throughout, by the factor that it has without repeats."""
+    high, known = value.copy(), np.isfinite(value) & (clock > 0.0)
+    factor = np.broadcast_to(_most_drag(task, beta0, w0), value.shape)
+    endless, bounded = known & np.isinf(budget), known & np.isfinite(budget)
+    high[endless] *= factor[endless] ** (1.0 / memory.exponent)
+    if bounded.any():
+        high[bounded] = diversity_at_budget(memory, (clock * factor)[bounded], budget[bounded])
+    return high
 
 
-def _reading(task: Task, diversity: float, beta0: float, w0: float) -> float:
-    """I* with the repeats of this K."""
-    return float(clock_at_acquisition(replace(task, task_diversity=diversity), beta0, w0, repeats=True))
-
-
-def _self_consistent(task: Task, memory: Memory, beta0: float, w0: float, budget: float) -> float:
-    """The largest K whose own I* the memory does not reach by the budget."""
-
-    def missing(log_diversity: float) -> float:
-        diversity = math.exp(log_diversity)
-        clock = _reading(task, diversity, beta0, w0)
-        if not math.isfinite(clock):
-            return 2.0
-        if math.isinf(budget):
-            return math.atan(math.log(max(clock, 1e-300) / float(memory.total_clock(diversity))))
-        assert isinstance(memory, PowerLawMemory | MeasuredMemory)
-        time = time_of_clock(memory, clock, diversity)
-        return math.atan(math.log(max(time, 1e-300) / budget)) if math.isfinite(time) else 2.0
-
-    alone = threshold(task, memory, beta0, w0, budget=budget).value
-    if not math.isfinite(alone):
-        return math.inf
-    least = math.log(2.0)
-    high = max(math.log(max(alone, 2.0)), least) + LOG_STEP
-    while missing(high) > 0.0:  # short of the saddle repeats hold ICL back
-        high += 1.0
-        if high > LOG_SPAN:
-            return math.inf
-    low = high
-    while missing(low) <= 0.0:
-        if low <= least:
-            return 2.0  # every diversity that has both labels acquires
-        high, low = low, max(low - LOG_STEP, least)
-    return math.exp(root(missing, low, high))
-
-
-def _bracketed(
-    task: Task, memory: Memory, value: float, clock: float, beta0: float, w0: float, budget: float, own: bool
-) -> Estimate:
-    """The interval about K*: the drag's rise for a power law, the table's end for a measured one."""
-    if isinstance(memory, MeasuredMemory):
-        if math.isinf(clock) or clock == 0.0 or math.isinf(value):
-            return Estimate.exact(value)
-        first, last = float(memory.task_diversity[0]), float(memory.task_diversity[-1])
-        beyond = not first <= value <= last
-        if math.isinf(budget):
-            low, high = memory.critical_interval(clock)
-        else:  # nothing but where the table ends
-            low, high = (
-                (1.0 if value < first else last, first if value < first else math.inf) if beyond else (value, value)
-            )
-        return Estimate(value, min(low, value), max(high, value), confidence=1.0, extrapolated=beyond)
-    if not own or not isinstance(memory, PowerLawMemory) or not math.isfinite(value):
-        return Estimate.exact(value)
-    slower = clock * float(_most_drag(task, beta0, w0))
-    if math.isinf(budget):
-        high = value * (slower / clock) ** (1.0 / memory.exponent) if clock > 0.0 else value
-    else:
-        high = max(value, _at_budget(memory, slower, budget)) if clock > 0.0 else value
-    return Estimate(value, value, high, confidence=1.0)
+def _of_table(memory: MeasuredMemory, value: Array, clock: Array, budget: Array) -> tuple[Array, Array, Array]:
+    """What the runs' last readings leave open of K*, and where it lies beyond the table's K."""
+    first, last = memory.task_diversity[[0, -1]]
+    beyond = (value < first) | (value > last)
+    # at a budget nothing but where the table ends
+    low = np.where(beyond, np.where(value < first, 1.0, last), value)
+    high = np.where(beyond, np.where(value < first, first, np.inf), value)
+    endless = np.isinf(budget) & np.isfinite(clock)
+    if endless.any():
+        low[endless], high[endless] = memory.critical_intervals(clock[endless])
+    return low, high, beyond
 
 
 def _most_drag(task: Task, beta0: ArrayLike, w0: ArrayLike) -> NDArray[np.float64]:

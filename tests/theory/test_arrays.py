@@ -13,6 +13,11 @@ from iclrace.theory import Task
 
 MEMORY = theory.PowerLawMemory(3.9, 0.7)
 MEASURED = theory.MeasuredMemory.from_runs([100, 10_000], [[0, 40], [0, 900]], [[0.5, 0.01]] * 2)
+_MARGIN, _DIVERSITIES = np.linspace(0.0, 12.0, 40), (100, 1000, 10_000)
+#: A table of the homogeneous law.
+TABLE = theory.MeasuredMemory.from_runs(
+    _DIVERSITIES, [MEMORY.clock(_MARGIN, k) for k in _DIVERSITIES], [MEMORY.c1(_MARGIN)] * 3
+)
 #: Of each closed form a call with context length, task diversity, dimension and one argument more, x in [−1, 1].
 FORMS = {
     "acquired_beta": lambda n, k, d, x: theory.acquired_beta(Task(n, k, d), 0.9 + 0.05 * x),
@@ -49,9 +54,14 @@ FORMS = {
     "repeat_saddle": lambda n, k, d, x: theory.repeat_saddle(Task(n, k, d)),
     "repeated items": lambda n, k, d, x: theory.clock_at_acquisition(Task(n, k, d), x, repeats=True),
     "rough_attention": lambda n, k, d, x: theory.rough_attention(x, Task(n, k, d, score_std=0.5)),
+    "skewed_clock": lambda n, k, d, x: theory.skewed_clock(MEMORY, n, 1.0 + x, np.exp(x + 7)),
+    "skewed_contexts": lambda n, k, d, x: theory.skewed_contexts(Task(n, 300, d), 1.0 + x),
     "tail_time": lambda n, k, d, x: theory.tail_time(Task(n, k, d), 1e-4, x - 3.0),
     "threshold": lambda n, k, d, x: theory.threshold(Task(n, k, d), MEMORY, x, budget=1e4 * np.exp(x)),
     "threshold, measured": lambda n, k, d, x: theory.threshold(Task(n, k, d), MEASURED, x),
+    "threshold, measured, by a time": lambda n, k, d, x: theory.threshold(
+        Task(n, k, d), TABLE, x, budget=400 + 200 * x
+    ),
     "threshold_slopes": lambda n, k, d, x: theory.threshold_slopes(Task(n, k, d), MEMORY, x, budget=1e4 * np.exp(x)),
     "time, balanced": lambda n, k, d, x: theory.acquisition_time(Task(2 * n, k, d, labels="balanced"), 1.2 + x),
     "time, binomial": lambda n, k, d, x: theory.acquisition_time(Task(n, k, d), x, average="binomial"),
@@ -61,7 +71,7 @@ FORMS = {
     "weight_after_acquisition": lambda n, k, d, x: theory.weight_after_acquisition(Task(n, k, d), 16.0 + x, 2.0, 2.8),
 }
 #: Those of which many are found one by one: whole ones, or each with a law of its own.
-ONE_BY_ONE = {"icl_accuracy, rough", "ladder", "threshold, measured"}
+ONE_BY_ONE = {"icl_accuracy, rough", "ladder"}
 
 
 def leaves(result):
@@ -121,6 +131,24 @@ def test_many_values_are_those_of_scalar_calls(name, argument):
         np.testing.assert_allclose(one.astype(float), other.astype(float), rtol=3e-6, atol=1e-9)
 
 
+def test_many_thresholds_with_repeats_are_those_of_one():
+    budgets = np.geomspace(2e3, 1e5, 600)
+    found = theory.threshold(Task(50, dimension=63.0), MEMORY, 0.3, budget=budgets, repeats=True)
+    for i in (0, 350):
+        one = theory.threshold(Task(50, dimension=63.0), MEMORY, 0.3, budget=float(budgets[i]), repeats=True)
+        np.testing.assert_allclose([found.value[i], found.high[i]], [one.value, one.high], rtol=3e-6)
+
+
+def test_many_phases_are_those_of_one_on_either_side_of_every_border():
+    """λ from where ICL lasts over where it is lost to where it is never acquired; between them it is not in doubt."""
+    decay = np.geomspace(1e-5, 5e-3, 900)
+    found = theory.phase(Task(100, 1000), MEMORY, decay, 1e5)
+    borders = np.flatnonzero(found[1:] != found[:-1])
+    assert set(found) == {"lasting", "transient", "no ICL"} and borders.size == 2
+    for i in (*borders, *(borders + 1)):
+        assert theory.phase(Task(100, 1000), MEMORY, decay[i], 1e5) == found[i]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_times_of_any_tasks_are_those_of_each(data):
@@ -139,7 +167,7 @@ def test_every_function_of_a_task_is_among_them():
     known = {name.split(",")[0] for name in FORMS}
     # lists of nodes differ in length from task to task; a law is an object of one; the others are the same with a name
     apart = {"copies_distribution", "label_sum_nodes", "acquisition_distribution", "AcquisitionDistribution",
-             "threshold_values", "loss_gradient", "mean_residual", "skewed_contexts", "skewed_clock_at_acquisition",
+             "threshold_values", "loss_gradient", "mean_residual", "skewed_clock_at_acquisition",
              "free_regime"}  # fmt: skip
     assert of_tasks - known <= apart
 

@@ -131,7 +131,7 @@ def test_skewed_clock_against_integration(skew):
 
     times = [10.0, 100.0, 2000.0]
     solution = solve_ivp(rates, (0, 2000), np.zeros(31), t_eval=times, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(skewed_clock(MEMORY, 30, skew, times), solution.y[-1], rtol=1e-5)
+    np.testing.assert_allclose(skewed_clock(MEMORY, 30, skew, times), solution.y[-1], rtol=1e-7)
 
 
 def test_skew_leaves_the_total_clock():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.arguments import broadcast, number, real, require
+from ..common.arguments import broadcast, real, require
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
 from ..memory.law import PowerLawMemory
@@ -22,15 +21,18 @@ Array = NDArray[np.float64]
 MANY, FIRST = 1000, 16
 
 
-@elementwise(single=("clock", "task_diversity"), smooth=("clock", "task_diversity"))
-def _measured_time(memory: MeasuredMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Any:
-    """:func:`time_of_clock` of a table."""
-    reading, diversity = number("clock", clock), number("task_diversity", task_diversity, finite=False)
-    if float(memory.total_clock(diversity)) <= reading:
-        return math.inf
-    x, weights = legendre(200)
-    at = 0.5 * reading * (x + 1.0)
-    return float(0.5 * reading * weights @ (1.0 / memory.c1(at * memory.rate_ratio, diversity)))
+@elementwise(arrays=("clock", "task_diversity"), smooth=("clock", "task_diversity"), costly=True)
+def _measured_time(memory: MeasuredMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Array:
+    """:func:`time_of_clock` of a table, for flat arrays of positive readings and finite K."""
+    reading, diversity = np.asarray(clock, dtype=np.float64), np.asarray(task_diversity, dtype=np.float64)
+    times = np.full(reading.shape, np.inf)
+    there = np.flatnonzero(memory.total_clock(diversity) > reading)
+    if there.size:
+        x, weights = legendre(200)
+        at = 0.5 * reading[there, None] * (x + 1.0)
+        c1 = memory.read_each("c1", at * memory.rate_ratio, diversity[there])
+        times[there] = 0.5 * reading[there] * ((1.0 / c1) @ weights)
+    return times
 
 
 def time_of_clock(memory: PowerLawMemory | MeasuredMemory, clock: ArrayLike, task_diversity: ArrayLike) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -120,12 +121,18 @@ def _probability(task: Task, mean: ArrayLike, std: ArrayLike, w0: ArrayLike, tim
     falls = np.all(scanned[:, 1:] <= np.minimum.accumulate(scanned, axis=1)[:, :-1] + WAVERING, axis=1)
     falls = np.broadcast_to(falls, mean.shape)
     found = _won(log_time, starts, scanned, mean, std, np.where(falls, _log(time), -np.inf))
-    for i in np.flatnonzero(~falls):
-        law = acquisition_distribution(task.points(np.asarray(i)), float(mean[i]), float(std[i]), float(w0[i]))
-        found[i] = float(law.cdf(time[i]))
+    turning = np.flatnonzero(~falls)
+    numbers = [np.broadcast_to(np.asarray(value, dtype=np.float64), mean.shape) for value in task.numbers()]
+    laws = np.stack([mean, std, w0, *numbers])[:, turning]
+    _, first, kind = np.unique(laws, axis=1, return_index=True, return_inverse=True)
+    for j, i in enumerate(turning[first]):  # one table for all times
+        law = _law(task.points(i), float(mean[i]), float(std[i]), float(w0[i]))
+        own = turning[kind.ravel() == j]
+        found[own] = law.cdf(time[own])
     return found.reshape(shape)
 
 
+_law = lru_cache(maxsize=16)(acquisition_distribution)
 _REPEATED = (*_SMOOTH, "diversity")
 
 

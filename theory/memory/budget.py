@@ -3,12 +3,15 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..acquisition.finite import time_of_clock
+from ..common.elementwise import elementwise
 from ..numerics.chebyshev import interpolated
 from ..numerics.quadrature import legendre
 from ..numerics.roots import roots
 from .law import PowerLawMemory
+from .measured import MeasuredMemory
 
 Array = NDArray[np.float64]
 
@@ -18,6 +21,8 @@ MANY = 1000
 FIRST = 16
 #: Greatest ln(T/2I*) that is told from infinity; the margin there is about as large.
 LOG_MAX = 600.0
+#: ln K is searched up to this far above the K* of infinite time; nothing is acquired at this budget beyond it.
+LOG_SPAN = 200.0
 
 
 def diversity_at_budget(memory: PowerLawMemory, clock: Array, budget: Array) -> Array:
@@ -37,6 +42,33 @@ def diversity_at_budget(memory: PowerLawMemory, clock: Array, budget: Array) -> 
     share = np.ones(excess.shape)
     share[reached] = _shares(memory, np.minimum(excess[reached], LOG_MAX))
     return np.where(reached, np.maximum(memory.critical_diversity(clock / share), 1.0), np.inf)
+
+
+@elementwise(arrays=("clock", "budget"), smooth=("clock", "budget"), costly=True)
+def measured_diversity_at_budget(memory: MeasuredMemory, clock: ArrayLike, budget: ArrayLike) -> Array:
+    """:func:`diversity_at_budget` of a table, for flat arrays: the root in ln K of the time at which I_K reads I*.
+
+    I_K(T) grows with K, as slower memorisation leaves c1 higher.
+    """
+    clock, budget = np.asarray(clock, dtype=np.float64), np.asarray(budget, dtype=np.float64)
+
+    def late(log_diversity: Array, point: NDArray[np.intp]) -> Array:
+        time = np.asarray(time_of_clock(memory, clock[point], np.exp(log_diversity)))
+        known = np.isfinite(time)
+        return np.where(known, np.arctan(np.log(np.where(known, time, 1.0) / budget[point])), 2.0)
+
+    low = np.log(np.maximum(memory.critical_diversity(clock), 1.0))
+    high, found = low + 1.0, np.full(clock.shape, np.inf)
+    reached = np.flatnonzero(budget > 2.0 * clock)
+    waits = reached
+    while (waits := waits[late(high[waits], waits) > 0.0]).size:
+        high[waits] += 2.0
+        waits = waits[high[waits] <= low[waits] + LOG_SPAN]
+    reached = reached[high[reached] <= low[reached] + LOG_SPAN]
+    found[reached] = np.exp(low[reached])
+    between = reached[late(low[reached], reached) > 0.0]
+    found[between] = np.exp(roots(lambda x, at: late(x, between[at]), low[between], high[between]))
+    return found
 
 
 def _shares(memory: PowerLawMemory, excess: Array) -> Array:

@@ -219,17 +219,18 @@ class MeasuredMemory:
 
         Where the table does not reach ``clock``, the bound on that side is the table's end or nothing at all (1, ∞).
         """
-        clock = number("clock", clock, minimum=0.0, finite=False)
-        upper = float(self.critical_diversity(clock))
+        low, high = self.critical_intervals(np.asarray(number("clock", clock, minimum=0.0, finite=False)), depth)
+        return float(low), float(high)
+
+    def critical_intervals(self, clock: Array, depth: int = 3) -> tuple[Array, Array]:
+        """:meth:`critical_interval` of many readings, without checks."""
+        upper = np.asarray(self.critical_diversity(clock))
         totals = self.total + np.array([run.tail(depth) if run.total == run.clock[-1] else 0.0 for run in self.runs])
-        reading = np.asarray(clock * self.rate_ratio, dtype=np.float64)
-        lower = float(self._power_law(reading, totals, self.task_diversity))
-        first, last = float(self.task_diversity[0]), float(self.task_diversity[-1])
-        if upper < first:
-            return 1.0, first
-        if upper > last:
-            return min(last, lower), np.inf
-        return (lower if lower >= first else 1.0), upper
+        lower = self._power_law(np.asarray(clock * self.rate_ratio, dtype=np.float64), totals, self.task_diversity)
+        first, last = self.task_diversity[0], self.task_diversity[-1]
+        inside = np.where(lower >= first, lower, 1.0)
+        low = np.where(upper < first, 1.0, np.where(upper > last, np.minimum(last, lower), inside))
+        return low, np.where(upper < first, first, np.where(upper > last, np.inf, upper))
 
     def local_exponent(self) -> Array:
         """ν between neighbouring runs: d ln I_K(∞)/d ln K, of shape (run − 1,)."""
@@ -268,10 +269,27 @@ class MeasuredMemory:
             require(len(self.runs) == 1, "task_diversity", "be given when there are several runs", task_diversity)
             task_diversity = float(self.task_diversity[0])
         task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
-        fraction = state / (self.total_clock(task_diversity) * self.rate_ratio)
-        upper = int(np.searchsorted(self.task_diversity, task_diversity))
-        if upper == 0 or upper == len(self.runs):  # beyond the table the outermost run is rescaled by its total clock
-            return self.runs[min(upper, len(self.runs) - 1)].read(name, fraction)
-        low, high = self.runs[upper - 1], self.runs[upper]
-        share = np.log(task_diversity / low.task_diversity) / np.log(high.task_diversity / low.task_diversity)
-        return (1.0 - share) * low.read(name, fraction) + share * high.read(name, fraction)
+        return self.read_each(name, state[None], np.array([task_diversity]))[0]
+
+    def read_each(self, name: str, state: Array, task_diversity: Array) -> Array:
+        """A curve at states (point, …), each point of its own K, without checks."""
+
+        def across(values: Array, like: Array) -> Array:  # of a point, along the other axes
+            return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+        fraction = state / across(self.total_clock(task_diversity) * self.rate_ratio, state)
+        upper = np.searchsorted(self.task_diversity, task_diversity)
+        parts, places = [], []
+        for right in np.unique(upper):
+            rows = np.flatnonzero(upper == right)
+            if right in (0, len(self.runs)):  # beyond the table the outermost run is rescaled by its total clock
+                part = self.runs[min(right, len(self.runs) - 1)].read(name, fraction[rows])
+            else:
+                low, high = self.runs[right - 1], self.runs[right]
+                share = np.log(task_diversity[rows] / low.task_diversity)
+                share = share / np.log(high.task_diversity / low.task_diversity)
+                first, second = low.read(name, fraction[rows]), high.read(name, fraction[rows])
+                part = (1.0 - across(share, first)) * first + across(share, second) * second
+            parts.append(part)
+            places.append(rows)
+        return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]

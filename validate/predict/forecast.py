@@ -27,8 +27,6 @@ from .reduced import Member, crossing, members_of, solved
 _CHANCE, _CERTAIN = 0.6, 0.9
 _FIRST = (128, 256, 512)
 _LEAST, _GREATEST = 16, 16_384
-#: Bytes of a perceptron's readings, or of a start's solution, at least: an array and its object have more.
-_LEAST_RESULT = 1000.0
 ASSUMPTIONS = (
     "Gaussian initial scores of PyTorch's default weights",
     "the perceptron's couplings follow the memory's clock as they do alone",
@@ -161,10 +159,10 @@ def predict(
         speed = {k: member.coupling.total_clock(k) / clock for k, clock in clocks.items()}
         return solved(model, member, diversities, budget, draws, speed)
 
-    check_memory(training, calibration_seeds)
+    replace(training, task_diversity=_FIRST[0]).check_memory(calibration_seeds)
     held = 6 * 8 * draws * context_length  # labels, scores and overlaps of draws and mirror images (draw_contexts)
     within_memory(held, context_length=context_length, draws=draws)
-    within_memory(members * _LEAST_RESULT, members=members)
+    within_memory(1000.0 * members, members=members)  # what one start's solution takes at least
     computing_begins()
     if wanted is not None:
         known.cover(wanted)
@@ -183,14 +181,6 @@ def predict(
         (*ASSUMPTIONS, noise, *(["k and G² held at their start"] if independent else [])),
         known.inputs(),
     )
-
-
-def check_memory(training: CouplingTraining, seeds: int) -> None:
-    """Refuse perceptrons whose first layers, or items, or readings of all seeds, are more than memory holds."""
-    d, width = training.dimension, training.width
-    within_memory(4.0 * (d + width) * width, dimension=d, width=width)
-    within_memory(4.0 * d * _FIRST[0], dimension=d)
-    within_memory(seeds * _LEAST_RESULT, calibration_seeds=seeds)
 
 
 def _noise(learning_rate: float, batch_size: int) -> str:

@@ -17,7 +17,7 @@ from ...theory.interference import interfered_accuracy
 from ...theory.reduced_transformer import MeasuredCoupling
 from ..training.coupling import CouplingTraining
 from ..training.store import RunStore
-from .forecast import Calibrations, check_memory, threshold_of
+from .forecast import Calibrations, threshold_of
 
 ASSUMPTIONS = (
     "the memory's margins and its noise on novel items follow its clock as they do alone",
@@ -103,7 +103,7 @@ def predict_minimal(
     def solve(coupling: MeasuredCoupling, grid: np.ndarray) -> xr.Dataset:
         return _ends(task, coupling, grid, rate_ratio, decay, (w0, beta0), budget)
 
-    check_memory(training, calibration_seeds)
+    replace(training, task_diversity=32).check_memory(calibration_seeds)
     computing_begins()
     known.bracket(lambda coupling, k: float(solve(coupling, np.array([k])).icl_accuracy[0]))
     grid = np.geomspace(known.low, known.high, 4 * round(math.log2(known.high / known.low)) + 1)

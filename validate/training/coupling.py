@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 
-from ...theory.common.arguments import number, require
+from ...theory.common.arguments import number, require, within_memory
 from ...theory.reduced_transformer import CouplingRun, MeasuredCoupling
 from ..data.seeds import Purpose, derive_seed
 from ..networks.computation import threads_for
@@ -96,6 +96,12 @@ class CouplingTraining:
     def __post_init__(self) -> None:
         check_alone(self, 2, "residual_scale")
         require(0 <= number("fresh_share", self.fresh_share) < 1, "fresh_share", "be in [0, 1)", self.fresh_share)
+
+    def check_memory(self, seeds: int = 1) -> None:
+        """Refuse perceptrons whose first layers, or items, or readings of all seeds, are more than memory holds."""
+        within_memory(4.0 * (self.dimension + self.width) * self.width, dimension=self.dimension, width=self.width)
+        within_memory(4.0 * self.dimension * self.task_diversity, dimension=self.dimension)
+        within_memory(1000.0 * seeds, calibration_seeds=seeds)
 
     def as_json(self) -> dict[str, Any]:
         return content(self, "coupling", {"fresh_share": 0.0})

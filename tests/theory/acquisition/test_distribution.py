@@ -125,6 +125,20 @@ def test_probability_of_acquiring_counts_every_start_that_is_in_time(case):
     assert np.any((found > 0.05) & (found < 0.95))
 
 
+@pytest.mark.parametrize("case", ["turning", "falling"])
+def test_probability_of_acquiring_is_that_of_the_law(case):
+    """Many K and one; where t_ICL turns over β0 it is the law's, and where it falls another way to the same number."""
+    task, w0, mean, std = TURNING[0] if case == "turning" else (Task(20, dimension=63.0), -0.2, 0.5, 0.7)
+    law = acquisition_distribution(task, mean, std, w0)
+    assert law._sets.falls is (case == "falling")
+    diversity = np.geomspace(3.0, 1e3, 600)
+    expected = law.cdf(2.0 * MEMORY.total_clock(diversity))
+    found = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity, w0=w0)
+    np.testing.assert_allclose(found, expected, atol=1.2e-5)
+    alone = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity[100], w0=w0)
+    assert alone == pytest.approx(expected[100], abs=1e-5) and 0.01 < alone < 0.999
+
+
 def test_probability_with_repeats_where_the_readout_starts_reversed():
     task, w0, mean, std = Task(20, task_diversity=60, dimension=2), -1.0, 1.5, 1.0
     beta0 = quantiles(mean, std, 60)
