@@ -15,7 +15,7 @@ from .common.labels import by_name
 from .estimate import CONFIDENCE, Estimate
 from .memory.budget import diversity_at_budget, measured_diversity_at_budget
 from .memory.law import Memory, PowerLawMemory
-from .memory.measured import MeasuredMemory
+from .memory.measured import MeasuredMemory, critical_intervals
 from .repeated_threshold import repeated_values
 from .task import Task
 
@@ -135,11 +135,8 @@ def _of_law(
     else:
         value = _values_at(memory, reading, budget)
     if isinstance(memory, PowerLawMemory):
-        low, high, beyond = (
-            value,
-            _slowest(task, memory, value, reading, beta0, w0, budget),
-            np.zeros(value.shape, bool),
-        )
+        low, beyond = value, np.zeros(value.shape, dtype=np.bool_)
+        high = _slowest(task, memory, value, reading, beta0, w0, budget)
         known = np.isfinite(value)
     elif isinstance(memory, MeasuredMemory):
         low, high, beyond = _of_table(memory, value, reading, budget)
@@ -149,8 +146,8 @@ def _of_law(
     low, high = np.where(known, np.minimum(low, value), value), np.where(known, np.maximum(high, value), value)
     confidence = np.where(known, 1.0, CONFIDENCE)
     if value.ndim == 0:
-        return Estimate(float(value), float(low), float(high), float(confidence), bool(beyond & known))
-    return Estimate(value, low, high, confidence, beyond & known)
+        return Estimate(float(value), float(low), float(high), float(confidence), bool(beyond) and bool(known))
+    return Estimate(value, low, high, confidence, np.logical_and(beyond, known))
 
 
 def _values(task: Task, memory: Memory, beta0: Array, w0: Array, budget: Array) -> Array:
@@ -244,7 +241,9 @@ def _slowest(
     return high
 
 
-def _of_table(memory: MeasuredMemory, value: Array, clock: Array, budget: Array) -> tuple[Array, Array, Array]:
+def _of_table(
+    memory: MeasuredMemory, value: Array, clock: Array, budget: Array
+) -> tuple[Array, Array, NDArray[np.bool_]]:
     """What the runs' last readings leave open of K*, and where it lies beyond the table's K."""
     first, last = memory.task_diversity[[0, -1]]
     beyond = (value < first) | (value > last)
@@ -253,7 +252,7 @@ def _of_table(memory: MeasuredMemory, value: Array, clock: Array, budget: Array)
     high = np.where(beyond, np.where(value < first, first, np.inf), value)
     endless = np.isinf(budget) & np.isfinite(clock)
     if endless.any():
-        low[endless], high[endless] = memory.critical_intervals(clock[endless])
+        low[endless], high[endless] = critical_intervals(memory, clock[endless])
     return low, high, beyond
 
 

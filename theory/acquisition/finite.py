@@ -11,7 +11,7 @@ from ..common.arguments import broadcast, real, require
 from ..common.elementwise import elementwise
 from ..common.labels import by_name
 from ..memory.law import PowerLawMemory
-from ..memory.measured import MeasuredMemory
+from ..memory.measured import MeasuredMemory, curves_at
 from ..numerics.chebyshev import interpolated
 from ..numerics.quadrature import legendre
 
@@ -30,7 +30,7 @@ def _measured_time(memory: MeasuredMemory, clock: ArrayLike, task_diversity: Arr
     if there.size:
         x, weights = legendre(200)
         at = 0.5 * reading[there, None] * (x + 1.0)
-        c1 = memory.read_each("c1", at * memory.rate_ratio, diversity[there])
+        c1 = curves_at(memory, "c1", at * memory.rate_ratio, diversity[there])
         times[there] = 0.5 * reading[there] * ((1.0 / c1) @ weights)
     return times
 

@@ -190,47 +190,27 @@ class MeasuredMemory:
         runs = [MemoryRun(**run) for run in columns_by_run(table)]
         return cls(runs, rate_ratio)
 
-    def _power_law(self, x: Array, xp: Array, fp: Array) -> Array:
-        """ln-ln interpolation, continued beyond the ends with the slope of the outermost pair."""
-        require(len(xp) >= 2, "runs", "hold two or more task diversities for a law in K", len(xp))
-        with np.errstate(divide="ignore"):
-            x, xp, fp = np.log(x), np.log(xp), np.log(fp)
-        i = np.clip(np.searchsorted(xp, x) - 1, 0, len(xp) - 2)
-        slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
-        with np.errstate(over="ignore"):
-            return np.exp(fp[i] + slope * (x - xp[i]))
-
     @by_name
     def total_clock(self, task_diversity: ArrayLike) -> Array:
         """I_K(∞)/r, a power law between neighbouring runs and beyond the outermost ones."""
         diversity = real("task_diversity", task_diversity, minimum=1.0, finite=False)
         if len(self.runs) == 1 and np.all(diversity == self.task_diversity[0]):
             return np.full(diversity.shape, self.total[0] / self.rate_ratio)
-        return self._power_law(diversity, self.task_diversity, self.total) / self.rate_ratio
+        return _power_law(diversity, self.task_diversity, self.total) / self.rate_ratio
 
     @by_name
     def critical_diversity(self, clock: ArrayLike) -> Array:
         """The K at which I_K(∞)/r = ``clock``; the inverse of :meth:`total_clock`."""
         clock = real("clock", clock, minimum=0.0, finite=False)
-        return self._power_law(clock * self.rate_ratio, self.total, self.task_diversity)
+        return _power_law(clock * self.rate_ratio, self.total, self.task_diversity)
 
     def critical_interval(self, clock: float, depth: int = 3) -> tuple[float, float]:
         """Bounds on :meth:`critical_diversity`: with the homogeneous tail added to every total, and as measured.
 
         Where the table does not reach ``clock``, the bound on that side is the table's end or nothing at all (1, ∞).
         """
-        low, high = self.critical_intervals(np.asarray(number("clock", clock, minimum=0.0, finite=False)), depth)
+        low, high = critical_intervals(self, np.asarray(number("clock", clock, minimum=0.0, finite=False)), depth)
         return float(low), float(high)
-
-    def critical_intervals(self, clock: Array, depth: int = 3) -> tuple[Array, Array]:
-        """:meth:`critical_interval` of many readings, without checks."""
-        upper = np.asarray(self.critical_diversity(clock))
-        totals = self.total + np.array([run.tail(depth) if run.total == run.clock[-1] else 0.0 for run in self.runs])
-        lower = self._power_law(np.asarray(clock * self.rate_ratio, dtype=np.float64), totals, self.task_diversity)
-        first, last = self.task_diversity[0], self.task_diversity[-1]
-        inside = np.where(lower >= first, lower, 1.0)
-        low = np.where(upper < first, 1.0, np.where(upper > last, np.minimum(last, lower), inside))
-        return low, np.where(upper < first, first, np.where(upper > last, np.inf, upper))
 
     def local_exponent(self) -> Array:
         """ν between neighbouring runs: d ln I_K(∞)/d ln K, of shape (run − 1,)."""
@@ -269,27 +249,50 @@ class MeasuredMemory:
             require(len(self.runs) == 1, "task_diversity", "be given when there are several runs", task_diversity)
             task_diversity = float(self.task_diversity[0])
         task_diversity = number("task_diversity", task_diversity, minimum=1.0, finite=False)
-        return self.read_each(name, state[None], np.array([task_diversity]))[0]
+        return curves_at(self, name, state[None], np.array([task_diversity]))[0]
 
-    def read_each(self, name: str, state: Array, task_diversity: Array) -> Array:
-        """A curve at states (point, …), each point of its own K, without checks."""
 
-        def across(values: Array, like: Array) -> Array:  # of a point, along the other axes
-            return values.reshape(-1, *(1,) * (like.ndim - 1))
+def _power_law(x: Array, xp: Array, fp: Array) -> Array:
+    """ln-ln interpolation, continued beyond the ends with the slope of the outermost pair."""
+    require(len(xp) >= 2, "runs", "hold two or more task diversities for a law in K", len(xp))
+    with np.errstate(divide="ignore"):
+        x, xp, fp = np.log(x), np.log(xp), np.log(fp)
+    i = np.clip(np.searchsorted(xp, x) - 1, 0, len(xp) - 2)
+    slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
+    with np.errstate(over="ignore"):
+        return np.exp(fp[i] + slope * (x - xp[i]))
 
-        fraction = state / across(self.total_clock(task_diversity) * self.rate_ratio, state)
-        upper = np.searchsorted(self.task_diversity, task_diversity)
-        parts, places = [], []
-        for right in np.unique(upper):
-            rows = np.flatnonzero(upper == right)
-            if right in (0, len(self.runs)):  # beyond the table the outermost run is rescaled by its total clock
-                part = self.runs[min(right, len(self.runs) - 1)].read(name, fraction[rows])
-            else:
-                low, high = self.runs[right - 1], self.runs[right]
-                share = np.log(task_diversity[rows] / low.task_diversity)
-                share = share / np.log(high.task_diversity / low.task_diversity)
-                first, second = low.read(name, fraction[rows]), high.read(name, fraction[rows])
-                part = (1.0 - across(share, first)) * first + across(share, second) * second
-            parts.append(part)
-            places.append(rows)
-        return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]
+
+def critical_intervals(memory: MeasuredMemory, clock: Array, depth: int = 3) -> tuple[Array, Array]:
+    """:meth:`MeasuredMemory.critical_interval` of many readings, without checks."""
+    upper = np.asarray(memory.critical_diversity(clock))
+    totals = memory.total + np.array([run.tail(depth) if run.total == run.clock[-1] else 0.0 for run in memory.runs])
+    lower = _power_law(np.asarray(clock * memory.rate_ratio, dtype=np.float64), totals, memory.task_diversity)
+    first, last = memory.task_diversity[0], memory.task_diversity[-1]
+    inside = np.where(lower >= first, lower, 1.0)
+    low = np.where(upper < first, 1.0, np.where(upper > last, np.minimum(last, lower), inside))
+    return low, np.where(upper < first, first, np.where(upper > last, np.inf, upper))
+
+
+def curves_at(memory: MeasuredMemory, name: str, state: Array, task_diversity: Array) -> Array:
+    """A curve at states (point, …), each point of its own K, without checks."""
+
+    def across(values: Array, like: Array) -> Array:  # of a point, along the other axes
+        return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+    fraction = state / across(memory.total_clock(task_diversity) * memory.rate_ratio, state)
+    upper = np.searchsorted(memory.task_diversity, task_diversity)
+    parts, places = [], []
+    for right in np.unique(upper):
+        rows = np.flatnonzero(upper == right)
+        if right in (0, len(memory.runs)):  # beyond the table the outermost run is rescaled by its total clock
+            part = memory.runs[min(right, len(memory.runs) - 1)].read(name, fraction[rows])
+        else:
+            low, high = memory.runs[right - 1], memory.runs[right]
+            share = np.log(task_diversity[rows] / low.task_diversity)
+            share = share / np.log(high.task_diversity / low.task_diversity)
+            first, second = low.read(name, fraction[rows]), high.read(name, fraction[rows])
+            part = (1.0 - across(share, first)) * first + across(share, second) * second
+        parts.append(part)
+        places.append(rows)
+    return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]
