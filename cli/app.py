@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ from . import INTERRUPTED
 from .figures import explorer, figure, report
 from .meant import explained
 from .mine import own_preset
-from .options import TABLE, flag, option, real, several, text, whole, with_options
+from .options import TABLE, Once, flag, option, real, several, text, whole, with_options
 from .predict import predict
 from .results import everything, results, rivals, status
 from .simulate import simulate
@@ -43,8 +44,8 @@ app = typer.Typer(
 app.add_typer(curves, name="curves")
 app.add_typer(simulate, name="simulate")
 for _command in (exponents, predict, train, figure, report, explorer, results, rivals, status):
-    app.command()(_command)
-app.command("list")(everything)
+    app.command(cls=Once)(_command)
+app.command("list", cls=Once)(everything)
 
 
 @app.callback(invoke_without_command=True)
@@ -58,7 +59,7 @@ def options(
         print(context.get_help())
 
 
-@app.command()
+@app.command(cls=Once)
 @with_options(
     preset=text(
         help="What to train: smoke, laptop, workstation, transience, paper-cpu, paper, foreign, a TOML file, or "
@@ -97,9 +98,11 @@ def validate(given: Any) -> None:
         from ..validate.plan import costs
         from ..validate.run import chosen
         from ..validate.training.deadline import time_limit
+        from ..validate.training.devices import usable
         from .results import plan_rows
 
-        with time_limit(given.hours):  # refuses what the call itself would
+        usable(given.device)  # what the call itself would refuse is refused here
+        with time_limit(given.hours):
             pass
         picked = chosen(chosen_preset, task_diversity, experiments)
         parts = costs(picked.experiments, RunStore(out), picked.looks)
@@ -151,6 +154,8 @@ def run() -> None:
             print(error.ctx.get_help())
             sys.exit(DONE)
         code = _refuse(explained(error), BAD_ARGUMENT)
+    except MemoryError as error:
+        code = _refuse(f"not enough memory: {error}", ERROR)
     except (ValueError, OSError, RuntimeError) as error:
         from ..theory.common.arguments import ArgumentError
 
@@ -158,6 +163,8 @@ def run() -> None:
             code = _refuse(str(error), BAD_ARGUMENT)
         elif isinstance(error, OSError) or type(error).__name__ in ("StoreError", "ProtocolError"):
             code = _refuse(str(error), ERROR)
+        elif re.search("allocate memory|out of memory", str(error)):  # PyTorch's
+            code = _refuse(f"not enough memory: {error}", ERROR)
         else:
             raise
     sys.exit(code or DONE)

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 #: A range holds no more values than this: ``1:1e9:1`` is a slip of the pen.
 MOST_VALUES = 100_000
@@ -133,6 +134,18 @@ def in_words(values: Sequence[Any]) -> str:
     return ", ".join(
         "∞" if value == math.inf else f"{value:g}" if isinstance(value, int | float) else str(value) for value in values
     )
+
+
+class Once(TyperCommand):
+    """A command that refuses an option of one value given twice, of which only the last would count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for parameter in given:
+            alone = getattr(parameter, "is_flag", False) or getattr(parameter, "multiple", False)
+            if given.count(parameter) > 1 and not alone:
+                raise typer.BadParameter("must be given once", ctx=ctx, param=parameter)
+        return super().parse_args(ctx, args)
 
 
 def with_options(**table: tuple[Any, Any]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:

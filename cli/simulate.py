@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from .options import OUTPUTS, checked, in_words, lists, several, whole, with_options
+from .options import OUTPUTS, Once, checked, in_words, lists, several, whole, with_options
 from .tables import dataset_rows, show, working
 from .theory import (
     BUDGET,
@@ -37,7 +37,7 @@ STARTS = {
 }
 
 
-@simulate.command("phases")
+@simulate.command("phases", cls=Once)
 @with_options(
     context_length=lengths(default=[25, 50, 100]),
     task_diversity=diversities(default=[30, 100, 300, 1000, 3000]),
@@ -59,7 +59,7 @@ def phases(given: Any) -> None:
     show(given, f"P(acquire) by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
 
 
-@simulate.command("acquisition")
+@simulate.command("acquisition", cls=Once)
 @with_options(
     context_length=lengths(default=[25, 50, 100]),
     task_diversity=diversities(default=[math.inf]),
@@ -82,7 +82,7 @@ def acquisition_times(given: Any) -> None:
     show(given, f"t_ICL for K = {in_words(given.task_diversity)}, {ends}", rows, ("context_length", "quantile_time"))
 
 
-@simulate.command("transience")
+@simulate.command("transience", cls=Once)
 @with_options(
     context_length=lengths(default=[100]),
     task_diversity=diversities(default=[1000, 3000]),
@@ -107,7 +107,7 @@ def transience_phases(given: Any) -> None:
     show(given, f"phases by t = {in_words(given.budget)}", rows, ("decay", ("time_acquired", "time_lost")))
 
 
-@simulate.command("balanced")
+@simulate.command("balanced", cls=Once)
 @with_options(
     context_length=lengths(default=[100]),
     task_diversity=diversities(default=[100, 300, 1000, 3000, 10000]),
@@ -129,7 +129,7 @@ def balanced_contexts(given: Any) -> None:
     show(given, f"fraction acquiring by t = {in_words(given.budget)}", rows, ("task_diversity", "probability"))
 
 
-@simulate.command("run")
+@simulate.command("run", cls=Once)
 @with_options(
     context_length=lengths(default=[100]),
     task_diversity=diversities(default=[1000]),

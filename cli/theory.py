@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from .options import OUTPUTS, TABLE, combinations, flag, lists, option, several, text, with_options
+from .options import OUTPUTS, TABLE, Once, combinations, flag, lists, option, several, text, with_options
 from .tables import print_rows, show, write_rows
 
 curves = typer.Typer(help="Closed forms: K* or t_ICL against context length.", no_args_is_help=True)
@@ -37,7 +37,7 @@ BUDGET = 1e5
 MEANINGLESS = 1e12
 
 
-@curves.command("acquisition")
+@curves.command("acquisition", cls=Once)
 @with_options(
     context_length=lengths(default=[25, 50, 100, 200, 400]),
     beta0=betas(default=[-1, 0, 1]),
@@ -55,7 +55,7 @@ def acquisition_curve(given: Any) -> None:
     show(given, "t_ICL for K → ∞, gradient-flow time", rows, ("context_length", "acquisition_time"))
 
 
-@curves.command("threshold")
+@curves.command("threshold", cls=Once)
 @with_options(
     context_length=lengths(default=[25, 50, 100, 200, 400]),
     beta0=betas(default=[-1, 0, 1]),
@@ -169,5 +169,10 @@ def _measured(path: Path) -> Any:
 
         return stored_memory(read_dataset(path))
     from ..theory import MeasuredMemory
+    from ..theory.common.arguments import ArgumentError
 
-    return MeasuredMemory.from_table(path)
+    try:
+        return MeasuredMemory.from_table(path)
+    except ArgumentError as error:
+        told = str(error).removeprefix("Argument 'table' ").removesuffix(".")
+        raise typer.BadParameter(told, param_hint="--memory") from None

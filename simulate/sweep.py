@@ -143,7 +143,8 @@ def _check_axes(axes: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
         if named(own):
             require(own.dims == (name,), "axes", f"give values over their own dimension, {name!r}", own.dims)
             own = own.values
-        array = real(name, own, finite=name not in ("task_diversity", "dimension"))
+        least = 0.0 if name == "decay" else -np.inf
+        array = real(name, own, minimum=least, finite=name not in ("task_diversity", "dimension"))
         require(array.ndim == 1 and array.size >= 1, name, "be a sequence of one or more values", values)
         require(len(np.unique(array)) == array.size, name, "hold every value once", values)
         grid[name] = array

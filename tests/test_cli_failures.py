@@ -1,6 +1,7 @@
 """What the command line says and leaves where a locale, a solver or an option stands in the way."""
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -145,6 +146,49 @@ def test_an_option_is_named_before_anything_is_computed(command, monkeypatch, ar
     assert code == 2 and not printed
     assert named in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("curves threshold --labels iid --labels=balanced", "'--labels': must be given once"),
+        ("simulate phases --draws 2 --draws 4", "'--draws': must be given once"),
+        ("validate --dry-run --preset smoke --preset laptop", "'--preset': must be given once"),
+        ("validate --dry-run --preset smoke --device tpu", "'device' must"),
+        ("curves threshold --memory words.txt", "--memory: must be a CSV file"),
+        ("curves threshold --budget 0", "'budget' must be positive, but it is 0.0"),
+        ("simulate transience --decay -1", "'decay' must"),
+        ("simulate phases --draws 99999999999999999999", "'draws' must"),
+    ],
+)
+def test_a_refusal_names_the_option_as_it_was_typed(command, tmp_path, line, told):
+    (tmp_path / "words.txt").write_text("words")
+    code, printed, error = command(*line.split())
+    assert (code, printed) == (2, "") and told in error and len(error.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
+
+
+def test_flags_may_be_repeated_and_lists_are_joined(command):
+    code, printed, _ = command(
+        *["validate", "--dry-run", "--dry-run", "--preset", "smoke", "-e", "threshold", "-e", "audit"]
+    )
+    assert code == 0 and "threshold" in printed and "audit" in printed
+    words = "curves acquisition -N 50 -N 60 --json --json"
+    code, printed, _ = command(*words.split())
+    assert code == 0 and {row["context_length"] for row in json.loads(printed)} == {50, 60}
+
+
+NO_ROOM = "can't allocate memory: 8 GB"
+
+
+@pytest.mark.parametrize("error", [MemoryError("8 GB"), RuntimeError(f"DefaultCPUAllocator: {NO_ROOM}")])
+def test_too_little_memory_is_told_in_one_line(command, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("iclrace.theory.acquisition_time", fail)
+    code, printed, told = command("curves", "acquisition", "-N", 50)
+    assert (code, printed) == (1, "") and told.startswith("iclrace: not enough memory: ") and told.count("\n") == 1
 
 
 #: By command: a bad second value for each of its options that are lists, and what the message names.

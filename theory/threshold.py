@@ -213,7 +213,7 @@ def threshold_values(
     """
     require(isinstance(memory, PowerLawMemory), "memory", "be a PowerLawMemory", memory)
     budget = real("budget", budget, minimum=0.0, finite=False)
-    require(bool(np.all(budget > 0.0)), "budget", "be positive", budget)
+    require(bool(np.all(budget > 0.0)), "budget", "be positive", float(np.min(budget, initial=np.inf)))
     if clock is None:
         reading = clock_at_acquisition(task, beta0, w0)
     else:

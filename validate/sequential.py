@@ -48,7 +48,7 @@ class Looks:
     def __post_init__(self) -> None:
         shares = tuple(real("shares", self.shares).ravel().tolist())
         rising = len(shares) > 0 and all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
-        require(rising and shares[-1:] == (1,), "shares", "rise from above 0 to 1", shares)
+        require(rising and shares[-1:] == (1,), "shares", "be looks that rise from above 0 to 1", shares)
         object.__setattr__(self, "shares", shares)
 
     @property
