@@ -212,6 +212,10 @@ def _garbage_kept() -> Iterator[None]:
 class EntryCompiler(compiler.CompilerBase):
     """The same passes for an entry point, which Python calls."""
 
+    def __init__(self, *given: Any) -> None:
+        with _garbage_kept():  # numba imports most of its modules
+            super().__init__(*given)
+
     def compile_extra(self, func: Any) -> Any:
         with _garbage_kept():
             return super().compile_extra(func)
