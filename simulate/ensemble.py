@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -285,7 +286,10 @@ def coupled_acquisition_time(
         model, initial_states(beta0, w0), (0.0, budget), rtol, atol,
         parameters=parameters, levels=EventLevels(acquired=accuracy), stop="acquired",
     )  # fmt: skip
-    times = np.where(runs.status == at.COMPLETED, np.inf, runs.events["acquired"])
+    never = runs.status == at.COMPLETED
+    if model.task.labels == "balanced" and math.isinf(model.task.dimension) and "dimension" not in (parameters or {}):
+        never |= runs.status == at.OUT_OF_RANGE  # w runs off to −∞ where β < 0, and nothing comes back from there
+    times = np.where(never, np.inf, runs.events["acquired"])
     if not any(map(named, (beta0, w0, *(parameters or {}).values()))):
         return times
     import xarray as xr

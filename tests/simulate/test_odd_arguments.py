@@ -14,7 +14,7 @@ from iclrace.simulate import (
     sweep,
     transience,
 )
-from iclrace.theory import PowerLawMemory, Task
+from iclrace.theory import PowerLawMemory, Task, acquisition_time
 
 MEMORY = PowerLawMemory(3.9, 0.7)
 MODEL = CoupledModel(Task(100, 1000), MEMORY)
@@ -58,6 +58,17 @@ def test_of_no_starts_there_are_no_times():
     assert coupled_acquisition_time(MODEL, []).shape == (0,)
     assert coupled_acquisition_time(MODEL, np.zeros((2, 0)), 0.1).shape == (2, 0)
     assert solve_ensemble(MODEL, np.zeros((0, 2)), (0.0, 1.0)).y.shape[0] == 0
+
+
+@pytest.mark.parametrize("memory", [None, MEMORY])
+def test_balanced_contexts_below_the_saddle_never_acquire_however_long_they_are_trained(memory):
+    """w runs off to −∞ there, beyond what the solver follows; the closed form says never."""
+    model = CoupledModel(Task(50, 1000, labels="balanced"), memory)
+    starts = [-8.0, -3.0, 0.0, 0.5], [0.0, 2.0, -5.0, 0.0]
+    times = coupled_acquisition_time(model, *starts, budget=1e12)
+    assert np.isinf(times).tolist() == [True, True, True, False]
+    if memory is None:
+        assert times == pytest.approx(acquisition_time(model.task, *starts), rel=2e-3)
 
 
 def test_draws_that_numbers_do_not_tell_apart_are_refused_and_failed_ones_have_no_median():
