@@ -40,8 +40,8 @@ def column(table, name):
 
 def test_phases(command):
     table = rows(command, "simulate", "phases", "-N", 50, "-N", 100, "-K", 100, "-K", 1e4, "--draws", 16)
-    found = room.phase_diagram(Task(50), MEMORY, [50, 100], [100, 1e4], budget=1e5, draws=16)
-    assert column(table, "probability") == found["probability"].values.ravel().tolist()
+    data = room.phase_diagram(Task(50), MEMORY, [50, 100], [100, 1e4], budget=1e5, draws=16)
+    assert column(table, "probability") == data["probability"].values.ravel().tolist()
     assert [(row["context_length"], row["task_diversity"]) for row in table[:2]] == [(50.0, 100.0), (50.0, 1e4)]
 
 
@@ -49,27 +49,26 @@ def test_phases(command):
 def test_acquisition_with_censoring(command, diversity, memory):
     arguments = ("-N", 50, "-K", diversity, "--draws", 64, "--budget", 140)
     table = rows(command, "simulate", "acquisition", *arguments)
-    found = room.coupled_acquisition_distribution(Task(50, diversity), [50], memory=memory, budget=140.0, draws=64)
+    data = room.coupled_acquisition_distribution(Task(50, diversity), [50], memory=memory, budget=140.0, draws=64)
     assert (
-        column(table, "quantile_time")
-        == found["quantile_time"].transpose("context_length", ...).values.ravel().tolist()
+        column(table, "quantile_time") == data["quantile_time"].transpose("context_length", ...).values.ravel().tolist()
     )
-    assert set(column(table, "censored")) == {float(found["censored"][0])}
+    assert set(column(table, "censored")) == {float(data["censored"][0])}
     assert 0.4 < table[0]["censored"] < 0.6 and table[-1]["quantile_time"] == "inf"  # the median acquires at t = 140
 
 
 def test_transience(command):
     table = rows(command, "simulate", "transience", "-K", 1000, "--decay", 0, "--decay", 1e-3, "--decay", 3e-3)
-    found = room.transience(Task(100), MEMORY, [0.0, 1e-3, 3e-3], [1000], budget=1e6)
+    data = room.transience(Task(100), MEMORY, [0.0, 1e-3, 3e-3], [1000], budget=1e6)
     assert [row["phase"] for row in table] == ["lasting", "transient", "no ICL"]
-    np.testing.assert_array_equal(column(table, "time_lost"), found["time_lost"].values.ravel())
+    np.testing.assert_array_equal(column(table, "time_lost"), data["time_lost"].values.ravel())
 
 
 def test_balanced(command):
     table = rows(command, "simulate", "balanced", "-N", 50, "-K", 1e5, "--draws", 16, "--beta0-mean", 0.5, "-D", 63)
     task = Task(50, dimension=63, labels="balanced")
-    found = room.balanced_fraction(task, MEMORY, [1e5], draws=16, beta0_mean=0.5)
-    assert column(table, "probability") == found["probability"].values.ravel().tolist()
+    data = room.balanced_fraction(task, MEMORY, [1e5], draws=16, beta0_mean=0.5)
+    assert column(table, "probability") == data["probability"].values.ravel().tolist()
     assert table[1]["probability"] == 11 / 16  # P(β0 > 0) = Φ(1/2) = 0.69, of 16 quantiles
 
 
@@ -138,11 +137,11 @@ def test_exponents_are_read_and_nothing_is_left_behind(command, tmp_path, monkey
 
 def test_every_threshold_says_at_which_budget(command):
     """README's numbers: 601, 354 and 164 at N = 100, β0 = 0, by t = 1e3, 1e6 and ever."""
-    found = []
+    thresholds = []
     for budget in (1e3, 1e6, math.inf):
         (row,) = rows(command, "curves", "threshold", "-N", "100", "--beta0", "0", "--budget", budget)
         assert float(row["budget"]) == budget
-        found.append(row["threshold"])
-    assert found == pytest.approx([601.0, 354.4, 164.1], rel=2e-3)
+        thresholds.append(row["threshold"])
+    assert thresholds == pytest.approx([601.0, 354.4, 164.1], rel=2e-3)
     code, _, error = command("curves", "threshold", "--budget", "-1")
     assert code == 2 and "'budget'" in error

@@ -100,9 +100,9 @@ def test_the_compiled_field_is_theorys(model, state, time):
     """Sums of 60 terms in another order: 1e-11 of the largest rate."""
     state = np.array(state)
     contexts = draw_contexts(model, 30, 8, seed=3)
-    found, accuracy, row = compiled(model, state, contexts, time)
+    flow, accuracy, row = compiled(model, state, contexts, time)
     expected = rates(model, state, row, contexts, time)
-    assert found == pytest.approx(expected, rel=1e-9, abs=1e-11 * np.abs(expected).max())
+    assert flow == pytest.approx(expected, rel=1e-9, abs=1e-11 * np.abs(expected).max())
     assert accuracy == pytest.approx(icl_accuracy(model, state, row, contexts, time), abs=1e-12)
 
 
@@ -132,10 +132,10 @@ def slow(model, contexts, budget):
 @pytest.mark.parametrize("model", [MODEL, DECAYING, BARE])
 def test_the_solution_is_that_of_a_slow_independent_solver(model):
     contexts = draw_contexts(model, 40, 8)
-    found = solve_reduced(model, COUPLING, budget=25.0, contexts=contexts, rtol=1e-4)
+    solved = solve_reduced(model, COUPLING, budget=25.0, contexts=contexts, rtol=1e-4)
     expected = slow(model, contexts, 25.0)
     for name, value in zip(STATE, expected, strict=True):
-        assert found[name].item() == pytest.approx(value, rel=2e-3, abs=2e-3), name
+        assert solved[name].item() == pytest.approx(value, rel=2e-3, abs=2e-3), name
 
 
 def test_halving_the_step_divides_the_error_by_eight():
@@ -196,14 +196,14 @@ def test_one_k_gives_the_same_in_any_company():
 def test_acquisition_is_where_the_course_crosses():
     settings = {"budget": 300.0, "draws": 100}
     model = replace(MODEL, task_diversity=1e4)
-    found = solve_reduced(model, COUPLING, **settings)
+    solved = solve_reduced(model, COUPLING, **settings)
     course = reduced_course(model, COUPLING, **settings)
     above = course.time.values[course.icl_accuracy.values > 0.95][0]
     below = course.time.values[course.icl_accuracy.values <= 0.95]
-    assert below[below < above][-1] <= found.time_acquired.item() <= above
+    assert below[below < above][-1] <= solved.time_acquired.item() <= above
     stopped = solve_reduced(model, COUPLING, stop_acquired=True, **settings)
-    assert stopped.time_acquired.item() == found.time_acquired.item()
-    assert stopped.steps.item() <= found.steps.item()
+    assert stopped.time_acquired.item() == solved.time_acquired.item()
+    assert stopped.steps.item() <= solved.steps.item()
 
 
 def test_fresh_sequences_run_no_clock_and_drive_what_they_drive_alone():
@@ -242,16 +242,18 @@ def test_a_share_of_fresh_sequences_teaches_in_context_below_the_threshold():
 
 def test_the_threshold_is_where_the_curve_crosses():
     settings = {"budget": 100.0, "draws": 60}
-    found = reduced_threshold(MODEL, COUPLING, **settings)
-    sides = solve_reduced(MODEL, COUPLING, task_diversity=[found / 1.15, found * 1.15], **settings).icl_accuracy.values
-    assert 32 < found < 2048
+    k_star = reduced_threshold(MODEL, COUPLING, **settings)
+    sides = solve_reduced(
+        MODEL, COUPLING, task_diversity=[k_star / 1.15, k_star * 1.15], **settings
+    ).icl_accuracy.values
+    assert 32 < k_star < 2048
     assert sides[0] < 0.75 < sides[1]
 
 
 def test_scrambled_labels_teach_nothing_in_context():
-    found = solve_reduced(MODEL, COUPLING, budget=60.0, draws=100, scrambled=True)
-    assert abs(found.w.item()) < 1e-12
-    assert found.icl_accuracy.item() == pytest.approx(0.5, abs=1e-9)
+    solved = solve_reduced(MODEL, COUPLING, budget=60.0, draws=100, scrambled=True)
+    assert abs(solved.w.item()) < 1e-12
+    assert solved.icl_accuracy.item() == pytest.approx(0.5, abs=1e-9)
 
 
 def test_circuits_that_share_nothing_race_as_before():

@@ -133,20 +133,20 @@ def test_many_values_are_those_of_scalar_calls(name, argument):
 
 def test_many_thresholds_with_repeats_are_those_of_one():
     budgets = np.geomspace(2e3, 1e5, 600)
-    found = theory.threshold(Task(50, dimension=63.0), MEMORY, 0.3, budget=budgets, repeats=True)
+    k_star = theory.threshold(Task(50, dimension=63.0), MEMORY, 0.3, budget=budgets, repeats=True)
     for i in (0, 350):
         one = theory.threshold(Task(50, dimension=63.0), MEMORY, 0.3, budget=float(budgets[i]), repeats=True)
-        np.testing.assert_allclose([found.value[i], found.high[i]], [one.value, one.high], rtol=3e-6)
+        np.testing.assert_allclose([k_star.value[i], k_star.high[i]], [one.value, one.high], rtol=3e-6)
 
 
 def test_many_phases_are_those_of_one_on_either_side_of_every_border():
     """λ from where ICL lasts over where it is lost to where it is never acquired; between them it is not in doubt."""
     decay = np.geomspace(1e-5, 5e-3, 900)
-    found = theory.phase(Task(100, 1000), MEMORY, decay, 1e5)
-    borders = np.flatnonzero(found[1:] != found[:-1])
-    assert set(found) == {"lasting", "transient", "no ICL"} and borders.size == 2
+    phases = theory.phase(Task(100, 1000), MEMORY, decay, 1e5)
+    borders = np.flatnonzero(phases[1:] != phases[:-1])
+    assert set(phases) == {"lasting", "transient", "no ICL"} and borders.size == 2
     for i in (*borders, *(borders + 1)):
-        assert theory.phase(Task(100, 1000), MEMORY, decay[i], 1e5) == found[i]
+        assert theory.phase(Task(100, 1000), MEMORY, decay[i], 1e5) == phases[i]
 
 
 @settings(max_examples=40, deadline=None)

@@ -45,9 +45,9 @@ def counted(times, t):
 
 def levels(times):
     """Twenty of the times themselves, 0 and ∞, and what lies outside."""
-    found = np.unique(times[np.isfinite(times) & (times > 0.0)])
-    found = found[np.linspace(0, found.size - 1, 20).astype(int)] if found.size else np.array([1.0])
-    return np.concatenate([[0.0, 0.5 * found[0]], found, [2.0 * found[-1]]])
+    distinct = np.unique(times[np.isfinite(times) & (times > 0.0)])
+    distinct = distinct[np.linspace(0, distinct.size - 1, 20).astype(int)] if distinct.size else np.array([1.0])
+    return np.concatenate([[0.0, 0.5 * distinct[0]], distinct, [2.0 * distinct[-1]]])
 
 
 def assert_is_law(law, times, bound=CLOSED_ERROR):
@@ -120,9 +120,9 @@ def test_probability_of_acquiring_counts_every_start_that_is_in_time(case):
     task, w0, mean, std = TURNING[case]
     clocks = clock_at_acquisition(task, quantiles(mean, std, 400), w0)
     diversity = np.array([1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e9])
-    found = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity, w0=w0)
-    np.testing.assert_allclose(found, counted(clocks, MEMORY.total_clock(diversity)), atol=4.0 / 400)
-    assert np.any((found > 0.05) & (found < 0.95))
+    probability = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity, w0=w0)
+    np.testing.assert_allclose(probability, counted(clocks, MEMORY.total_clock(diversity)), atol=4.0 / 400)
+    assert np.any((probability > 0.05) & (probability < 0.95))
 
 
 @pytest.mark.parametrize("case", ["turning", "falling"])
@@ -133,8 +133,8 @@ def test_probability_of_acquiring_is_that_of_the_law(case):
     assert law._sets.falls is (case == "falling")
     diversity = np.geomspace(3.0, 1e3, 600)
     expected = law.cdf(2.0 * MEMORY.total_clock(diversity))
-    found = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity, w0=w0)
-    np.testing.assert_allclose(found, expected, atol=1.2e-5)
+    probability = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity, w0=w0)
+    np.testing.assert_allclose(probability, expected, atol=1.2e-5)
     alone = acquisition_probability(task, MEMORY, mean, std, task_diversity=diversity[100], w0=w0)
     assert alone == pytest.approx(expected[100], abs=1e-5) and 0.01 < alone < 0.999
 
@@ -143,9 +143,9 @@ def test_probability_with_repeats_where_the_readout_starts_reversed():
     task, w0, mean, std = Task(20, task_diversity=60, dimension=2), -1.0, 1.5, 1.0
     beta0 = quantiles(mean, std, 60)
     won = clock_at_acquisition(task, beta0, w0, repeats=True) <= float(MEMORY.total_clock(60))
-    found = float(acquisition_probability(task, MEMORY, mean, std, w0=w0, repeats=True))
-    assert 0.02 < found < 0.98
-    assert found == pytest.approx(won.mean(), abs=4.0 / 60)
+    probability = float(acquisition_probability(task, MEMORY, mean, std, w0=w0, repeats=True))
+    assert 0.02 < probability < 0.98
+    assert probability == pytest.approx(won.mean(), abs=4.0 / 60)
 
 
 def test_moments_over_every_branch():

@@ -42,15 +42,15 @@ def test_newton_finds_what_the_bisection_finds(task, log_decay):
     beta = np.concatenate([np.geomspace(1e-6, 0.02, 5), np.linspace(0.1, math.log(task.context_length) + 2.0, 15)])[
         None
     ]
-    found = curve_at(Tasks(task, decay), beta)
+    curve = curve_at(Tasks(task, decay), beta)
     averages = curve_module._Averages(Tasks(task, decay), beta)
     _, margin = curve_module._bisected(averages, decay[:, None], beta)
     inside = (margin > MARGINS[0] + 0.1) & (margin < MARGINS[1] - 0.1)
     assume(inside.any())
     # 20 halvings of 110 leave 1e-4
-    np.testing.assert_allclose(found.margin[inside], margin[inside], atol=2e-4)
-    flow = averages.at(found.w, found.margin)
-    balance = np.maximum(np.abs(flow.drive / (decay * found.w) - 1.0), np.abs(flow.pull / (decay * beta) - 1.0))
+    np.testing.assert_allclose(curve.margin[inside], margin[inside], atol=2e-4)
+    flow = averages.at(curve.w, curve.margin)
+    balance = np.maximum(np.abs(flow.drive / (decay * curve.w) - 1.0), np.abs(flow.pull / (decay * beta) - 1.0))
     assert balance[inside].max() < 1e-9
 
 
@@ -67,22 +67,24 @@ def test_the_slope_along_the_curve_is_its_difference():
 def test_many_folds_and_none_are_those_of_each(form):
     """Context lengths from 3 on, the first of which have no fold: NaN in an array, None alone."""
     lengths = np.arange(3, 400)
-    found = form(Task(lengths), 1e-3)
+    values = form(Task(lengths), 1e-3)
     for index in (0, 5, 8, 20, 396):
         one = form(Task(int(lengths[index])), 1e-3)
         if one is None:
-            assert all(math.isnan(value[index]) for value in (found.w, found.beta, found.margin, *found.eigenvalues))
+            assert all(
+                math.isnan(value[index]) for value in (values.w, values.beta, values.margin, *values.eigenvalues)
+            )
         else:
-            assert found.margin[index] == pytest.approx(one.margin, abs=1e-6)
-            assert found.beta[index] == pytest.approx(one.beta, abs=1e-5)
-    assert np.isnan(found.w[0]) and np.isfinite(found.w[20:]).all()
+            assert values.margin[index] == pytest.approx(one.margin, abs=1e-6)
+            assert values.beta[index] == pytest.approx(one.beta, abs=1e-5)
+    assert np.isnan(values.w[0]) and np.isfinite(values.w[20:]).all()
 
 
 def test_fixed_points_of_many_decays_come_and_go_at_the_folds():
     margin = 3.5
     decays = np.exp(np.random.default_rng(4).uniform(-8.0, -5.0, 3000))
-    found = fixed_points(Task(100), decays, margin)
-    count = np.sum([np.isfinite(point.w) for point in found], axis=0)
+    points = fixed_points(Task(100), decays, margin)
+    count = np.sum([np.isfinite(point.w) for point in points], axis=0)
     ends = [form(Task(100), decays).margin for form in (acquisition_fold, fold)]
     between = (ends[0] < margin) & (margin < ends[1])
     away = np.min(np.abs(np.array(ends) - margin), axis=0) > 1e-6
@@ -90,17 +92,17 @@ def test_fixed_points_of_many_decays_come_and_go_at_the_folds():
     assert set(count.tolist()) == {1, 3}
     for index in (0, 1000, 2999):
         alone = fixed_points(Task(100), float(decays[index]), margin)
-        np.testing.assert_allclose([point.w[index] for point in found][: len(alone)], [p.w for p in alone], rtol=3e-6)
+        np.testing.assert_allclose([point.w[index] for point in points][: len(alone)], [p.w for p in alone], rtol=3e-6)
 
 
 def test_fixed_points_at_many_margins_are_those_of_each():
     decays, margins = np.array([[1e-4], [1e-3]]), np.array([-1.0, 0.3, 2.0, 3.5, 4.5, 6.0])
-    found = fixed_points(Task(100), decays, margins)
+    points = fixed_points(Task(100), decays, margins)
     for i, j in np.ndindex(2, 6):
         alone = fixed_points(Task(100), float(decays[i, 0]), float(margins[j]))
         assert [point.margin for point in alone] == pytest.approx([margins[j]] * len(alone), abs=1e-9)
         for name in ("w", "beta", "margin"):
-            here = [getattr(point, name)[i, j] for point in found]
+            here = [getattr(point, name)[i, j] for point in points]
             assert here[: len(alone)] == pytest.approx([getattr(point, name) for point in alone], rel=1e-9)
             assert np.isnan(here[len(alone) :]).all()
 
@@ -112,8 +114,8 @@ def test_the_time_of_loss_where_w_runs_away_is_the_integral_over_the_margin():
     x, weights = np.polynomial.legendre.leggauss(40)
     s = 0.5 * math.sqrt(end.margin) * (x + 1.0)  # φ = φ_c − s²: smooth at the fold
     margins = end.margin - s**2
-    found = fixed_points(RUNAWAY, decay, margins)
-    w, beta = (np.nanmax([getattr(point, name) for point in found], axis=0) for name in ("w", "beta"))
+    points = fixed_points(RUNAWAY, decay, margins)
+    w, beta = (np.nanmax([getattr(point, name) for point in points], axis=0) for name in ("w", "beta"))
     residual = mean_residual(w, beta, RUNAWAY, margins)
     total = math.sqrt(end.margin) * weights @ (s / MEMORY.field(margins, residual, 2000.0))
     # 20 nodes fewer leave 1e-5 in the sum

@@ -41,16 +41,16 @@ def time_with_decay(beta0, decay, task=TASK):
 def test_decay_pulls_a_negative_start_up(decay):
     """Between 21260 without decay and 1/λ: the long tail is cut, and phase sees it."""
     exact = time_with_decay(-3.0, decay)
-    found = acquired_with_decay(TASK, MEMORY, *(np.array([x]) for x in (decay, -3.0, 0.0, math.inf)))
-    assert found.time[0] == pytest.approx(exact, rel=1e-6)
+    acquired = acquired_with_decay(TASK, MEMORY, *(np.array([x]) for x in (decay, -3.0, 0.0, math.inf)))
+    assert acquired.time[0] == pytest.approx(exact, rel=1e-6)
     assert exact < 21260 / 3
     assert phase(TASK, MEMORY, decay, [0.99 * exact, 1.01 * exact], -3.0).tolist() == ["no ICL", "lasting"]
 
 
 def test_phase_where_decay_acquires_what_the_race_alone_would_not():
     """K = 1e4, β0 = −3, λ = 1e-3: acquired at 2898, lost at 48539 by the equations; the fold delays."""
-    found = phase(Task(100, 1e4), MEMORY, 1e-3, [2.8e3, 3.0e3, 4.5e4, 4.9e4], -3.0)
-    assert found.tolist() == ["no ICL", "lasting", "lasting", "transient"]
+    phases = phase(Task(100, 1e4), MEMORY, 1e-3, [2.8e3, 3.0e3, 4.5e4, 4.9e4], -3.0)
+    assert phases.tolist() == ["no ICL", "lasting", "lasting", "transient"]
 
 
 def test_above_the_critical_decay_only_a_start_beyond_the_saddle_acquires():
@@ -104,8 +104,8 @@ def test_momentum_without_drag_is_the_mills_integral():
     from iclrace.theory.acquisition.momentum import _lag
 
     for w, beta in ((0.3, -0.5), (2.0, 1.0), (-0.4, 0.0)):
-        found = float(_lag(np.array(w), np.array(beta), 0.0))
-        assert found == pytest.approx(math.exp(beta) * (w + float(mills_ratio(w))), rel=1e-12)
+        lag = float(_lag(np.array(w), np.array(beta), 0.0))
+        assert lag == pytest.approx(math.exp(beta) * (w + float(mills_ratio(w))), rel=1e-12)
     # and with drag it is the difference quotient of the clock's gradient along the flow
     from iclrace.theory import acquisition_clock
 

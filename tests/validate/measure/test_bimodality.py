@@ -28,13 +28,13 @@ DRAWS = {
 @pytest.mark.parametrize("law", DRAWS)
 def test_one_kind_of_outcome_is_not_called_two(law):
     rng = np.random.default_rng(1)
-    found = [measure_bimodality(DRAWS[law](rng, 24)) for _ in range(300)]
+    measured = [measure_bimodality(DRAWS[law](rng, 24)) for _ in range(300)]
     # A level of 5 % in 300 repeats: the standard deviation is 1.3 %, three of them above.
-    assert np.mean([f.bimodal for f in found]) < 0.09
+    assert np.mean([f.bimodal for f in measured]) < 0.09
     if law == "normal":
         # The mixture's own null law: its level is exact but for the 399 samples that stand for the law (1.1 %) and
         # the repeats (1.3 %); three standard deviations of both.
-        assert 0.0 < np.mean([f.mixture_p_value < 0.05 for f in found]) < 0.10
+        assert 0.0 < np.mean([f.mixture_p_value < 0.05 for f in measured]) < 0.10
 
 
 def test_two_kinds_of_outcome_are_found_with_their_shares():
@@ -42,10 +42,10 @@ def test_two_kinds_of_outcome_are_found_with_their_shares():
     hits = []
     for _ in range(300):
         upper = rng.random(24) < 0.4
-        found = measure_bimodality(np.where(upper, 0.97, 0.52) + 0.02 * rng.standard_normal(24))
-        assert found.mixture_p_value <= 0.01 and found.bic_difference > 0
-        assert found.means == pytest.approx((0.52, 0.97), abs=0.05)
-        hits.append((found.bimodal, found.upper.contains(0.4)))
+        measured = measure_bimodality(np.where(upper, 0.97, 0.52) + 0.02 * rng.standard_normal(24))
+        assert measured.mixture_p_value <= 0.01 and measured.bic_difference > 0
+        assert measured.means == pytest.approx((0.52, 0.97), abs=0.05)
+        hits.append((measured.bimodal, measured.upper.contains(0.4)))
     # 95 % of 300: three standard deviations of 1.3 %.
     assert np.all(np.mean(hits, 0) > 0.91)
 
@@ -55,24 +55,24 @@ def test_two_kinds_of_outcome_are_found_with_their_shares():
 def test_counts_of_one_chance_are_of_one_kind(chance, size):
     """Accuracies of 2,000 sequences. As numbers, 24 of chance 0.999 were called two kinds 94 times of 100."""
     rng = np.random.default_rng(5)
-    found = [measure_bimodality(rng.binomial(2000, chance, size) / 2000) for _ in range(60)]
+    measured = [measure_bimodality(rng.binomial(2000, chance, size) / 2000) for _ in range(60)]
     # the level is 5 %, which the dip keeps with room to spare: three standard deviations of 2.8 %
-    assert np.mean([f.bimodal for f in found]) <= 0.05
-    assert np.mean([f.mixture_p_value < 0.05 for f in found]) < 0.135
+    assert np.mean([f.bimodal for f in measured]) <= 0.05
+    assert np.mean([f.mixture_p_value < 0.05 for f in measured]) < 0.135
     if chance == 0.99:  # negative control: the same as numbers
         as_numbers = [measure_bimodality(rng.binomial(2000, 0.999, 96) / 2000, test_size=None) for _ in range(60)]
         assert np.mean([f.bimodal for f in as_numbers]) > 0.5
 
 
 def test_neighbouring_counts_are_not_two_kinds():
-    found = measure_bimodality([1.0] * 12 + [0.9995] * 12)
-    assert not found.bimodal and found.p_value > 0.5
+    measured = measure_bimodality([1.0] * 12 + [0.9995] * 12)
+    assert not measured.bimodal and measured.p_value > 0.5
     assert measure_bimodality([1.0] * 12 + [0.9] * 12).bimodal
 
 
 def test_equal_outcomes_are_of_one_kind():
-    found = measure_bimodality(np.ones(10))
-    assert not found.bimodal and found.upper.value == 1.0
+    measured = measure_bimodality(np.ones(10))
+    assert not measured.bimodal and measured.upper.value == 1.0
     two = measure_bimodality([0.5] * 5 + [1.0] * 5)
     assert two.bimodal and two.means == pytest.approx((0.5, 1.0))
     with pytest.raises(ValueError, match="four"):
@@ -81,11 +81,11 @@ def test_equal_outcomes_are_of_one_kind():
 
 def test_the_mixture_is_the_likelihood_of_its_parameters():
     x = np.sort(np.random.default_rng(3).normal(0, 1, 30) + 3 * (np.arange(30) % 2))
-    found = measure_bimodality(x)
-    part = found.upper.value
-    two = (1 - part) * stats.norm.pdf(x, found.means[0], found.width) + part * stats.norm.pdf(
-        x, found.means[1], found.width
+    measured = measure_bimodality(x)
+    part = measured.upper.value
+    two = (1 - part) * stats.norm.pdf(x, measured.means[0], measured.width) + part * stats.norm.pdf(
+        x, measured.means[1], measured.width
     )
     ratio = 2 * (np.log(two).sum() - stats.norm.logpdf(x, x.mean(), x.std()).sum())
     # The share of runs nearer to a component stands in for its weight, which the likelihood feels in second order.
-    assert found.bic_difference + 2 * np.log(30) == pytest.approx(ratio, abs=0.3)
+    assert measured.bic_difference + 2 * np.log(30) == pytest.approx(ratio, abs=0.3)

@@ -49,21 +49,21 @@ def test_weights_made_by_hand():
     d = D + 2
     slope, reads = torch.arange(1.0, d + 1, dtype=torch.double), torch.linspace(-1, 2, d, dtype=torch.double)
     tokens, labels, target = sequences(50)
-    found = order_parameters(by_hand(slope, reads, 0.3), tokens, labels, target)
+    measured = order_parameters(by_hand(slope, reads, 0.3), tokens, labels, target)
     s = math.sqrt(d) / 2
     w, value = s * float(slope @ reads), s**2 * float(reads @ reads)
-    assert found["w"] == pytest.approx(w)
-    assert found["w_spread"] == pytest.approx(0.0, abs=1e-9)
-    assert found["value"] == pytest.approx(value)
-    assert found["gain"] == pytest.approx(1 + 2 * w**2 / value)  # W₁: |v|², W₂ and W₃: w² each
-    assert found["beta"] == pytest.approx(d / math.sqrt(2) * 0.3)
-    assert found["item_roughness"] == found["label_std"] == found["stored"] == 0.0
+    assert measured["w"] == pytest.approx(w)
+    assert measured["w_spread"] == pytest.approx(0.0, abs=1e-9)
+    assert measured["value"] == pytest.approx(value)
+    assert measured["gain"] == pytest.approx(1 + 2 * w**2 / value)  # W₁: |v|², W₂ and W₃: w² each
+    assert measured["beta"] == pytest.approx(d / math.sqrt(2) * 0.3)
+    assert measured["item_roughness"] == measured["label_std"] == measured["stored"] == 0.0
     normed = torch.nn.functional.layer_norm(tokens, (d,))
     scores = 0.3 * torch.einsum("bnd,bd->bn", normed[..., :D], normed[:, -1, :D])
     attention = scores.softmax(-1)
-    assert found["own_attention"] == pytest.approx(float(attention[:, -1].mean()))
-    assert found["copy_attention"] == pytest.approx(float(attention[:, 0].mean()))
-    assert found["attended"] == pytest.approx(float(((attention[:, :-1] * labels).sum(1) * target).mean()))
+    assert measured["own_attention"] == pytest.approx(float(attention[:, -1].mean()))
+    assert measured["copy_attention"] == pytest.approx(float(attention[:, 0].mean()))
+    assert measured["attended"] == pytest.approx(float(((attention[:, :-1] * labels).sum(1) * target).mean()))
 
 
 def test_a_label_stored_in_the_scores_is_seen():
@@ -74,10 +74,10 @@ def test_a_label_stored_in_the_scores_is_seen():
     tokens, labels, _ = sequences(400)
     normed = torch.nn.functional.layer_norm(tokens, (D + 2,))[:, -1, 0]
     target = torch.sign(normed)
-    found = order_parameters(net, tokens, labels, target)
+    measured = order_parameters(net, tokens, labels, target)
     unit = math.sqrt(D + 2) / 2 * 2.0 * math.sqrt(0.1)
-    assert found["stored"] == pytest.approx(unit * float(normed.abs().mean()), rel=1e-9)
-    assert found["label_std"] == pytest.approx(unit * float(normed.abs().std()), rel=1e-9)
+    assert measured["stored"] == pytest.approx(unit * float(normed.abs().mean()), rel=1e-9)
+    assert measured["label_std"] == pytest.approx(unit * float(normed.abs().std()), rel=1e-9)
 
 
 def test_initial_networks_have_what_the_equations_start_from():
@@ -126,9 +126,9 @@ def test_a_run_stores_what_is_read_off_its_weights(diversity):
     assert trainer.between_readings == 2 and len(trainer.order) == 21 <= READINGS
     stored = trainer.dataset(1)
     for name in ORDER:
-        found = stored[f"order_{name}"].values
-        assert found[[0, 2, 4]] == pytest.approx([expected[i][name] for i in (0, 2, 4)], rel=1e-9, abs=1e-12), name
-        assert np.isnan(found[[1, 3]]).all()
+        values = stored[f"order_{name}"].values
+        assert values[[0, 2, 4]] == pytest.approx([expected[i][name] for i in (0, 2, 4)], rel=1e-9, abs=1e-12), name
+        assert np.isnan(values[[1, 3]]).all()
     assert len(set(stored.order_w.values[[0, 2, 4]])) == 3  # training moves it
 
 

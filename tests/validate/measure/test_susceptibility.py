@@ -25,18 +25,18 @@ def two_states(rng, p, seeds, k=K):
 
 def test_the_variance_of_a_mixture_peaks_where_half_acquire():
     accuracy = two_states(np.random.default_rng(0), share(K), 400)
-    found = susceptibility(K, accuracy)
+    measured = susceptibility(K, accuracy)
     p = share(K)
     # the variance of n draws of a two-state variable has relative deviation below √(3/n) at these p, but for rare ones
-    assert found.variance[2:5] == pytest.approx(0.25 * (p * (1 - p))[2:5], rel=5 * math.sqrt(3 / 400))
-    assert (found.peak.value, found.peak.low, found.peak.high) == (K[3], K[2], K[4]) and found.claimed
+    assert measured.variance[2:5] == pytest.approx(0.25 * (p * (1 - p))[2:5], rel=5 * math.sqrt(3 / 400))
+    assert (measured.peak.value, measured.peak.low, measured.peak.high) == (K[3], K[2], K[4]) and measured.claimed
 
 
 def test_a_claimed_interval_holds_the_middle_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    found = [susceptibility(K, two_states(rng, share(K, 600.0), 12) + 0.01 * rng.standard_normal((7, 12)))
+    measured = [susceptibility(K, two_states(rng, share(K, 600.0), 12) + 0.01 * rng.standard_normal((7, 12)))
              for _ in range(60)]  # fmt: skip
-    claimed = [one.peak for one in found if one.claimed]
+    claimed = [one.peak for one in measured if one.claimed]
     # binomial of 0.95: three standard deviations of 50 are 0.09
     assert len(claimed) > 40 and np.mean([one.contains(600.0) for one in claimed]) > 0.86
 
@@ -51,16 +51,16 @@ def test_no_peak_is_claimed_where_there_is_none(kind):
         "Gaussian": lambda: 0.7 + 0.1 * rng.standard_normal((7, 6)),
         "only the mean moves": lambda: 0.5 + 0.5 * share(K)[:, None] + 0.02 * rng.standard_normal((7, 6)),
     }[kind]
-    found = [susceptibility(K, draw()) for _ in range(80)]
-    assert sum(one.claimed for one in found) <= 10
-    assert all((one.peak.low, one.peak.high) == (0.0, math.inf) for one in found if not one.claimed)
+    measured = [susceptibility(K, draw()) for _ in range(80)]
+    assert sum(one.claimed for one in measured) <= 10
+    assert all((one.peak.low, one.peak.high) == (0.0, math.inf) for one in measured if not one.claimed)
 
 
 def test_too_few_seeds_say_nothing():
     accuracy = np.full((7, 3), 0.5)
     accuracy[3] = [0.5, 1.0, 1.0]
-    found = susceptibility(K, accuracy).peak
-    assert (found.value, found.low, found.high) == (K[3], 0.0, math.inf)
+    peak = susceptibility(K, accuracy).peak
+    assert (peak.value, peak.low, peak.high) == (K[3], 0.0, math.inf)
     assert not susceptibility(K, np.full((7, 6), 0.5)).claimed  # nothing varies
 
 
@@ -70,9 +70,9 @@ def test_a_peak_at_the_end_of_the_scan_is_open_there_and_missing_runs_are_left_o
     accuracy = np.where(np.arange(4)[:, None] < 3, 0.5 + 0.001 * rng.standard_normal((4, 20)), 1.0)
     accuracy[3, ::2] = 0.5
     accuracy[0, 15:] = np.nan
-    found = susceptibility(k, accuracy)
-    assert (found.peak.value, found.peak.low, found.peak.high) == (k[3], k[2], math.inf)
-    assert found.variance[0] == pytest.approx(np.var(accuracy[0, :15], ddof=1))
+    measured = susceptibility(k, accuracy)
+    assert (measured.peak.value, measured.peak.low, measured.peak.high) == (k[3], k[2], math.inf)
+    assert measured.variance[0] == pytest.approx(np.var(accuracy[0, :15], ddof=1))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_few_gaussian_seeds_are_above_zero_by_what_is_said():
 
 def test_what_says_nothing_is_open_below():
     for accuracy in ([0.9], [0.5, 0.5, 0.5]):
-        found = binder_cumulant(accuracy)
-        assert (found.low, found.high) == (-math.inf, pytest.approx(2 / 3))
+        cumulant = binder_cumulant(accuracy)
+        assert (cumulant.low, cumulant.high) == (-math.inf, pytest.approx(2 / 3))
     with pytest.raises(ValueError, match="accuracy"):
         binder_cumulant([np.nan])
 
@@ -125,8 +125,8 @@ def curve(rng, seeds, **how):
 def test_curves_of_two_widths_cross_where_half_acquire():
     rng = np.random.default_rng(6)
     steep, wide = ({"width": one, "middle": 550.0} for one in (0.3, 0.9))
-    found = crossing(curve(rng, 1000, **steep), curve(rng, 1000, **wide))
-    assert found is not None and found.contains(550.0) and K[2] <= found.low < found.high <= K[4]
+    crossed = crossing(curve(rng, 1000, **steep), curve(rng, 1000, **wide))
+    assert crossed is not None and crossed.contains(550.0) and K[2] <= crossed.low < crossed.high <= K[4]
     back = crossing(curve(rng, 1000, **wide), curve(rng, 1000, **steep))
     assert back is not None and back.contains(550.0)
 
@@ -140,5 +140,5 @@ def test_shifted_curves_and_few_seeds_do_not_cross():
 def test_curves_without_common_k_do_not_cross():
     flat = [Estimate.exact(0.1), Estimate.exact(0.5)]
     assert crossing(([1.0, 2.0], flat), ([3.0, 4.0], flat)) is None
-    found = crossing(([1.0, 4.0], flat), ([1.0, 4.0], flat[::-1]))
-    assert found is not None and found.value == pytest.approx(2.0)  # half-way in ln K
+    crossed = crossing(([1.0, 4.0], flat), ([1.0, 4.0], flat[::-1]))
+    assert crossed is not None and crossed.value == pytest.approx(2.0)  # half-way in ln K

@@ -63,9 +63,9 @@ def test_between_the_ends_the_value_is_the_mean_over_a_normal_threshold(k):
     said = Estimate(100.0, 50.0, 200.0)
     deviation = math.log(2) / stats.norm.ppf(0.975)
     thresholds = 100 * np.exp(deviation * stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000))
-    found = accuracy_from(said, k)
-    assert found.value == pytest.approx(np.where(k > thresholds, 1.0, 0.5).mean(), abs=1 / 20_000)
-    assert (found.low, found.high) == (0.5, 1.0)
+    predicted = accuracy_from(said, k)
+    assert predicted.value == pytest.approx(np.where(k > thresholds, 1.0, 0.5).mean(), abs=1 / 20_000)
+    assert (predicted.low, predicted.high) == (0.5, 1.0)
 
 
 def test_beyond_the_ends_networks_end_at_chance_or_right():
@@ -93,8 +93,8 @@ def test_measured_accuracies_are_students_and_a_network_that_is_stopped_may_end_
     runs = stepped(100.0, seeds=4, above=0.96)
     runs.icl_accuracy[0, :, 1] = [0.5, 0.6, 0.7, np.nan]
     runs.icl_accuracy[0, 3, 0] = np.nan  # diverged
-    found = final_accuracies(runs, 100.0)
-    first, *_, last = found.values()
+    final = final_accuracies(runs, 100.0)
+    first, *_, last = final.values()
     reference = stats.ttest_1samp([0.5, 0.6, 0.7], 0).confidence_interval(0.95)
     assert first.value == pytest.approx(0.6)
     assert (first.low, first.high) == pytest.approx((reference.low, reference.high))
@@ -105,16 +105,16 @@ def test_measured_accuracies_are_students_and_a_network_that_is_stopped_may_end_
 
 def test_a_perfect_threshold_is_at_the_floor_and_one_off_by_four_is_punished():
     known = conditions(right=EXACT, off=lambda k: EXACT(4 * k), wide=lambda k: Estimate(k, k / 9, 9 * k))
-    found = compare_accuracy(known, [Stated("right"), Stated("off"), Stated("wide"), Stated("nobody")])
-    rows = {row["predictor"]: row for row in found.rows()}
+    scores = compare_accuracy(known, [Stated("right"), Stated("off"), Stated("wide"), Stated("nobody")])
+    rows = {row["predictor"]: row for row in scores.rows()}
     assert rows["right"]["score"] == 0.0 and rows["right"]["covered"] == rows["right"]["points"] == 4 * len(FACTORS)
     # K = 1.5 and 3 K* are said to end at chance: off by 1/2, 40 times
     assert rows["off"]["score"] == pytest.approx(40 / 2 * 2 / len(FACTORS))
     assert rows["off"]["off by"] == pytest.approx(1 / 6) and rows["off"]["covered"] == 4 * 4
     assert rows["wide"]["score"] == pytest.approx(0.5)
     assert rows["nobody"]["score"] == 1.0 and rows["nobody"]["says"] == 0 and math.isnan(rows["nobody"]["off by"])
-    assert [row["predictor"] for row in found.rows()] == ["right", "wide", "nobody", "off"]
-    told = found.by_condition()
+    assert [row["predictor"] for row in scores.rows()] == ["right", "wide", "nobody", "off"]
+    told = scores.by_condition()
     assert len(told) == 4 * 4 * len(FACTORS)
     assert np.mean([row["score"] for row in told if row["predictor"] == "off"]) == pytest.approx(rows["off"]["score"])
 
@@ -137,8 +137,8 @@ def test_conditions_without_networks_are_refused():
 
 def test_the_theory_is_what_the_others_are_tested_against():
     known = conditions(**{"starvation": EXACT, REDUCED: EXACT})
-    found = compare(known, predictors(known, "t_ICL"))
-    assert found.rivals[found.against].name == REDUCED and found.rivals[0].name == "starvation"
+    scores = compare(known, predictors(known, "t_ICL"))
+    assert scores.rivals[scores.against].name == REDUCED and scores.rivals[0].name == "starvation"
     assert compare(known, [Stated("a"), Stated("b", theory=True)], "a").against == 0
     assert compare(known, [Stated("a"), Stated("b")]).against == 0
 
