@@ -25,6 +25,9 @@ ACQUIRED = 0.95
 
 Array = NDArray[np.float64]
 
+#: Points × nodes evaluated at a time, so that temporary arrays stay in a core's cache.
+_CHUNK = 2**16
+
 
 @by_name
 def icl_accuracy(w: ArrayLike, beta: ArrayLike, task: Task) -> NDArray[np.float64]:
@@ -133,22 +136,30 @@ def finite_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, memory_std: Array
     """
     plain = task.labels == "iid" and task.score_std == 0.0
     require(plain, "task", "have i.i.d. labels and flat attention here", task)
-    w, beta, noise, _ = broadcast(
+    w, beta, noise, length, copies, label_std = broadcast(
         w=real("w", w), beta=np.clip(real("beta", beta), -BETA_MAX, BETA_MAX),
-        memory_std=real("memory_std", memory_std, minimum=0.0), task=np.empty(task.shape),
+        memory_std=real("memory_std", memory_std, minimum=0.0), context_length=np.asarray(task.context_length),
+        copies=np.asarray(task.copies), label_std=np.asarray(task.label_std),
     )  # fmt: skip
+    columns = [array.reshape(-1, 1) for array in (w, beta, noise, length, copies, label_std)]
+    step = _CHUNK // _squared_norms(float(task.dimension))[0].size
+    starts = range(0, max(w.size, 1), step)
+    correct = [_correct(task, *(column[start : start + step] for column in columns)) for start in starts]
+    return 0.5 + np.sign(w) * (np.concatenate(correct).reshape(w.shape) - 0.5)
+
+
+def _correct(task: Task, w: Array, beta: Array, noise: Array, length: Array, copies: Array, label_std: Array) -> Array:
+    """The average of :func:`finite_accuracy` at w > 0, at points in columns."""
     square, weight = _squared_norms(float(task.dimension))
-    task, b = task.expanded(), beta[..., None]
-    others = task.context_length - task.copies
+    others = length - copies
     # numerator and both noises divided by e^{βx}, in logarithms, so that no term overflows
-    spread = np.minimum(b**2 * square / task.dimension, 300.0) if math.isfinite(task.dimension) else 0.0 * b
-    rest = np.exp(np.clip(spread - b * square, -700.0, 600.0))
-    total = task.copies + task.target_in_softmax + others * np.exp(np.clip(0.5 * spread - b * square, -700.0, 600.0))
-    labels = task.label_std * np.sqrt(others) * rest
+    spread = np.minimum(beta**2 * square / task.dimension, 300.0) if math.isfinite(task.dimension) else 0.0 * beta
+    rest = np.exp(np.clip(spread - beta * square, -700.0, 600.0))
+    total = copies + task.target_in_softmax + others * np.exp(np.clip(0.5 * spread - beta * square, -700.0, 600.0))
+    labels = label_std * np.sqrt(others) * rest
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        loud = np.where(noise > 0.0, noise / np.abs(w), 0.0)[..., None] * total
-        correct = ndtr(task.copies / np.hypot(labels, loud)) @ weight
-    return 0.5 + np.sign(w) * (correct - 0.5)
+        loud = np.where(noise > 0.0, noise / np.abs(w), 0.0) * total
+        return ndtr(copies / np.hypot(labels, loud)) @ weight
 
 
 @lru_cache(maxsize=16)

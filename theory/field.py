@@ -17,8 +17,8 @@ from .task import Task
 
 Array = NDArray[np.float64]
 
-#: Points × nodes evaluated at a time: 16 MiB per temporary array.
-_CHUNK = 2**21
+#: Points × nodes evaluated at a time: half a MiB per temporary array, so that the few of them stay in a core's cache.
+_CHUNK = 2**16
 
 
 def _many_nodes(given: dict[str, Any]) -> bool:
