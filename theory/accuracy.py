@@ -16,7 +16,7 @@ from .common.elementwise import elementwise
 from .common.labels import by_name
 from .contexts.attention import BETA_MAX
 from .contexts.rough_scores import rough_accuracy
-from .numerics.quadrature import legendre
+from .numerics.quadrature import AT_A_TIME, legendre
 from .numerics.roots import root
 from .task import Task
 
@@ -24,9 +24,6 @@ from .task import Task
 ACQUIRED = 0.95
 
 Array = NDArray[np.float64]
-
-#: Points × nodes evaluated at a time, so that temporary arrays stay in a core's cache.
-_CHUNK = 2**16
 
 
 @by_name
@@ -142,7 +139,7 @@ def finite_accuracy(w: ArrayLike, beta: ArrayLike, task: Task, memory_std: Array
         copies=np.asarray(task.copies), label_std=np.asarray(task.label_std),
     )  # fmt: skip
     columns = [array.reshape(-1, 1) for array in (w, beta, noise, length, copies, label_std)]
-    step = _CHUNK // _squared_norms(float(task.dimension))[0].size
+    step = AT_A_TIME // _squared_norms(float(task.dimension))[0].size
     starts = range(0, max(w.size, 1), step)
     correct = [_correct(task, *(column[start : start + step] for column in columns)) for start in starts]
     return 0.5 + np.sign(w) * (np.concatenate(correct).reshape(w.shape) - 0.5)

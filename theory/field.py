@@ -13,12 +13,10 @@ from .common.arguments import broadcast, real
 from .common.elementwise import elementwise
 from .common.labels import by_name
 from .contexts.attention import Attended, ContextAverage, ContextNodes, attended_label, context_nodes
+from .numerics.quadrature import AT_A_TIME
 from .task import Task
 
 Array = NDArray[np.float64]
-
-#: Points × nodes evaluated at a time: half a MiB per temporary array, so that the few of them stay in a core's cache.
-_CHUNK = 2**16
 
 
 def _many_nodes(given: dict[str, Any]) -> bool:
@@ -132,7 +130,7 @@ def averaged(
 ) -> tuple[Array, ...]:
     """``function(w, attended, margin, weight)`` over broadcast points, the nodes last, in chunks of bounded memory."""
     w, beta, margin = broadcast(w=real("w", w), beta=real("beta", beta), margin=real("margin", margin))
-    step = max(1, _CHUNK // context.weight.size)
+    step = max(1, AT_A_TIME // context.weight.size)
     flat = [array.ravel() for array in (w, beta, margin)]
     parts = []
     for start in range(0, max(w.size, 1), step):

@@ -294,12 +294,12 @@ def test_shrinking_steps_are_foreseen():
 
 
 def test_evaluations_are_budgeted():
-    """Budgets leave a quarter above what was needed when they were written: 290, and 247 and 772 with decay."""
+    """Budgets leave a fifth and more above what was needed when they were written: 290, and 247 and 772 with decay."""
     beta0 = np.random.default_rng(0).normal(size=500)
     y0 = np.stack([np.zeros(500), beta0], axis=-1)
     runs = solve_ensemble(CoupledModel(Task(100)), y0, (0.0, 1000.0), 1e-6, 1e-6)
     assert runs.evaluations.mean() < 360
-    for tolerance, budget in ((1e-2, 310), (1e-6, 960)):
+    for tolerance, budget in ((1e-2, 310), (1e-6, 940)):
         runs = solve_ensemble(reference_phase_model(1000, 1e-3), y0, (0.0, 1e5), tolerance, tolerance)
         assert runs.evaluations.mean() < budget
 

@@ -174,7 +174,8 @@ def test_every_function_of_a_task_is_among_them():
 
 def test_one_bad_number_among_many_is_named():
     lengths = np.arange(1, 1001)
-    with pytest.raises(ValueError, match=r"'context_length' must be .* everywhere, but it is 1 at index \[0\]"):
+    refusal = r"'context_length' must be an integer N in \[2, 2\^53\) everywhere, but it is 1 at index \[0\]"
+    with pytest.raises(ValueError, match=refusal):
         theory.acquisition_time(Task(lengths), 0.0)
     decay = np.append(np.geomspace(1e-4, 1e-3, 400), -1.0)
     with pytest.raises(ValueError, match=r"'decay' must .* but it is -1"):

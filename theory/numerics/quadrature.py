@@ -5,6 +5,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+#: Points × nodes that an average is taken of at a time: half a MiB per temporary array, so that the few of them stay
+#: in a core's cache.
+AT_A_TIME = 2**16
+
 
 @lru_cache
 def legendre(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

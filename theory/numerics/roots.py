@@ -26,5 +26,8 @@ def roots(function: Callable[[Array, NDArray[np.intp]], Array], low: Array, high
     if low.size == 0:
         return low.copy()
     tolerances: Any = {"xatol": xatol, "xrtol": 1e-14, "fatol": 0.0}
-    of = lambda x, point: function(x, point.astype(np.intp))  # noqa: E731
+
+    def of(x: Array, point: Array) -> Array:
+        return function(x, point.astype(np.intp))
+
     return find_root(of, (low, high), args=(np.arange(low.size),), tolerances=tolerances).x
