@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from iclrace.theory import Task
-from iclrace.validate.data.seeds import Purpose, derive_seed
 from iclrace.validate.data.sequences import Sequences
 
 TASK = Task(context_length=10, dimension=7)
@@ -155,11 +153,3 @@ def test_fresh_sequences_differ_from_step_to_step_and_do_not_depend_on_the_compa
     one, other = (batch.table.rows(batch.table.items, batch.context) for batch in (mixed.batch(2), alone.batch(2)))
     assert torch.equal(one[1], other[0])
     assert not torch.isin(mixed.batch(3).table.items[0][1000:, 0], mixed.batch(2).table.items[0][1000:, 0]).any()
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**127 + 5, 2**128, 2**200 + 3])
-@pytest.mark.parametrize("step", [0, 1, 123_456, 2**32 - 1, 2**32])
-def test_seeds_are_those_that_numpys_sequence_spawns(seed, step):
-    for purpose in Purpose:
-        state = np.random.SeedSequence(seed, spawn_key=(purpose, step)).generate_state(1, np.uint64)[0]
-        assert derive_seed(seed, purpose, step) == int(state) >> 1
